@@ -1,0 +1,1 @@
+"""mootech: a shop's API in, trustworthy month-over-month sales reports out."""

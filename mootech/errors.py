@@ -1,0 +1,114 @@
+"""Every way mootech can fail, what a person is told, and the exit code.
+
+    MootechError                    exit  1   a bug: nothing below fits
+    ├── UsageError                        2   a wrong argument
+    │   ├── ConfigError                   2   a wrong key or value in mootech.toml or the environment
+    │   └── EmptyLakeError                2   a lake that holds nothing to work on
+    ├── QualityError                      3   the gate stopped a day, or `qa` has findings
+    ├── SourceError                       4   the shop's API failed
+    │   ├── RefusedError                  4   it answered 401, 403, 404 or another 4xx: asking again is useless
+    │   └── IncompleteError               4   it did not hand out the whole day
+    ├── StoreError                        5   the lake's store, or the disk, failed
+    ├── BrokenPromiseError                6   `verify` found one
+    └── LockHeldError                    75   another run holds the lake's lock
+
+An error carries three things: what failed (the message), and in the hint what is safe and what to type next.
+Exceptions of other libraries are mapped once, where they enter, always `from exc`.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+EXIT_MEANINGS: dict[int, str] = {
+    EXIT_OK: "done, or nothing to do",
+    1: "a bug in mootech",
+    2: "usage or configuration; a lake that holds nothing to work on",
+    3: "the quality gate stopped a day (the good data stayed), or qa has findings",
+    4: "the source failed",
+    5: "the store failed",
+    6: "verify found a broken promise",
+    75: "another run holds the lock",
+    EXIT_INTERRUPTED: "interrupted",
+    EXIT_TERMINATED: "terminated",
+}
+
+
+class MootechError(Exception):
+    """A failure with a message (what failed) and a hint (what is safe, what to type next)."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """Keep the message and the hint apart, so that a script can read either."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(MootechError):
+    """The command was asked for something that cannot be."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(UsageError):
+    """The configuration file or the environment holds a wrong key or value."""
+
+
+class EmptyLakeError(UsageError):
+    """The lake holds nothing this command could work on."""
+
+
+class QualityError(MootechError):
+    """The quality gate stopped a day; what was published before is intact."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class SourceError(MootechError):
+    """The shop's API failed, after every retry it deserved."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class RefusedError(SourceError):
+    """The shop's API said no (4xx); it is not asked again."""
+
+
+class IncompleteError(SourceError):
+    """The shop's API did not hand out the whole day; nothing of the day was published."""
+
+
+class StoreError(MootechError):
+    """The lake's store or the local disk failed."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class BrokenPromiseError(MootechError):
+    """What the lake holds is not what its receipts say."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class LockHeldError(MootechError):
+    """Another run works on the lake."""
+
+    exit_code: ClassVar[int] = 75
+
+
+# Of several failures the store's says most about what to do next, then the source's, then the gate's.
+_RANK = (1, 75, 2, 6, 5, 4, 3)
+
+
+def exit_code(errors: Iterable[MootechError]) -> int:
+    """Return the exit code of a run that ended with these errors: 0 without any, else the first of 5, 4, 3.
+
+    A bug, a held lock, a wrong argument or a broken promise outranks them.
+    """
+    codes = {error.exit_code for error in errors}
+    return next((code for code in _RANK if code in codes), EXIT_OK)

@@ -1,0 +1,1 @@
+"""The lake: stores, paths, publishing, locks. The only importer of s3fs."""

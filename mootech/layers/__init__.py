@@ -1,0 +1,1 @@
+"""The medallion layers: staged pages, bronze, silver, gold."""

@@ -1,0 +1,316 @@
+"""The nouns of mootech: tables, days, receipts and what a command found. Frozen, pure, importable in no time."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+from mootech.errors import MootechError, UsageError, exit_code
+
+SCHEMA_VERSION = 1
+"""Version of the columns and types in bronze and silver; a change of it rewrites partitions."""
+
+FORMAT_VERSION = 1
+"""Version of the lake's layout (format.json); a change of it is an ADR."""
+
+
+class Table(StrEnum):
+    """The shop's tables. Events belong to the day they happened on, snapshots to the day they were taken."""
+
+    CLICKSTREAM = "clickstream"
+    TRANSACTIONS = "transactions"
+    USERS = "users"
+    PRODUCTS = "products"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row within one day."""
+        return _KEYS[self]
+
+    @property
+    def event_time(self) -> str | None:
+        """The column with the event's Unix seconds, None for a snapshot."""
+        return _EVENT_TIMES[self]
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the table of that name.
+
+        Raises:
+            UsageError: there is none; the hint lists those there are.
+
+        """
+        try:
+            return cls(name.strip().lower())
+        except ValueError as exc:
+            msg = f"there is no table {name!r}"
+            raise UsageError(msg, hint=f"The tables are: {', '.join(cls)}.") from exc
+
+
+_KEYS = {
+    Table.CLICKSTREAM: ("hitid_high", "hitid_low"),
+    Table.TRANSACTIONS: ("order_id",),
+    Table.USERS: ("account_id",),
+    Table.PRODUCTS: ("product_id",),
+}
+_EVENT_TIMES = {
+    Table.CLICKSTREAM: "hit_time_gmt",
+    Table.TRANSACTIONS: "transaction_timestamp",
+    Table.USERS: None,
+    Table.PRODUCTS: None,
+}
+
+
+def parse_day(text: str, what: str = "date") -> date:
+    """Return the day an ISO date names; `what` names the option in the error.
+
+    Raises:
+        UsageError: it is no date, or not one of the calendar.
+
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as exc:
+        msg = f"{what} {text!r} is not a day of the calendar"
+        raise UsageError(msg, hint="Dates are UTC days in ISO form, for example 2023-03-01.") from exc
+
+
+def utc_today() -> date:
+    """Return the current UTC day."""
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, order=True)
+class DayRange:
+    """The UTC days from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        """Refuse a range that runs backwards."""
+        if self.last < self.first:
+            msg = f"the range ends ({self.last}) before it starts ({self.first})"
+            raise UsageError(msg, hint=f"Swap them: --start {self.last} --end {self.first}.")
+
+    def __iter__(self) -> Iterator[date]:
+        """Yield every day, oldest first."""
+        return (self.first + timedelta(days=n) for n in range(len(self)))
+
+    def __len__(self) -> int:
+        """Count the days."""
+        return (self.last - self.first).days + 1
+
+    def __contains__(self, day: object) -> bool:
+        """Say whether the day lies in the range."""
+        return isinstance(day, date) and self.first <= day <= self.last
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What happened to the rows of one table and day; it stands in the partition's Parquet footer.
+
+    Promise 1: fetched = published + quarantined + duplicates. No clock times: the same pages give the same receipt.
+    """
+
+    table: str
+    utc_date: str
+    fetched: int
+    published: int
+    quarantined: int
+    duplicates: int
+    source_total: int | None
+    quarantine: str | None
+    """File name of the day's quarantine object, None when no row was rejected."""
+    content_hash: str
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def conserved(self) -> bool:
+        """Say whether every fetched row is accounted for exactly once."""
+        return self.fetched == self.published + self.quarantined + self.duplicates
+
+    def to_json(self) -> str:
+        """Render as one line of JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; ValueError or TypeError when it is something else."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a derived object (silver, results) was made from; it stands in its Parquet footer."""
+
+    content_hash: str
+    """Of this object's own rows and columns, `last_modified` left out."""
+    inputs_hash: str
+    """Of the content hashes of everything it was computed from."""
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Render as one line of JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; ValueError or TypeError when it is something else."""
+        return cls(**json.loads(text))
+
+
+class DayStatus(StrEnum):
+    """How a table's day ended."""
+
+    PUBLISHED = "published"
+    UNCHANGED = "unchanged"
+    BLOCKED = "blocked"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    PLANNED = "planned"
+    """Only under --dry-run."""
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What one command did with one table and day. The counts are None where the rows were never seen whole."""
+
+    table: str
+    utc_date: date
+    status: DayStatus
+    fetched: int | None = None
+    published: int | None = None
+    quarantined: int | None = None
+    duplicates: int | None = None
+    source_total: int | None = None
+    error: MootechError | None = None
+    note: str = ""
+    """One line for a person, for example "resumed: 37 of 60 pages were staged"."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did. `errors` are those that belong to no day; days carry their own."""
+
+    command: str
+    run_id: str | None = None
+    days: tuple[DayResult, ...] = ()
+    errors: tuple[MootechError, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Lines for a person that are no result: what was skipped and why, what to type next."""
+
+    @property
+    def all_errors(self) -> tuple[MootechError, ...]:
+        """Every error, the days' included, in order."""
+        return (*self.errors, *(day.error for day in self.days if day.error is not None))
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: 0 only when nothing failed."""
+        return exit_code(self.all_errors)
+
+
+class Progress(Protocol):
+    """Told by a long command how far it is; a terminal draws bars from it, cron's log stays quiet."""
+
+    def planned(self, table: str, days: int) -> None:
+        """So many days of the table are going to be worked on."""
+
+    def rows(self, table: str, count: int) -> None:
+        """So many more rows of the table have arrived."""
+
+    def done(self, result: DayResult) -> None:
+        """One table's day has ended."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing `qa` or `verify` has to say about a table, a day or a column."""
+
+    table: str
+    utc_date: date | None
+    column: str | None
+    check: str
+    """Standard name of the check: nulls, duplicates, unknown_category, out_of_range, schema_drift, content_hash …"""
+    message: str
+    ok: bool = False
+    """True for a figure that is only reported, False for something to act on."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The figures, JSON-ready."""
+
+
+@dataclass(frozen=True)
+class QaOutcome(Outcome):
+    """What `qa` and `verify` found."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """One computed report: its rows as plain values, in the column order of its definition."""
+
+    name: str
+    """"sales" …"""
+    title: str
+    """For a person: "Sales of Tumbler, month over month"."""
+    object_key: str
+    """Where it lies in the lake: results/sales_report_tumbler/data.parquet."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    changed: bool
+    """True when the object in the lake was written because its content changed."""
+
+
+@dataclass(frozen=True)
+class ReportOutcome(Outcome):
+    """What `report` computed."""
+
+    reports: tuple[ReportResult, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """What the lake holds of one table."""
+
+    table: str
+    days: int
+    first: date | None
+    last: date | None
+    gaps: tuple[date, ...]
+    """Days between first and last that are not held."""
+    rows: int
+    quarantined: int
+    blocked: tuple[date, ...]
+    """Days the gate stopped, in this host's state folder."""
+    silver_behind: int
+    """Days of bronze whose silver is missing or older."""
+    freshness_days: int | None
+    """Whole days from the last held day to yesterday (UTC); 0 is fresh, None for an empty table."""
+
+
+@dataclass(frozen=True)
+class StatusOutcome(Outcome):
+    """What `status` found."""
+
+    lake: str = ""
+    tables: tuple[TableStatus, ...] = ()
+    last_run: dict[str, Any] | None = None
+    """The newest entry of the run history."""
+    lock_holder: str | None = None
+    """Who holds the lake's lock, as one line."""
+
+
+@dataclass(frozen=True)
+class RunOutcome(Outcome):
+    """What `run` did: the steps' own outcomes, in order; `days` are the ingest's."""
+
+    steps: tuple[Outcome, ...] = ()
+
+    @property
+    def all_errors(self) -> tuple[MootechError, ...]:
+        """Every step's errors, in order."""
+        return (*self.errors, *(error for step in self.steps for error in step.all_errors))

@@ -1,0 +1,1 @@
+"""The data contract and the checks on what the lake holds."""

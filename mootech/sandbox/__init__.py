@@ -1,0 +1,1 @@
+"""A shop to rehearse on: deterministic data behind a real HTTP server."""

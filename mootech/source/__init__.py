@@ -1,0 +1,1 @@
+"""The shop's API: requests, retries, pages. The only importer of httpx."""
