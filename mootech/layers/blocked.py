@@ -1,0 +1,71 @@
+"""Days the quality gate held back: their rejected rows stay in the state folder until the day is published.
+
+<root>/<table>/<day>.parquet      reasons LIST<VARCHAR>, raw VARCHAR; the counts in the footer
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from mootech.errors import StoreError
+from mootech.model import Table
+
+_FOOTER_KEY = "mootech.blocked"
+
+
+@dataclass(frozen=True)
+class BlockedDay:
+    """Why one table's day is not in the lake, or not in its newest form."""
+
+    table: str
+    utc_date: str
+    fetched: int
+    rejected: int
+    reasons: dict[str, int]
+    """Reason → rows that have it, the most frequent first."""
+
+
+class BlockedDays:
+    """The blocked days of one lake on this host."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the folder; nothing is read or written yet."""
+        self._root = root
+
+    def keep(self, table: Table, day: date, *, fetched: int, rejects: pl.DataFrame) -> BlockedDay:
+        """Remember a blocked day with its rejected rows, in place of what was known of it.
+
+        Raises:
+            StoreError: the state folder cannot be written.
+
+        """
+        counts = rejects["reasons"].explode().value_counts().sort(["count", "reasons"], descending=[True, False])
+        blocked = BlockedDay(str(table), day.isoformat(), fetched, rejects.height, dict(counts.rows()))
+        path = self._path(table, day)
+        beside = path.with_suffix(".new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            beside.touch(mode=0o600)
+            rejects.write_parquet(beside, metadata={_FOOTER_KEY: json.dumps(asdict(blocked))})
+            beside.replace(path)
+        except OSError as exc:
+            raise StoreError(
+                f"the rejected rows of {table} {day} could not be kept in {self._root}: {exc.strerror or exc}",
+                hint="Nothing was published. Make room or set MOOTECH_STATE_DIR, and run the same command again.",
+            ) from exc
+        return blocked
+
+    def forget(self, table: Table, day: date) -> None:
+        """Drop what is known of a day; it has been published."""
+        self._path(table, day).unlink(missing_ok=True)
+
+    def all(self, table: Table) -> list[BlockedDay]:
+        """Return the table's blocked days, oldest first."""
+        known = [pl.read_parquet_metadata(path) for path in sorted((self._root / table).glob("*.parquet"))]
+        return [BlockedDay(**json.loads(footer[_FOOTER_KEY])) for footer in known if _FOOTER_KEY in footer]
+
+    def _path(self, table: Table, day: date) -> Path:
+        return self._root / table / f"{day.isoformat()}.parquet"

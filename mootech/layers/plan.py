@@ -1,0 +1,69 @@
+"""Which days to fetch, and whether what came may replace what is there: decisions on plain values."""
+
+from collections.abc import Collection
+from datetime import date, timedelta
+
+from mootech.errors import UsageError
+from mootech.model import DayRange
+
+_SHRINK_LIMIT = 0.95
+
+
+def check_over(day: date, today: date, what: str) -> None:
+    """Refuse a day that is not over: it would be taken for complete.
+
+    Raises:
+        UsageError: `day` is today (UTC) or later; `what` names the option in the message.
+
+    """
+    if day >= today:
+        when = "in the future" if day > today else "today, and not over (UTC)"
+        raise UsageError(
+            f"{what} {day} is {when}",
+            hint=f"Only whole UTC days are fetched; the last one is {today - timedelta(days=1)}.",
+        )
+
+
+def days_to_fetch(  # noqa: PLR0913  # each is one of the facts the decision depends on
+    held: Collection[date],
+    *,
+    start: date | None,
+    end: date | None,
+    lookback: int,
+    configured_start: date | None,
+    today: date,
+) -> list[date]:
+    """Return the UTC days of one table to fetch, oldest first.
+
+    Args:
+        held: days the lake holds.
+        start: of an explicit range, every day of which is fetched again; None takes what is missing, plus lookback.
+        end: last day; None is yesterday.
+        lookback: how many of the last held days are fetched again, for rows that came late.
+        configured_start: where the missing days begin; None begins at the first day held.
+        today: the current UTC day.
+
+    Raises:
+        UsageError: a reversed range, a day that is not over, or no day to begin at.
+
+    """
+    last = end if end is not None else today - timedelta(days=1)
+    check_over(last, today, "--end")
+    if start is not None:
+        check_over(start, today, "--start")
+        return list(DayRange(start, last))
+    first = configured_start if configured_start is not None else min(held, default=None)
+    if first is None:
+        raise UsageError(
+            "there is no day to begin at: the lake holds none yet, and no start is given",
+            hint="Say where the shop's data begin: mootech ingest --start 2023-03-01, or start in [ingest] of "
+            "mootech.toml.",
+        )
+    missing = {day for day in DayRange(first, last) if day not in held} if first <= last else set()
+    recent = sorted(day for day in held if day <= last)[-lookback:] if lookback > 0 else []
+    return sorted(missing.union(recent))
+
+
+def shrinks(before: int, after: int) -> bool:
+    """Say whether a day that had `before` rows would lose more of them than a refetch may take away."""
+    return before > 0 and (after == 0 or after < _SHRINK_LIMIT * before)

@@ -1,0 +1,123 @@
+"""From the JSON text of rows to a typed frame, without losing a row that is not of its type.
+
+Strict on purpose: a number in quotes is text, 1.0 is no integer, an integer beyond 64 bits is no BIGINT. A row that
+does not decode stays in the frame, NULL where its value is missing or wrong, and carries the reasons; so every
+row, good or bad, goes through the same contract, and the frame has as many rows as the page.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import polars as pl
+
+from mootech.model import Table
+from mootech.qa.contract import EXTRA, delivered_schema
+
+_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_JSON_TYPES: Mapping[pl.DataType, Any] = {
+    pl.String(): str | None,
+    pl.Int64(): _INT64 | None,
+    pl.Float64(): float | None,
+    pl.List(pl.String()): list[str | None] | None,
+}
+# Fields learned beyond this number are still kept, only more slowly; it bounds the struct a hostile source can grow.
+_LEARNED_FIELDS_MAX = 64
+_FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Rows as a frame, and what was wrong with their JSON."""
+
+    frame: pl.DataFrame
+    """Columns of `delivered_schema(table)`, then `extra`; one row per row given, in their order."""
+    reasons: Mapping[int, tuple[str, ...]]
+    """Position in the frame → "column:missing", "column:wrong_type", "row:not_an_object" or "row:malformed_json"."""
+
+
+class RowDecoder:
+    """Decodes the rows of one table. It learns undeclared fields as they appear, so reuse it from page to page."""
+
+    def __init__(self, table: Table) -> None:
+        """Read the columns and their types from the table's contract."""
+        self._schema = delivered_schema(table)
+        self._types = {name: _JSON_TYPES[dtype] for name, dtype in self._schema.items()}
+        self._learned: list[str] = []
+        self._decoder = self._build()
+
+    def decode(self, rows: Sequence[msgspec.Raw]) -> Decoded:
+        """Decode one page of rows, each the JSON text of one value."""
+        width = len(self._schema)
+        values: list[tuple[Any, ...]] = []
+        reasons: dict[int, tuple[str, ...]] = {}
+        for position, raw in enumerate(rows):
+            try:
+                row = msgspec.structs.astuple(self._decoder.decode(raw))
+                extra = self._extra(row[width:]) if self._learned else None
+            except _FAILURES:
+                row, extra, wrong = self._one_by_one(raw)
+                if wrong:
+                    reasons[position] = wrong
+            values.append((*row[:width], extra))
+        columns = zip(*values, strict=True) if values else ((),) * (width + 1)
+        series = [
+            pl.Series(name, column, dtype=dtype, strict=True)
+            for (name, dtype), column in zip((*self._schema.items(), (EXTRA, pl.String())), columns, strict=True)
+        ]
+        return Decoded(pl.DataFrame(series), reasons)
+
+    def _build(self) -> msgspec.json.Decoder[Any]:
+        """Make the decoder of a row with the declared fields, all required, and the learned ones."""
+        learned = [(f"extra_{n}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for n in range(len(self._learned))]
+        # Learned names may be anything a JSON key may be, so the struct's own names are neutral and mapped.
+        rename = {f"extra_{n}": name for n, name in enumerate(self._learned)}
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [*self._types.items(), *learned]
+        return msgspec.json.Decoder(
+            msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False, rename=rename)
+        )
+
+    def _extra(self, values: Sequence[msgspec.Raw | msgspec.UnsetType]) -> str | None:
+        """Put the undeclared fields of a row into one JSON object."""
+        pairs = zip(self._learned, values, strict=True)
+        return _as_object({name: value for name, value in pairs if isinstance(value, msgspec.Raw)})
+
+    def _one_by_one(self, raw: msgspec.Raw) -> tuple[tuple[Any, ...], str | None, tuple[str, ...]]:
+        """Decode a row field by field: values (None where wrong), undeclared fields, reasons."""
+        try:
+            fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        except _FAILURES:
+            reason = "row:malformed_json" if bytes(raw).lstrip().startswith(b"{") else "row:not_an_object"
+            return (None,) * len(self._schema), None, (reason,)
+        row: list[Any] = []
+        wrong: list[str] = []
+        for name, wanted in self._types.items():
+            value = None
+            if name not in fields:
+                wrong.append(f"{name}:missing")
+            else:
+                try:
+                    value = msgspec.json.decode(fields[name], type=wanted)
+                except _FAILURES:
+                    wrong.append(f"{name}:wrong_type")
+            row.append(value)
+        undeclared = {name: fields[name] for name in fields.keys() - self._types.keys()}
+        self._learn(undeclared)
+        return tuple(row), _as_object(undeclared), tuple(wrong)
+
+    def _learn(self, names: Mapping[str, object]) -> None:
+        """Let the fast decoder know fields that it has just failed on."""
+        unknown = sorted(names.keys() - set(self._learned))
+        if unknown and len(self._learned) + len(unknown) <= _LEARNED_FIELDS_MAX:
+            self._learned += unknown
+            self._decoder = self._build()
+
+
+def _as_object(fields: Mapping[str, msgspec.Raw]) -> str | None:
+    """Return one JSON object with sorted keys and no white space, None without fields."""
+    if not fields:
+        return None
+    pairs = b",".join(json.dumps(name).encode() + b":" + bytes(fields[name]) for name in sorted(fields))
+    return msgspec.json.format(b"{" + pairs + b"}", indent=-1).decode()

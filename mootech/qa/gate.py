@@ -1,0 +1,122 @@
+"""The quality gate: which rows of a fetched day are good, which are rejected and why, and whether the day may pass.
+
+Pure functions of frames. The order is the design's: rows that break the contract or belong to another day are
+rejected, repeats included; of the rest identical rows are dropped and counted; of different rows with one key the
+latest stays and the others are rejected. So fetched = good + rejected + duplicates, whatever came in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from mootech.model import Table
+from mootech.qa.contract import breaches, bronze_schema, delivered_schema
+
+_POSITION = "_position"
+_CANONICAL = "_canonical"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows of one table and day after the gate."""
+
+    good: pl.DataFrame
+    """Columns of `bronze_schema(table)`, sorted by event time, then key."""
+    rejected: pl.DataFrame
+    """Columns position (UInt32, into the rows judged) and reasons (List(String), sorted); one line a row."""
+    duplicates: int
+    """Identical rows dropped."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """How much may be wrong with a day before all of it is held back."""
+
+    max_bad_share: float = 0.01
+    """Of the rows fetched, 0 to 1."""
+    max_bad_rows: int = 10
+    """A day with no more bad rows than this passes whatever their share, so that small days are not brittle."""
+
+    def blocks(self, *, fetched: int, bad: int) -> bool:
+        """Say whether a day with so many bad rows of so many must not be published."""
+        if fetched and bad == fetched:
+            return True
+        return bad > self.max_bad_rows and bad > self.max_bad_share * fetched
+
+
+def judge(table: Table, day: date, rows: pl.DataFrame, undecoded: Mapping[int, tuple[str, ...]]) -> Judged:
+    """Sort the rows of one day into good, rejected and duplicate.
+
+    Args:
+        table: whose contract and key apply.
+        day: the UTC day that was asked for.
+        rows: frame of `delivered_schema(table)` plus `extra`, as decoded.
+        undecoded: position → reasons, for the rows whose JSON had no, or a wrong, value somewhere.
+
+    """
+    reasons = _reasons(table, day, rows, undecoded)
+    numbered = rows.with_row_index(_POSITION)
+    kept = numbered.join(reasons.select("position").unique(), left_on=_POSITION, right_on="position", how="anti")
+    good, losers, duplicates = _one_per_key(table, kept)
+    conflicts = losers.select(pl.col(_POSITION).alias("position"), pl.lit("key_conflict").alias("reason"))
+    rejected = (
+        pl.concat([reasons, conflicts])
+        .group_by("position")
+        .agg(pl.col("reason").unique().sort().alias("reasons"))
+        .sort("position")
+    )
+    order = [column for column in (table.event_time, *table.key) if column is not None]
+    return Judged(good.select(bronze_schema(table).names()).sort(order), rejected, duplicates)
+
+
+def _reasons(table: Table, day: date, rows: pl.DataFrame, undecoded: Mapping[int, tuple[str, ...]]) -> pl.DataFrame:
+    """Return one line (position, reason) per row and broken rule."""
+    flat = [(position, reason) for position, of_row in undecoded.items() for reason in of_row]
+    structural = pl.DataFrame(flat, schema={"position": pl.UInt32, "reason": pl.String}, orient="row")
+    # A value that is missing or of the wrong type stands as NULL in the frame; that NULL is no reason of its own.
+    blank = structural.filter(pl.col("reason").str.starts_with("row:")).select("position")
+    echoes = structural.with_columns(pl.col("reason").str.extract(r"^(.*):").add(":null")).select("position", "reason")
+    ruled = (
+        breaches(table, rows.select(delivered_schema(table).names()))
+        .rename({"row": "position"})
+        .join(echoes, on=["position", "reason"], how="anti")
+        .join(blank, on="position", how="anti")
+    )
+    elsewhere = (
+        rows.with_row_index("position")
+        .filter(_of_another_day(table, day))
+        .select("position", pl.lit("wrong_day").alias("reason"))
+        .join(blank, on="position", how="anti")
+    )
+    return pl.concat([structural, ruled, elsewhere])
+
+
+def _of_another_day(table: Table, day: date) -> pl.Expr:
+    """Say of each row whether its utc_date or its event time lies outside the day. NULL, caught elsewhere, is not."""
+    other = pl.col("utc_date") != day.isoformat()
+    if table.event_time is not None:
+        first = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+        last = first + int(timedelta(days=1).total_seconds()) - 1
+        other = other | ~pl.col(table.event_time).is_between(first, last)
+    return other.fill_null(value=False)
+
+
+def _one_per_key(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Return the rows to keep, the losers of a key conflict, and how many identical rows were dropped."""
+    repeated = rows.select(pl.struct(table.key).is_duplicated()).to_series()
+    if not repeated.any():
+        return rows, rows.clear(), 0
+    alone, crowd = rows.filter(~repeated), rows.filter(repeated)
+    columns = [name for name in rows.columns if name != _POSITION]
+    # Only rows that share a key can be identical, and they are few: comparing their text decides both questions.
+    distinct = crowd.with_columns(pl.struct(columns).struct.json_encode().alias(_CANONICAL)).unique(
+        _CANONICAL, keep="first", maintain_order=True
+    )
+    latest_last = [table.event_time, _CANONICAL] if table.event_time is not None else [_CANONICAL]
+    ranked = distinct.sort(latest_last, maintain_order=True)
+    winners = ranked.unique(list(table.key), keep="last", maintain_order=True)
+    losers = ranked.join(winners.select(_POSITION), on=_POSITION, how="anti")
+    kept = pl.concat([alone, winners.drop(_CANONICAL)])
+    return kept, losers.drop(_CANONICAL), crowd.height - distinct.height

@@ -1,0 +1,252 @@
+"""One GET to the shop's API, made safe: retries, deadlines, size caps, no redirects, no key in any message.
+
+A body is accepted only when it arrived whole and parsed; everything else is asked for again, within a deadline. After
+401 or 403 nothing is asked any more, after 404 nothing of that path, and a source that stays away is given up on
+instead of being asked once per day of a long range.
+"""
+
+import asyncio
+import random
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self, TypeVar
+
+import httpx
+import tenacity
+
+from mootech.errors import RefusedError, SourceError
+from mootech.source.backoff import retry_after_seconds, wait_seconds
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_GIVE_UP_AFTER = 3
+"""Requests in a row that failed with all their retries: the source is taken for gone."""
+_PROBLEM_MAX = 4096
+"""Bytes of an error's body that are read."""
+_ASK_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the shop's API is and how hard it may be asked."""
+
+    url: str
+    """Base URL, without a trailing slash."""
+    api_key: str = field(repr=False)
+    concurrency: int = 4
+    """Requests under way at once."""
+    timeout_seconds: float = 30.0
+    """For one attempt, headers to last byte."""
+    deadline_seconds: float = 120.0
+    """For one page with all its retries."""
+    max_body_bytes: int = 64 * 1024 * 1024
+    """Of a decoded body; the wire is held to the same."""
+
+
+class TransientError(Exception):
+    """An attempt failed in a way that may pass; `asked_for` is the wait in seconds the server wished for."""
+
+    def __init__(self, message: str, asked_for: float | None = None) -> None:
+        """Keep what happened, in words fit for a user."""
+        super().__init__(message)
+        self.asked_for = asked_for
+
+
+class Api:
+    """The shop's API over HTTP. Use as an async context manager, from one event loop."""
+
+    def __init__(self, connection: Connection, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Prepare; nothing is sent before the first `get`. `sleep` waits out the seconds between attempts."""
+        self.connection = connection
+        self._sleep = sleep
+        self._rng = random.Random()  # noqa: S311  # jitter only has to differ from client to client
+        self._slots = asyncio.Semaphore(connection.concurrency)
+        self._first = asyncio.Lock()
+        self._answered = False
+        self._failed_in_a_row = 0
+        self._given_up: SourceError | None = None
+        self._refused: dict[str, RefusedError] = {}
+        self._client = httpx.AsyncClient(
+            headers={"X-API-Key": connection.api_key, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            # httpx forwards X-API-Key to wherever a redirect points, so it may not follow any.
+            follow_redirects=False,
+            timeout=httpx.Timeout(connection.timeout_seconds),
+            limits=httpx.Limits(max_connections=connection.concurrency),
+            # Proxies from the environment would see the key of a plain-http source.
+            trust_env=connection.url.startswith("https://"),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def get(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
+        """Return what `parse` makes of the body of `GET {url}/{path}`.
+
+        Args:
+            path: below the base URL, a name of ours.
+            params: the query.
+            parse: called with the decoded body; a TransientError from it means "not a body, ask again".
+
+        Raises:
+            RefusedError: a 4xx that asking again would not change, now or for an earlier request.
+            SourceError: no whole answer within the attempts and the deadline.
+
+        """
+        if not self._answered:
+            # Until the source has answered once, one request at a time: a wrong key costs one request, not four.
+            async with self._first:
+                if not self._answered:
+                    return await self._get(path, params, parse)
+        return await self._get(path, params, parse)
+
+    async def _get(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
+        known = self._given_up or self._refused.get(path)
+        if known is not None:
+            raise known
+        async with self._slots:
+            try:
+                answer = await self._with_retries(path, params, parse)
+            except RefusedError:
+                self._answered = True
+                raise
+            except SourceError as exc:
+                self._failed_in_a_row += 1
+                if not self._answered or self._failed_in_a_row >= _GIVE_UP_AFTER:
+                    self._given_up = exc
+                raise
+        self._answered = True
+        self._failed_in_a_row = 0
+        return answer
+
+    async def _with_retries(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
+        deadline = self.connection.deadline_seconds
+        last = f"no answer within {deadline:g} s"
+
+        async def once() -> T:
+            nonlocal last
+            try:
+                return parse(await self._attempt(path, params))
+            except TransientError as exc:
+                last = str(exc)
+                raise
+
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception_type(TransientError),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(deadline):
+                return await retrying(once)
+        except (TransientError, TimeoutError) as exc:
+            raise SourceError(
+                f"{self.connection.url}/{path} failed: {last}",
+                hint="Nothing half-fetched was published. Check that the shop's API is up and that MOOTECH_API_URL "
+                "is right, then run the same command again: it resumes with what is missing.",
+            ) from exc
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        failure = state.outcome.exception() if state.outcome else None
+        asked_for = failure.asked_for if isinstance(failure, TransientError) else None
+        return wait_seconds(state.attempt_number, asked_for, self._rng)
+
+    async def _attempt(self, path: str, params: Mapping[str, str]) -> bytes:
+        """Send one request and return its whole, decoded body."""
+        timeout = self.connection.timeout_seconds
+        try:
+            # httpx's read timeout starts anew with every byte; only a deadline stops a dripping server.
+            async with (
+                asyncio.timeout(timeout),
+                self._client.stream("GET", f"{self.connection.url}/{path}", params=params) as response,
+            ):
+                if response.status_code != httpx.codes.OK:
+                    raise await self._failure(path, response)
+                return await read_body(response, self.connection.max_body_bytes)
+        except TimeoutError as exc:
+            raise TransientError(f"no whole answer within {timeout:g} s") from exc
+        except httpx.TransportError as exc:
+            raise TransientError(f"{type(exc).__name__}: {exc}".rstrip(": ")) from exc
+
+    async def _failure(self, path: str, response: httpx.Response) -> Exception:
+        """Return the exception an answer other than 200 deserves, and remember a refusal."""
+        status = response.status_code
+        detail = await _problem_detail(response)
+        told = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
+        if status in _ASK_AGAIN or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return TransientError(told, retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)))
+        refused = RefusedError(f"{self.connection.url}/{path} answered {told}", hint=_hint(status))
+        if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            self._given_up = refused
+        elif status == httpx.codes.NOT_FOUND:
+            self._refused[path] = refused
+        return refused
+
+
+def _hint(status: int) -> str:
+    """Say what to do about a 4xx or a redirect."""
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return "The key was refused; nothing was changed. Set MOOTECH_API_KEY or MOOTECH_API_KEY_FILE to a valid one."
+    if status == httpx.codes.NOT_FOUND:
+        return "Nothing was changed. Check MOOTECH_API_URL: {url}/{table} must be a table of the shop's API."
+    if httpx.codes.is_redirect(status):
+        return "Redirects are not followed, lest the key reach another host. Set MOOTECH_API_URL to the final address."
+    return "Nothing was changed. The request was not understood: check that the API follows mootech's page contract."
+
+
+async def read_body(response: httpx.Response, limit: int) -> bytes:
+    """Return the whole body, decoded, of at most `limit` bytes.
+
+    The gzip stream is decoded here because httpx takes a truncated one for whole and inflates a bomb in one piece.
+
+    Raises:
+        TransientError: the stream ended early or is no gzip.
+        RefusedError: it is larger than the limit.
+
+    """
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding not in ("identity", "gzip"):
+        raise TransientError(f"a body in the encoding {encoding!r}, which was not asked for")
+    inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    parts: list[bytes] = []
+    size = wire = 0
+    async for chunk in response.aiter_raw():
+        wire += len(chunk)
+        try:
+            part = inflate.decompress(chunk, limit - size + 1) if inflate else chunk
+        except zlib.error as exc:
+            raise TransientError("a broken gzip body") from exc
+        parts.append(part)
+        size += len(part)
+        if max(size, wire) > limit:
+            raise RefusedError(
+                f"a page is larger than {limit // 1024**2} MB",
+                hint="Nothing of it was kept. Ask for fewer rows a page ([source] page_size), or raise "
+                "[source] max_body_mb.",
+            )
+    if inflate is not None and (not inflate.eof or inflate.unused_data):
+        raise TransientError("a gzip body that ends early or goes on after its end")
+    return b"".join(parts)
+
+
+async def _problem_detail(response: httpx.Response) -> str:
+    """Return the detail of an RFC 9457 problem document, or nothing."""
+    try:
+        body = await read_body(response, _PROBLEM_MAX)
+        problem = httpx.Response(response.status_code, content=body).json()
+    except (TransientError, RefusedError, httpx.TransportError, ValueError):
+        return ""
+    if not isinstance(problem, dict):
+        return ""
+    detail = str(problem.get("detail") or problem.get("title") or "")
+    return "".join(character if character.isprintable() else " " for character in detail)[:200]

@@ -1,0 +1,1 @@
+"""The tests of mootech, by kind: unit, property, conformance, integration, e2e, docs."""

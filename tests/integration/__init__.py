@@ -1,0 +1,1 @@
+"""Rooms together, on real servers."""

@@ -1,0 +1,1 @@
+"""Decisions, against any input hypothesis can think of."""

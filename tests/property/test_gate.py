@@ -1,0 +1,116 @@
+"""The gate against a plain Python reading of the same rules, for any mix of good, bad, repeated and clashing rows."""
+
+import json
+import random
+from collections import defaultdict
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mootech.model import Table
+from mootech.qa.decode import RowDecoder
+from mootech.qa.gate import Judged, Threshold, judge
+from tests.rows import DAY, NOON, hit, order, raws, without
+
+MIDNIGHT = NOON - 12 * 3600
+
+
+@st.composite
+def hits(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a hit that may be bad, of another day, or share its key with others."""
+    row = hit(
+        draw(st.integers(1, 4)),
+        hit_time_gmt=draw(st.sampled_from([MIDNIGHT - 1, MIDNIGHT, NOON, MIDNIGHT + 86_399, MIDNIGHT + 86_400])),
+        currency=draw(st.sampled_from(["USD", "EUR", "ZZZ"])),
+        utc_date=draw(st.sampled_from([DAY.isoformat()] * 4 + ["2024-03-01"])),
+    )
+    if draw(st.integers(0, 9)) == 0:
+        row = without(row, "os")
+    if draw(st.integers(0, 9)) == 0:
+        row["colour"] = draw(st.sampled_from(["red", "blue"]))
+    return row
+
+
+def judged(table: Table, rows: list[Any]) -> Judged:
+    """Decode and judge rows of one day."""
+    decoded = RowDecoder(table).decode(raws(*rows))
+    return judge(table, DAY, decoded.frame, decoded.reasons)
+
+
+def is_bad(row: dict[str, Any]) -> bool:
+    """Say by hand whether a hit breaks the contract or is of another day."""
+    in_day = MIDNIGHT <= row["hit_time_gmt"] < MIDNIGHT + 86_400
+    return row["currency"] == "ZZZ" or row["utc_date"] != DAY.isoformat() or "os" not in row or not in_day
+
+
+@given(st.lists(hits(), max_size=30))
+def test_every_row_is_good_rejected_or_a_duplicate(rows: list[dict[str, Any]]) -> None:
+    """Fetched = good + rejected + duplicates, and each part is what the rules say."""
+    result = judged(Table.CLICKSTREAM, rows)
+    assert len(rows) == result.good.height + result.rejected.height + result.duplicates
+
+    distinct: dict[str, set[str]] = defaultdict(set)
+    candidates = [row for row in rows if not is_bad(row)]
+    for row in candidates:
+        distinct[row["hitid_high"]].add(json.dumps(row, sort_keys=True))
+    assert result.duplicates == len(candidates) - sum(map(len, distinct.values()))
+    assert result.good.height == len(distinct)
+    conflicts = result.rejected.filter(result.rejected["reasons"].list.contains("key_conflict"))
+    assert conflicts.height == sum(len(texts) - 1 for texts in distinct.values())
+    for kept in result.good.iter_rows(named=True):
+        rivals = [json.loads(text)["hit_time_gmt"] for text in distinct[kept["hitid_high"]]]
+        assert kept["hit_time_gmt"] == max(rivals)
+
+
+@given(st.lists(hits(), max_size=20), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(rows: list[dict[str, Any]], rng: random.Random) -> None:
+    """Pages in any order give the same bronze rows, so a refetch gives the same bytes."""
+    shuffled = list(rows)
+    rng.shuffle(shuffled)
+    first, second = judged(Table.CLICKSTREAM, rows), judged(Table.CLICKSTREAM, shuffled)
+    assert first.good.equals(second.good)
+    assert first.duplicates == second.duplicates
+    assert sorted(map(str, first.rejected["reasons"].to_list())) == sorted(
+        map(str, second.rejected["reasons"].to_list())
+    )
+
+
+@given(st.lists(hits(), max_size=20))
+def test_bronze_is_sorted_by_event_time_then_key(rows: list[dict[str, Any]]) -> None:
+    """Rows are stored in the order that range scans and compression want."""
+    good = judged(Table.CLICKSTREAM, rows).good
+    keys = good.select("hit_time_gmt", "hitid_high", "hitid_low").rows()
+    assert keys == sorted(keys)
+
+
+@given(st.integers(0, 5000), st.integers(0, 5000), st.floats(0, 1), st.integers(0, 50))
+def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, share: float, number: int) -> None:
+    """A day is blocked when both limits are exceeded, or when nothing of it is good; an empty day never."""
+    bad = min(bad, fetched)
+    expected = (bad > number and bad > share * fetched) or (fetched > 0 and bad == fetched)
+    assert Threshold(share, number).blocks(fetched=fetched, bad=bad) is expected
+
+
+def test_reasons_are_complete_sorted_and_without_echoes() -> None:
+    """A row that is bad in three ways is told the three, and a missing key is not told again as NULL."""
+    row = without(order(email="nobody", utc_date="2024-03-01"), "items")
+    assert judged(Table.TRANSACTIONS, [row, order()]).rejected.rows() == [
+        (0, ["email:malformed", "items:missing", "wrong_day"])
+    ]
+
+
+def test_a_clash_of_keys_without_event_time_keeps_one_and_rejects_the_others() -> None:
+    """In a snapshot, where no row is later than another, the canonical order decides, whichever came first."""
+    one = {"account_id": "a", "email": "a@x", "first_time_time_stamp": NOON, "utc_date": DAY.isoformat()}
+    two = {**one, "email": "b@x"}
+    for rows in ([one, two, two], [two, two, one]):
+        result = judged(Table.USERS, rows)
+        assert result.good["email"].to_list() == ["b@x"]
+        assert result.rejected["reasons"].to_list() == [["key_conflict"]]
+        assert result.duplicates == 1
+
+
+def test_a_row_that_is_no_object_is_told_only_that() -> None:
+    """The NULLs that stand in for a row that could not be read are no reasons of their own."""
+    assert judged(Table.USERS, [3]).rejected["reasons"].to_list() == [["row:not_an_object"]]

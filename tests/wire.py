@@ -1,0 +1,105 @@
+"""A real HTTP server that answers exactly the bytes it was told to, so that a test can cut, drip or spoil an answer."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+Answer = Callable[[socket.socket, str], None]
+"""Sends what it likes to the client; given the request's head."""
+
+
+def answer(body: bytes, status: str = "200 OK", **headers: str) -> Answer:
+    """Return an answer with a whole body and its length."""
+
+    def send(client: socket.socket, _request: str) -> None:
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+
+    return send
+
+
+def problem(status: int, detail: str, **headers: str) -> Answer:
+    """Return an RFC 9457 problem document."""
+    body = json.dumps({"type": "about:blank", "title": "no", "status": status, "detail": detail}).encode()
+    return answer(body, f"{status} No", Content_Type="application/problem+json", **headers)
+
+
+def cut(body: bytes, after: int) -> Answer:
+    """Return an answer whose connection breaks after some bytes of the body it announced."""
+
+    def send(client: socket.socket, _request: str) -> None:
+        client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:after])
+
+    return send
+
+
+def drip(body: bytes, stop: threading.Event) -> Answer:
+    """Return an answer that sends a byte every 20 ms, so that no read ever times out."""
+
+    def send(client: socket.socket, _request: str) -> None:
+        client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        for byte in body:
+            if stop.wait(0.02):
+                return
+            client.sendall(bytes([byte]))
+
+    return send
+
+
+@dataclass
+class Wire:
+    """Where the server listens, and the request lines it has seen."""
+
+    url: str
+    requests: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serving(answers: Sequence[Answer]) -> Iterator[Wire]:
+    """Serve on loopback: one answer per connection, the last of them for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    wire = Wire(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    clients: list[threading.Thread] = []
+
+    def one(client: socket.socket, send: Answer) -> None:
+        with client:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                chunk = client.recv(65536)
+                if not chunk:
+                    return
+                head += chunk
+            wire.heads.append(head.decode())
+            wire.requests.append(head.decode().split("\r\n", 1)[0])
+            try:
+                send(client, head.decode())
+            except OSError:
+                return  # the client has gone, which some answers are meant to make it do
+
+    def accept() -> None:
+        number = 0
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=one, args=(client, answers[min(number, len(answers) - 1)]))
+            number += 1
+            clients.append(thread)
+            thread.start()
+
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield wire
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        acceptor.join()
+        for thread in clients:
+            thread.join()
