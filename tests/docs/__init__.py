@@ -1,0 +1,1 @@
+"""Tests of the repository around the code: what the documents say is what the project does."""
