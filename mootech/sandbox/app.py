@@ -1,0 +1,147 @@
+"""The shop's API as an ASGI application: the pages protocol, every error an RFC 9457 problem document."""
+
+import gzip
+import hmac
+import json
+from collections.abc import Callable
+from datetime import date
+from http import HTTPStatus
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mootech.model import Table
+from mootech.sandbox import openapi, pages
+from mootech.sandbox.pages import BadParameterError, Page
+from mootech.sandbox.shop import API_KEY, Shop
+
+# Below that a compressed body gains nothing on the wire.
+_WORTH_COMPRESSING = 1_024
+
+
+def create_app(shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date]) -> Starlette:
+    """Return the API of a shop.
+
+    Args:
+        shop: whose rows are handed out.
+        api_key: what X-API-Key must be.
+        today: answers the current UTC day; asked once for each request.
+
+    """
+
+    def check_key(request: Request) -> None:
+        given = request.headers.get("X-API-Key")
+        if given is None:
+            raise _unauthorized("the header X-API-Key is missing")
+        if not hmac.compare_digest(given.encode(), api_key.encode()):
+            raise _unauthorized("the key in X-API-Key is not the shop's")
+
+    async def rows(request: Request) -> Response:
+        check_key(request)
+        try:
+            table = Table(request.path_params["table"])
+        except ValueError as exc:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no such table; they are: {', '.join(Table)}") from exc
+        now, compress = today(), _accepts_gzip(request)
+
+        def answer() -> Response:
+            page = pages.read(pages.parse(table, request.query_params, shop, now), shop, now)
+            return _compressed(_body(page)) if compress else _plain(_body(page))
+
+        # Making, encoding and compressing a page are work; the loop stays free for the other requests.
+        return await run_in_threadpool(answer)
+
+    async def metric(request: Request) -> Response:
+        check_key(request)
+        counts = {"hits": shop.hits, "visitors": shop.visitors}
+        count = counts.get(request.path_params["name"])
+        if count is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no such metric; they are: {', '.join(counts)}")
+        now = today()
+        day = pages.parse_day(request.query_params, "date", now)
+        return JSONResponse(await run_in_threadpool(count, day, today=now))
+
+    async def description(_: Request) -> Response:
+        return JSONResponse(openapi.document())
+
+    app = Starlette(
+        routes=[
+            Route("/v1/metrics/{name}", metric),
+            Route("/v1/{table}", rows),
+            Route("/openapi.json", description),
+        ],
+        exception_handlers={
+            HTTPException: _http_problem,
+            BadParameterError: _parameter_problem,
+            Exception: _bug,
+        },
+    )
+    # A path with a slash too many is an unknown path; a redirect would make a client show its key once more.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _body(page: Page) -> bytes:
+    """Return a page as JSON; the rows are JSON already."""
+    tail = json.dumps(page.next_cursor)
+    return f'{{"data":[{",".join(page.rows)}],"next_cursor":{tail},"total":{page.total}}}'.encode()
+
+
+def _plain(body: bytes) -> Response:
+    """Answer a body as it is."""
+    return Response(body, media_type="application/json", headers={"Vary": "Accept-Encoding"})
+
+
+def _compressed(body: bytes) -> Response:
+    """Answer a body compressed, at the level that costs least, when that is worth it."""
+    if len(body) < _WORTH_COMPRESSING:
+        return _plain(body)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(gzip.compress(body, compresslevel=1, mtime=0), media_type="application/json", headers=headers)
+
+
+def _accepts_gzip(request: Request) -> bool:
+    """Say whether the client takes gzip (RFC 9110, 12.5.3)."""
+    for each in request.headers.get("Accept-Encoding", "").split(","):
+        coding, _, weight = each.replace(" ", "").lower().partition(";q=")
+        if coding in {"gzip", "*"}:
+            return weight.rstrip("0") not in {"0.", ""} or not weight
+    return False
+
+
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:  # noqa: ANN401  # RFC 9457 lets members be anything
+    """Return a problem document (RFC 9457); without a type of its own, the title is the status's phrase."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return JSONResponse(document, status, headers=headers, media_type="application/problem+json")
+
+
+def _unauthorized(detail: str) -> HTTPException:
+    """Return a 401 with the header that RFC 9110 asks of it."""
+    return HTTPException(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'ApiKey realm="sandbox"'})
+
+
+def _http_problem(request: Request, exc: Exception) -> Response:
+    """Answer what the router or a handler refused."""
+    if not isinstance(exc, HTTPException):
+        raise exc
+    detail = exc.detail
+    if detail == HTTPStatus(exc.status_code).phrase:
+        detail = f"{request.method} {request.url.path}: {detail.lower()}"
+    return _problem(exc.status_code, detail, dict(exc.headers or {}))
+
+
+def _parameter_problem(_: Request, exc: Exception) -> Response:
+    """Answer a parameter that cannot be used."""
+    if not isinstance(exc, BadParameterError):
+        raise exc
+    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc), parameter=exc.parameter)
+
+
+def _bug(_: Request, __: Exception) -> Response:
+    """Answer an error that nobody expected."""
+    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a bug in the sandbox")

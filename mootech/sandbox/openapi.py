@@ -1,0 +1,168 @@
+"""The API's own description: an OpenAPI 3.1 document."""
+
+from typing import Any, Final
+
+from mootech.model import Table
+from mootech.sandbox.pages import DEFAULT_LIMIT, MOST_DAYS, MOST_ROWS
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_OPTIONAL: Final[Schema] = {"type": ["string", "null"]}
+_U64: Final[Schema] = {"type": "string", "pattern": "^[0-9]{1,20}$", "description": "An unsigned 64-bit number."}
+_SECONDS: Final[Schema] = {"type": "integer", "description": "Unix seconds."}
+_DAY: Final[Schema] = {"type": "string", "format": "date", "description": "UTC day."}
+
+COLUMNS: Final[dict[Table, dict[str, Schema]]] = {
+    Table.CLICKSTREAM: {
+        **dict.fromkeys(("hitid_high", "hitid_low", "visid_high", "visid_low"), _U64),
+        **dict.fromkeys(("hit_time_gmt", "cust_hit_time_gmt", "first_hit_time_gmt", "visit_start_time_gmt"), _SECONDS),
+        "campaign": _OPTIONAL,
+        "currency": {"type": "string", "description": "ISO 4217."},
+        **dict.fromkeys(("os", "pagename", "page_url"), _TEXT),
+        "event_list": {
+            **_OPTIONAL,
+            "description": "1 purchase, 2 product view, 11 checkout, 12 cart addition, 200 reviews read.",
+        },
+        "product_list": {**_OPTIONAL, "description": "category;product;quantity;price, comma-separated."},
+        "cust_visid": {**_OPTIONAL, "description": "account_id of a known customer."},
+        "evar1": {**_OPTIONAL, "description": "order_id, on the hit of a purchase."},
+        "evar2": {**_OPTIONAL, "description": "product_id, on a product's page."},
+        "evar3": {**_OPTIONAL, "description": "Marketing channel of the visit."},
+        "evar4": {**_OPTIONAL, "description": "Search term that led to the visit."},
+        "evar5": {**_OPTIONAL, "description": "new or returning visitor."},
+        "evar6": {**_OPTIONAL, "description": "desktop or mobile."},
+        "utc_date": _DAY,
+    },
+    Table.TRANSACTIONS: {
+        "order_id": _TEXT,
+        "email": {"type": "string", "format": "email"},
+        "transaction_type": {"enum": ["purchase", "return"]},
+        "items": {"type": "array", "items": _TEXT, "description": "product_id of every unit."},
+        "total_item_quantity": {"type": "integer", "minimum": 1},
+        "total_purchase_usd": {"type": "number", "minimum": 0},
+        "transaction_timestamp": _SECONDS,
+        "utc_date": _DAY,
+    },
+    Table.USERS: {
+        "account_id": _TEXT,
+        "email": {"type": "string", "format": "email"},
+        "first_time_time_stamp": _SECONDS,
+        "utc_date": _DAY,
+    },
+    Table.PRODUCTS: {
+        "product_id": _TEXT,
+        "product_name": _TEXT,
+        "price": {"type": "number", "minimum": 0, "description": "US dollars."},
+        "utc_date": _DAY,
+    },
+}
+"""The declared columns of each table, in the order in which the shop delivers them."""
+
+_PROBLEMS: Final = {
+    401: "No API key, or a wrong one.",
+    404: "There is no such path.",
+    405: "The method is not GET.",
+    422: "A parameter is missing or cannot be used; `parameter` names it.",
+}
+
+
+def document() -> Schema:
+    """Return the description of everything the API answers."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mootech sandbox",
+            "version": "1",
+            "description": "A shop to rehearse on. Its data is made up, and a documented small share of its rows is "
+            "broken on purpose: repeated, or not of the types described here.",
+        },
+        "security": [{"key": []}],
+        "paths": {
+            **{f"/v1/{table}": _rows_path(table) for table in Table},
+            **{f"/v1/metrics/{name}": _metric_path(name) for name in ("hits", "visitors")},
+            "/openapi.json": {
+                "get": {
+                    "summary": "This document.",
+                    "security": [],
+                    "responses": {"200": _json("An OpenAPI document.", {"type": "object"}), **_problems(405)},
+                }
+            },
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+            "schemas": {
+                **{table.value: _row(columns) for table, columns in COLUMNS.items()},
+                "problem": {
+                    "type": "object",
+                    "description": "RFC 9457.",
+                    "properties": {
+                        "type": {"type": "string", "format": "uri-reference"},
+                        "title": _TEXT,
+                        "status": {"type": "integer"},
+                        "detail": _TEXT,
+                        "parameter": _TEXT,
+                    },
+                    "required": ["type", "title", "status", "detail"],
+                },
+            },
+        },
+    }
+
+
+def _row(columns: dict[str, Schema]) -> Schema:
+    """Describe a row; more columns than these may come any day."""
+    return {"type": "object", "properties": columns, "required": list(columns), "additionalProperties": True}
+
+
+def _rows_path(table: Table) -> Schema:
+    """Describe the pages of a table."""
+    page = {
+        "type": "object",
+        "properties": {
+            "data": {"type": "array", "items": {"$ref": f"#/components/schemas/{table}"}},
+            "next_cursor": {**_OPTIONAL, "description": "Cursor of the next page; null on the last."},
+            "total": {"type": "integer", "description": "Rows of all days asked for."},
+        },
+        "required": ["data", "next_cursor", "total"],
+    }
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": DEFAULT_LIMIT}
+    return {
+        "get": {
+            "summary": f"Rows of {table}, page by page.",
+            "parameters": [
+                _parameter("start_date", _DAY, required=True),
+                _parameter("end_date", {**_DAY, "description": f"Included; at most {MOST_DAYS} days."}, required=True),
+                _parameter("limit", limit),
+                _parameter("cursor", {"type": "string", "description": "next_cursor of the page before."}),
+            ],
+            "responses": {"200": _json("A page.", page), **_problems(401, 405, 422)},
+        }
+    }
+
+
+def _metric_path(name: str) -> Schema:
+    """Describe one of the shop's own counts."""
+    return {
+        "get": {
+            "summary": f"The shop's own count of {name} on one day.",
+            "parameters": [_parameter("date", _DAY, required=True)],
+            "responses": {"200": _json("The count.", {"type": "integer"}), **_problems(401, 405, 422)},
+        }
+    }
+
+
+def _parameter(name: str, schema: Schema, *, required: bool = False) -> Schema:
+    """Describe a parameter of the query."""
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def _json(description: str, schema: Schema) -> Schema:
+    """Describe an answer."""
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _problems(*statuses: int) -> Schema:
+    """Describe answers that are problem documents."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}
+    return {str(status): {"description": _PROBLEMS[status], "content": content} for status in statuses}
