@@ -10,7 +10,9 @@
     │   └── IncompleteError               4   it did not hand out the whole day
     ├── StoreError                        5   the lake's store, or the disk, failed
     ├── BrokenPromiseError                6   `verify` found one
-    └── LockHeldError                    75   another run holds the lake's lock
+    ├── LockHeldError                    75   another run holds the lake's lock
+    └── InterruptError                  130   somebody pressed Ctrl-C
+        └── TerminateError              143   the process was told to end (SIGTERM)
 
 An error carries three things: what failed (the message), and in the hint what is safe and what to type next.
 Exceptions of other libraries are mapped once, where they enter, always `from exc`.
@@ -101,14 +103,26 @@ class LockHeldError(MootechError):
     exit_code: ClassVar[int] = 75
 
 
+class InterruptError(MootechError):
+    """The command was interrupted; what it had published stays."""
+
+    exit_code: ClassVar[int] = EXIT_INTERRUPTED
+
+
+class TerminateError(InterruptError):
+    """The command was told to end; what it had published stays."""
+
+    exit_code: ClassVar[int] = EXIT_TERMINATED
+
+
 # Of several failures the store's says most about what to do next, then the source's, then the gate's.
-_RANK = (1, 75, 2, 6, 5, 4, 3)
+_RANK = (EXIT_TERMINATED, EXIT_INTERRUPTED, 1, 75, 2, 6, 5, 4, 3)
 
 
 def exit_code(errors: Iterable[MootechError]) -> int:
     """Return the exit code of a run that ended with these errors: 0 without any, else the first of 5, 4, 3.
 
-    A bug, a held lock, a wrong argument or a broken promise outranks them.
+    An interruption, a bug, a held lock, a wrong argument or a broken promise outranks them.
     """
     codes = {error.exit_code for error in errors}
     return next((code for code in _RANK if code in codes), EXIT_OK)

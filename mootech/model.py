@@ -226,6 +226,19 @@ class Progress(Protocol):
         """One table's day has ended."""
 
 
+class Silent:
+    """Progress that nobody watches."""
+
+    def planned(self, table: str, days: int) -> None:
+        """Say nothing."""
+
+    def rows(self, table: str, count: int) -> None:
+        """Say nothing."""
+
+    def done(self, result: DayResult) -> None:
+        """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing `qa` or `verify` has to say about a table, a day or a column."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mootech.errors import StoreError
+from mootech.lake.disk import mapped
 from mootech.model import Table
 
 _FOOTER_KEY = "mootech.blocked"
@@ -46,16 +46,11 @@ class BlockedDays:
         blocked = BlockedDay(str(table), day.isoformat(), fetched, rejects.height, dict(counts.rows()))
         path = self._path(table, day)
         beside = path.with_suffix(".new")
-        try:
+        with mapped(f"keeping the rejected rows of {table} {day} in {self._root}"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             beside.touch(mode=0o600)
             rejects.write_parquet(beside, metadata={_FOOTER_KEY: json.dumps(asdict(blocked))})
             beside.replace(path)
-        except OSError as exc:
-            raise StoreError(
-                f"the rejected rows of {table} {day} could not be kept in {self._root}: {exc.strerror or exc}",
-                hint="Nothing was published. Make room or set MOOTECH_STATE_DIR, and run the same command again.",
-            ) from exc
         return blocked
 
     def forget(self, table: Table, day: date) -> None:

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from mootech.errors import IncompleteError, StoreError
+from mootech.errors import IncompleteError
+from mootech.lake.disk import mapped
 from mootech.model import Table
 from mootech.source.pages import START, Page, Progress, TotalChangedError
 
@@ -92,18 +93,12 @@ class StagedDay:
         """
         digest = hashlib.sha256(page.body).hexdigest()
         entry = _Entry(page.number, page.cursor, page.next_cursor, page.rows, page.total, digest)
-        try:
+        with mapped(f"staging page {page.number} in {self._folder}"):
             if not self._entries:
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._start_journal()
             _write(self._file(page.number), page.body, os.O_TRUNC)
             _write(self._journal, _line(asdict(entry)), os.O_APPEND)
-        except OSError as exc:
-            raise StoreError(
-                f"page {page.number} could not be staged in {self._folder}: {exc.strerror or exc}",
-                hint="Pages staged before it are kept. Make room, or set MOOTECH_STATE_DIR to a disk that has it, and "
-                "run the same command again.",
-            ) from exc
         self._entries.append(entry)
         self.progress = self.progress.after(page)
 

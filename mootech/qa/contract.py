@@ -16,8 +16,8 @@ from mootech.model import Table
 from mootech.qa.currencies import ISO_4217
 
 _MAX_U64 = "18446744073709551615"
-# Unix seconds of 1995-01-01 and 2100-01-01: a shop on the web has no events outside, and milliseconds fall out.
-_EARLIEST, _LATEST = 788_918_400, 4_102_444_800
+# Unix seconds of 1990-01-01 and 2101-01-01: a shop on the web has no events outside, and milliseconds fall out.
+_EARLIEST, _LATEST = 631_152_000, 4_133_980_800
 _ISO_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
 _FILLED = r"\S"

@@ -113,7 +113,7 @@ def test_a_state_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) 
     """A file where the folder should be stops the day with a hint about MOOTECH_STATE_DIR."""
     (tmp_path / "products").write_text("in the way")
     day = staged(tmp_path)
-    with pytest.raises(StoreError, match="page 1 could not be staged") as caught:
+    with pytest.raises(StoreError, match="staging page 1") as caught:
         day.add(parse_page(page_body([]), 1, None))
     assert "MOOTECH_STATE_DIR" in caught.value.hint
 

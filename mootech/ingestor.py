@@ -1,0 +1,139 @@
+"""The Python face: the names people know from the notebook, thin over the same pipeline as the commands.
+
+    from mootech import DataIngest
+
+    ingestor = DataIngest(api_key="…")
+    ingestor.get_data_by_range(table="clickstream", start_date=date(2023, 3, 1), end_date=date(2023, 3, 31))
+    ingestor.run_fetch()
+
+Settings come from the environment and mootech.toml, as for the commands; all days are UTC. Every function raises the
+MootechError that its command would end with.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import SecretStr
+
+from mootech import pipeline
+from mootech.config import load
+from mootech.errors import UsageError
+from mootech.layers.ingest import Job
+from mootech.layers.plan import check_over
+from mootech.model import DayRange, Finding, Outcome, QaOutcome, Table, utc_today
+
+
+class DataIngest:
+    """Fetches days of the shop's tables into bronze, from a queue."""
+
+    def __init__(self, api_key: str | None = None, *, lake: str | None = None, config: Path | None = None) -> None:
+        """Read the settings; nothing is fetched yet.
+
+        Args:
+            api_key: of the shop's API; None takes it from the environment.
+            lake: a directory or s3://bucket/prefix; None takes the configured one.
+            config: a configuration file instead of ./mootech.toml.
+
+        """
+        settings = load(config=config, lake=lake)
+        if api_key is not None:
+            source = settings.source.model_copy(update={"api_key": SecretStr(api_key)})
+            settings = settings.model_copy(update={"source": source})
+        self._settings = settings
+        self._queue: list[Job] = []
+
+    @property
+    def queue(self) -> tuple[Job, ...]:
+        """The (table, day) jobs that the next `run_fetch` works on, in order."""
+        return tuple(self._queue)
+
+    def get_data_by_range(self, table: str, start_date: date, end_date: date | None = None) -> None:
+        """Queue every day of a range, both ends included.
+
+        Args:
+            table: clickstream, transactions, users or products.
+            start_date: a date, or a datetime whose UTC day is taken.
+            end_date: the same; None is yesterday.
+
+        Raises:
+            UsageError: there is no such table, the range runs backwards, or a day of it is not over. Nothing is queued.
+
+        """
+        last = utc_today() - timedelta(days=1) if end_date is None else _utc_day(end_date)
+        check_over(last, utc_today(), "end_date")
+        of = Table.named(table)
+        self._queue += [Job(of, day) for day in DayRange(_utc_day(start_date), last)]
+
+    def run_fetch(self) -> Outcome:
+        """Fetch, check and publish every queued day, and empty the queue of those that ended well.
+
+        Returns:
+            What happened to each day; a failed one carries its error, and stays queued.
+
+        Raises:
+            UsageError: nothing is queued, or the API's address or key is missing.
+
+        """
+        if not self._queue:
+            raise UsageError("nothing is queued", hint="Call get_data_by_range(table=…, start_date=…) first.")
+        outcome = pipeline.fetch(self._settings, self._queue)
+        failed = {(day.table, day.utc_date) for day in outcome.days if day.error is not None}
+        self._queue = [job for job in self._queue if (job.table, job.day) in failed]
+        return outcome
+
+
+def qa_driver(table: str, *, lake: str | None = None) -> QaOutcome:
+    """Run every check on what bronze holds of a table."""
+    return pipeline.qa(load(lake=lake), tables=(Table.named(table),))
+
+
+def schema_check(table: str, *, lake: str | None = None) -> list[Finding]:
+    """Return where a table's partitions drift from its contract: other columns or types, and undeclared fields."""
+    return [finding for finding in qa_driver(table, lake=lake).findings if finding.check == "schema_drift"]
+
+
+def quality_assurance_clickstream(
+    start_date: date | None = None, end_date: date | None = None, *, lake: str | None = None
+) -> pl.DataFrame:
+    """Run every check on the clickstream of a range of days; None leaves an end open.
+
+    Returns:
+        Frame with columns utc_date (Date, null for a figure of the whole range), column (String), check (String),
+        message (String), ok (Boolean).
+
+    """
+    start, end = (None if day is None else _utc_day(day) for day in (start_date, end_date))
+    found = pipeline.qa(load(lake=lake), tables=(Table.CLICKSTREAM,), start=start, end=end).findings
+    columns: dict[str, Any] = {
+        "utc_date": pl.Date,
+        "column": pl.String,
+        "check": pl.String,
+        "message": pl.String,
+        "ok": pl.Boolean,
+    }
+    rows = [(each.utc_date, each.column, each.check, each.message, each.ok) for each in found]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def generate_report(product: str, *, lake: str | None = None) -> pl.DataFrame:
+    """Compute the month-over-month sales report of one product and keep it in the lake's results.
+
+    Args:
+        product: its name, in any case, or its product_id.
+        lake: None takes the configured one.
+
+    Returns:
+        Frame with the columns of docs/reports.md, one row per month, oldest first.
+
+    """
+    (report,) = pipeline.report(load(lake=lake), products=(product,)).reports
+    return pl.DataFrame(report.rows, schema=list(report.columns), orient="row", infer_schema_length=None)
+
+
+def _utc_day(day: date) -> date:
+    """Return a date as it is, and a datetime's day in UTC; one without a time zone counts as UTC."""
+    if not isinstance(day, datetime):
+        return day
+    return day.astimezone(UTC).date() if day.tzinfo is not None else day.date()

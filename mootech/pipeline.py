@@ -1,0 +1,379 @@
+"""What each command does: one plain function each, settings in, an outcome out.
+
+Every function opens the lake, and those that write hold its lock for as long as they run. A day's expected failure is
+in the outcome; a failure of the command itself is raised as a MootechError.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import chain
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from mootech.config import IngestSettings, ReportSettings, Settings, SourceSettings
+from mootech.engines.duckdb import Engine
+from mootech.errors import BrokenPromiseError, EmptyLakeError, MootechError, QualityError, UsageError
+from mootech.lake.lake import Held, Lake
+from mootech.lake.paths import SNAPSHOTS, Layer
+from mootech.layers import gold
+from mootech.layers import silver as silver_layer
+from mootech.layers.blocked import BlockedDays
+from mootech.layers.ingest import Ingest, Job, Rules
+from mootech.layers.plan import check_over, days_to_fetch
+from mootech.layers.verify import verify_table
+from mootech.model import (
+    DayRange,
+    DayResult,
+    DayStatus,
+    Finding,
+    Outcome,
+    Progress,
+    QaOutcome,
+    ReportOutcome,
+    RunOutcome,
+    Silent,
+    StatusOutcome,
+    Table,
+    TableStatus,
+    utc_today,
+)
+from mootech.qa.checks import summarise
+from mootech.qa.gate import Threshold
+from mootech.sandbox.server import running
+from mootech.sandbox.shop import API_KEY, Shop
+from mootech.session import locked, opened, opened_if_there, workspace
+from mootech.source.http import Connection
+
+_REPORTS = ("sales",)
+_FETCH_FIRST = "Fetch something first: mootech ingest --start 2023-03-01. To see it all at work: mootech demo."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The days an ingest is asked for. `start` and `end` are UTC days; the defaults ask for what is missing."""
+
+    tables: Sequence[Table] = ()
+    """Empty takes the configured ones."""
+    start: date | None = None
+    """Of a range that is fetched whole; None fetches what is missing, plus the lookback."""
+    end: date | None = None
+    """None is yesterday."""
+    lookback: int | None = None
+    """How many of the last held days are fetched again; None takes the configured number."""
+
+    def jobs(self, settings: Settings, lake: Lake | None) -> list[Job]:
+        """Return the queue of (table, day) jobs for a lake; None is a lake that is not there yet."""
+        return [
+            Job(table, day)
+            for table in self.tables or settings.ingest.tables
+            for day in days_to_fetch(
+                lake.held(Layer.RAW, table) if lake else (),
+                start=self.start,
+                end=self.end,
+                lookback=settings.ingest.lookback if self.lookback is None else self.lookback,
+                configured_start=settings.ingest.start,
+                today=utc_today(),
+            )
+        ]
+
+
+def ingest(
+    settings: Settings,
+    wanted: Wanted,
+    *,
+    dry_run: bool = False,
+    allow_shrink: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Fetch days from the shop's API, put them through the gate, publish them in bronze.
+
+    Args:
+        settings: where from, where to, and the limits.
+        wanted: which tables and days.
+        dry_run: only say which days would be fetched; nothing is written.
+        allow_shrink: let a refetch publish far fewer rows than the day has.
+        progress: told of pages and days as they come.
+
+    Raises:
+        UsageError: a range that is none, a missing key or address; nothing has been touched.
+        LockHeldError, StoreError: the lake cannot be written now.
+
+    """
+    # Planned before anything is created or locked, so that a wrong option leaves no trace.
+    planned = wanted.jobs(settings, opened_if_there(settings))
+    if dry_run:
+        return Outcome("ingest", days=tuple(DayResult(job.table, job.day, DayStatus.PLANNED) for job in planned))
+    connection = _connection(settings)
+
+    def work(lake: Lake) -> Outcome:
+        # Planned again under the lock: another run may have published since.
+        jobs = wanted.jobs(settings, lake)
+        return _ingest(lake, settings, connection, jobs, allow_shrink=allow_shrink, progress=progress)
+
+    return locked(settings, "ingest", work)
+
+
+def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None = None) -> Outcome:
+    """Work a given queue of (table, day) jobs, as `ingest` does with the one it plans.
+
+    Raises:
+        UsageError: a day that is not over, a missing key or address; nothing has been touched.
+        LockHeldError, StoreError: the lake cannot be written now.
+
+    """
+    for job in jobs:
+        check_over(job.day, utc_today(), "day")
+    connection = _connection(settings)
+
+    def work(lake: Lake) -> Outcome:
+        return _ingest(lake, settings, connection, jobs, allow_shrink=False, progress=progress)
+
+    return locked(settings, "ingest", work)
+
+
+def qa(
+    settings: Settings, *, tables: Sequence[Table] = (), start: date | None = None, end: date | None = None
+) -> QaOutcome:
+    """Check what is in bronze again, per column and check; days the gate blocked on this host are findings too.
+
+    Raises:
+        EmptyLakeError: the lake holds no day of the tables in the range, and none is blocked.
+
+    """
+    lake = opened(settings)
+    span = DayRange(start or date.min, end or date.max)
+    tables = tables or tuple(Table)
+    days = {table: [day for day in lake.held(Layer.RAW, table) if day in span] for table in tables}
+    blocked = [finding for finding in _blocked(settings, tables) if finding.utc_date in span]
+    if not any(days.values()) and not blocked:
+        raise EmptyLakeError(f"{settings.lake} holds nothing to check there", hint=_FETCH_FIRST)
+    return _qa(lake, days, blocked)
+
+
+def silver(
+    settings: Settings, *, tables: Sequence[Table] = (), full: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Rebuild silver where its bronze changed; with `full` everywhere.
+
+    Raises:
+        EmptyLakeError: the lake holds no bronze.
+
+    """
+    opened(settings)
+    return locked(settings, "silver", lambda lake: _silver(lake, settings, tables, full=full, progress=progress))
+
+
+def report(settings: Settings, *, name: str = "sales", products: Sequence[str] = ()) -> ReportOutcome:
+    """Compute a report from silver and keep it in the lake's results.
+
+    Raises:
+        UsageError: there is no report, or no product, of that name; the hint lists the nearest.
+        EmptyLakeError: silver holds nothing to report on.
+
+    """
+    if name not in _REPORTS:
+        raise UsageError(f"there is no report {name!r}", hint=f"The reports are: {', '.join(_REPORTS)}.")
+    opened(settings)
+    return locked(settings, "report", lambda lake: _report(lake, settings, products or settings.report.products))
+
+
+def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
+    """Do everything that is due: ingest, qa of what is new, silver, the configured reports. The cron line.
+
+    A step's failure does not keep the next one from working with what is good; every failure counts for the exit code.
+    """
+    wanted = Wanted()
+    wanted.jobs(settings, opened_if_there(settings))
+    connection = _connection(settings)
+
+    def work(lake: Lake) -> RunOutcome:
+        jobs = wanted.jobs(settings, lake)
+        ingested = _ingest(lake, settings, connection, jobs, allow_shrink=False, progress=progress)
+        new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
+        fresh = {table: [day.utc_date for day in new if day.table == table] for table in Table}
+        steps = (
+            ingested,
+            _attempt("qa", lambda: _qa(lake, fresh, [])),
+            _attempt("silver", lambda: _silver(lake, settings, (), full=False, progress=progress)),
+            _attempt("report", lambda: _report(lake, settings, settings.report.products)),
+        )
+        return RunOutcome("run", days=ingested.days, steps=steps)
+
+    return locked(settings, "run", work)
+
+
+def verify(settings: Settings, *, tables: Sequence[Table] = ()) -> QaOutcome:
+    """Prove again that every object of bronze and silver is whole and adds up.
+
+    Raises:
+        EmptyLakeError: the lake holds nothing to prove.
+
+    """
+    lake = opened(settings)
+    findings = tuple(chain.from_iterable(verify_table(lake, table) for table in tables or Table))
+    broken = [finding for finding in findings if not finding.ok]
+    if not findings:
+        raise EmptyLakeError(f"{settings.lake} holds nothing to verify", hint=_FETCH_FIRST)
+    if not broken:
+        return QaOutcome("verify", findings=findings)
+    first = next((finding for finding in broken if finding.utc_date is not None), None)
+    again = f" -t {first.table} --start {first.utc_date} --end {first.utc_date}" if first else ""
+    error = BrokenPromiseError(
+        f"{len(broken):,} things in {settings.lake} are not as their receipts say",
+        hint=f"Fetch the days named anew (mootech ingest{again}), rebuild silver (mootech silver --full), move foreign "
+        "objects away, and verify again.",
+    )
+    return QaOutcome("verify", findings=findings, errors=(error,))
+
+
+def status(settings: Settings) -> StatusOutcome:
+    """Say what the lake holds per table, how fresh it is, what is blocked, and who works on it. All days are UTC."""
+    lake = opened(settings)
+    return StatusOutcome(
+        "status",
+        notes=tuple(lake.warnings),
+        lake=lake.store.url,
+        tables=tuple(_table_status(lake, settings, table) for table in Table),
+        last_run=lake.last_run(),
+        lock_holder=lake.lock_holder(),
+    )
+
+
+def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = None) -> RunOutcome:
+    """Start the sandbox shop on a free port, fetch its last `days` days into a lake, and report on the tumbler."""
+    today = utc_today()
+    with running(Shop(), today=lambda: today) as url:
+        settings = Settings(
+            lake=lake,
+            state_dir=state_dir,
+            source=SourceSettings(url=url, api_key=SecretStr(API_KEY)),
+            ingest=IngestSettings(start=today - timedelta(days=days)),
+            report=ReportSettings(products=("Tumbler",)),
+        )
+        return run(settings, progress=progress)
+
+
+def _connection(settings: Settings) -> Connection:
+    url, api_key = settings.source.endpoint()
+    return Connection(
+        url,
+        api_key.get_secret_value(),
+        concurrency=settings.source.concurrency,
+        timeout_seconds=settings.source.timeout_seconds,
+        deadline_seconds=settings.source.deadline_seconds,
+        max_body_bytes=settings.source.max_body_mb * 2**20,
+    )
+
+
+def _ingest(  # noqa: PLR0913  # an open lake, and the command's options
+    lake: Lake,
+    settings: Settings,
+    connection: Connection,
+    jobs: Sequence[Job],
+    *,
+    allow_shrink: bool,
+    progress: Progress | None,
+) -> Outcome:
+    watched = progress or Silent()
+    tables = list(dict.fromkeys(job.table for job in jobs))
+    for table in tables:
+        watched.planned(table, sum(job.table is table for job in jobs))
+    published = {
+        Job(table, day): held.receipt
+        for table in tables
+        for day, held in lake.held(Layer.RAW, table).items()
+        if held.receipt is not None
+    }
+    queue = Ingest(
+        lake,
+        connection,
+        page_size=settings.source.page_size,
+        workspace=workspace(settings),
+        rules=Rules(Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows), allow_shrink=allow_shrink),
+        published=published,
+        progress=watched,
+    )
+    return Outcome("ingest", days=tuple(asyncio.run(queue.run(jobs))))
+
+
+def _qa(lake: Lake, days: Mapping[Table, Sequence[date]], blocked: Sequence[Finding]) -> QaOutcome:
+    findings = list(blocked)
+    for table, of_table in days.items():
+        if of_table:
+            held = lake.held(Layer.RAW, table)
+            findings += summarise(table, ((day, lake.read(held[day].key), held[day].receipt) for day in of_table))
+    wrong = sum(not finding.ok for finding in findings)
+    if not wrong:
+        return QaOutcome("qa", findings=tuple(findings))
+    error = QualityError(
+        f"qa has {wrong:,} findings", hint="They are listed above; nothing was changed. A day is mended by fetching it."
+    )
+    return QaOutcome("qa", findings=tuple(findings), errors=(error,))
+
+
+def _blocked(settings: Settings, tables: Sequence[Table]) -> list[Finding]:
+    days = BlockedDays(workspace(settings) / "blocked")
+    return [
+        Finding(
+            day.table,
+            date.fromisoformat(day.utc_date),
+            None,
+            "blocked",
+            f"{day.rejected:,} of {day.fetched:,} rows rejected: "
+            + ", ".join(f"{reason} {count:,}" for reason, count in day.reasons.items()),
+            data={"fetched": day.fetched, "rejected": day.rejected, "reasons": day.reasons},
+        )
+        for table in tables
+        for day in days.all(table)
+    ]
+
+
+def _silver(
+    lake: Lake, settings: Settings, tables: Sequence[Table], *, full: bool, progress: Progress | None
+) -> Outcome:
+    with Engine.opened(lake.store, state_dir=settings.state_dir) as engine:
+        builder = silver_layer.Builder(lake, engine, utc_today())
+        return Outcome("silver", days=builder.build(tables or tuple(Table), full=full, progress=progress))
+
+
+def _report(lake: Lake, settings: Settings, products: Sequence[str]) -> ReportOutcome:
+    with Engine.opened(lake.store, state_dir=settings.state_dir) as engine:
+        return ReportOutcome("report", reports=gold.sales(lake, engine, products))
+
+
+def _attempt(command: str, step: Callable[[], Outcome]) -> Outcome:
+    """Do a step of a run; its failure becomes its outcome, so that the next step can do what it can."""
+    try:
+        return step()
+    except MootechError as exc:
+        return Outcome(command, errors=(exc,))
+
+
+def _table_status(lake: Lake, settings: Settings, table: Table) -> TableStatus:
+    bronze = lake.held(Layer.RAW, table)
+    days = sorted(bronze)
+    receipts = [held.receipt for held in bronze.values() if held.receipt is not None]
+    span = DayRange(days[0], days[-1]) if days else ()
+    return TableStatus(
+        table=str(table),
+        days=len(days),
+        first=days[0] if days else None,
+        last=days[-1] if days else None,
+        gaps=tuple(day for day in span if day not in bronze),
+        rows=sum(receipt.published for receipt in receipts),
+        quarantined=sum(receipt.quarantined for receipt in receipts),
+        blocked=tuple(finding.utc_date for finding in _blocked(settings, (table,)) if finding.utc_date),
+        silver_behind=_silver_behind(lake, table, bronze),
+        freshness_days=(utc_today() - timedelta(days=1) - days[-1]).days if days else None,
+    )
+
+
+def _silver_behind(lake: Lake, table: Table, bronze: Mapping[date, Held]) -> int:
+    """Count the days of bronze that silver was not made from."""
+    if table in SNAPSHOTS:
+        stale = silver_layer.snapshots_are_stale(bronze, lake.held_object(Layer.SILVER, table))
+        return len(bronze) if stale else 0
+    return len(silver_layer.stale_days(bronze, lake.held(Layer.SILVER, table), full=False))
