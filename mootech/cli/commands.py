@@ -1,0 +1,201 @@
+"""The commands on a lake. A command checks its options and returns what is to be done, as one pipeline call."""
+# ruff: noqa: PLC0415 - commands import what they run: `mootech --help` must not wait for polars, duckdb or httpx
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from mootech.cli.app import commands
+from mootech.cli.job import READS, Act, Common, Text
+from mootech.layers.plan import check_over
+from mootech.model import DayRange, Outcome, Progress, Table, parse_day, utc_today
+
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--table", "-t", metavar="TABLE", help=f"Only this table: {', '.join(Table)}. May be repeated."),
+]
+Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First UTC day, such as 2023-03-01.")]
+End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last UTC day, included; default: yesterday.")]
+
+
+def _named(tables: list[str] | None) -> tuple[Table, ...]:
+    return tuple(dict.fromkeys(Table.named(name) for name in tables or ()))
+
+
+def _window(start: str | None, end: str | None) -> dict[str, date | None]:
+    days = {
+        what: parse_day(text, f"--{what}") if text is not None else None
+        for what, text in (("start", start), ("end", end))
+    }
+    for what, day in days.items():
+        if day is not None:
+            check_over(day, utc_today(), f"--{what}")
+    if days["start"] is not None and days["end"] is not None:
+        DayRange(days["start"], days["end"])
+    return days
+
+
+@commands.add(
+    example="mootech ingest -t clickstream --start 2023-03-01 --end 2023-03-31",
+    exits=(0, 1, 2, 3, 4, 5, 75, 130, 143),
+)
+def ingest(  # noqa: PLR0913 - one for each of the command's options
+    common: Common,
+    *,
+    table: Tables = None,
+    start: Start = None,
+    end: End = None,
+    lookback: Annotated[
+        int | None,
+        typer.Option(
+            "--lookback",
+            min=0,
+            max=366,
+            metavar="N",
+            help="Fetch the last N held days again, for late rows; default: [ingest] lookback, else 2.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched, and fetch nothing.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Publish a day even when it lost more than 5 % of its rows.")
+    ] = False,
+) -> Act:
+    """Fetch days from the shop's API, check and publish them.
+
+    Good days go to raw_data, bad rows to quarantine, and a day with too many of them is blocked. Without --start:
+    every day missing since [ingest] start in mootech.toml, or since the first day the lake holds, and the last held
+    days again.
+    """
+    tables, window = _named(table), _window(start, end)
+
+    def act(progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return pipeline.ingest(
+            common.settings(),
+            pipeline.Wanted(tables=tables, lookback=lookback, **window),
+            dry_run=dry_run,
+            allow_shrink=allow_shrink,
+            progress=progress,
+        )
+
+    return act
+
+
+@commands.add(example="mootech qa -t clickstream --start 2023-03-01", exits=(0, 1, 2, 3, 5, 130, 143), safe=READS)
+def qa(common: Common, table: Tables = None, start: Start = None, end: End = None) -> Act:
+    """Check again what is in raw_data.
+
+    Reports on every column: nulls, duplicates, categories, ranges, schema drift; and what the gate blocked.
+    """
+    tables, window = _named(table), _window(start, end)
+
+    def act(_progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return pipeline.qa(common.settings(), tables=tables, **window)
+
+    return act
+
+
+@commands.add(example="mootech silver -t transactions", exits=(0, 1, 2, 5, 75, 130, 143))
+def silver(
+    common: Common,
+    *,
+    table: Tables = None,
+    full: Annotated[bool, typer.Option("--full", help="Rebuild every day, not only those that changed.")] = False,
+) -> Act:
+    """Clean raw_data into silver.
+
+    Real timestamps, parsed lists, validity ranges of users and products; only where raw_data changed.
+    """
+    tables = _named(table)
+
+    def act(progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return pipeline.silver(common.settings(), tables=tables, full=full, progress=progress)
+
+    return act
+
+
+@commands.add(
+    example="mootech report --product tumbler --format csv --output tumbler.csv", exits=(0, 1, 2, 5, 75, 130, 143)
+)
+def report(
+    common: Common,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which report.")] = "sales",
+    product: Annotated[
+        list[str] | None,
+        typer.Option("--product", metavar="P", help="Product by name or product_id; default: all. May be repeated."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="table, csv, json or markdown; default: by FILE's ending, else table."
+        ),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
+    ] = None,
+) -> Act | tuple[Act, Text]:
+    """Compute a report, keep it in results, and print it.
+
+    sales: units and sales of each product, month over month, returns taken off the purchase they belong to.
+    """
+    from mootech.cli import reportfile
+
+    target = reportfile.Target.chosen(form, output, json=common.json)
+
+    def act(_progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return target.written(pipeline.report(common.settings(), name=name, products=tuple(product or ())))
+
+    return act, target.text
+
+
+@commands.add(example="mootech run --config /etc/mootech.toml -q", exits=(0, 1, 2, 3, 4, 5, 75, 130, 143))
+def run(common: Common) -> Act:
+    """Do everything that is due, for cron.
+
+    That is ingest, qa, silver and the configured reports; it goes on with what is good when a day is not.
+    """
+
+    def act(progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return pipeline.run(common.settings(), progress=progress)
+
+    return act
+
+
+@commands.add(example="mootech status --json", exits=(0, 1, 2, 5, 130, 143), safe=READS)
+def status(common: Common) -> Act:
+    """Say what the lake holds and what it lacks.
+
+    Per table the days held, gaps, freshness and blocked days; the last run, and who holds the lock.
+    """
+
+    def act(_progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return pipeline.status(common.settings())
+
+    return act
+
+
+@commands.add(example="mootech verify", exits=(0, 1, 2, 5, 6, 130, 143), safe=READS)
+def verify(common: Common) -> Act:
+    """Prove that no row was lost, doubled or changed.
+
+    Recounts for every table and day: fetched = published + quarantined + duplicates.
+    """
+
+    def act(_progress: Progress | None) -> Outcome:
+        from mootech import pipeline
+
+        return pipeline.verify(common.settings())
+
+    return act

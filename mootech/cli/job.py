@@ -1,0 +1,127 @@
+"""From a command's options to a job: Typer only parses, and `main` does the job, so every failure passes one place."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mootech.errors import EXIT_MEANINGS
+from mootech.model import Outcome, Progress
+
+if TYPE_CHECKING:
+    from mootech.config import Settings
+
+Act = Callable[[Progress | None], Outcome]
+"""Does the command."""
+
+Text = Callable[[Outcome], str | None]
+"""Gives the results as text for stdout, where the command has a format of its own; None shows the outcome."""
+
+READS = "Nothing was changed: this command only reads."
+WRITES = "What was published is whole and stays; fetched pages are kept. The same command goes on from there."
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that every command takes."""
+
+    lake: str | None = None
+    config: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+
+    def settings(self) -> "Settings":
+        """Return the settings that these options, the environment and the file make."""
+        from mootech import config  # noqa: PLC0415 - pydantic has no part in --help
+
+        return config.load(config=Path(self.config) if self.config else None, lake=self.lake)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command, ready to be done."""
+
+    command: str
+    common: Common
+    act: Act
+    text: Text = lambda _outcome: None
+    safe: str = ""
+    """What an interruption leaves behind, for its hint."""
+
+
+_OPTIONS: dict[str, Any] = {
+    "lake": (
+        Annotated[
+            str | None, typer.Option("--lake", metavar="URL", help="The lake: a directory or s3://bucket/prefix.")
+        ],
+        None,
+    ),
+    "config": (
+        Annotated[
+            str | None,
+            typer.Option("--config", metavar="FILE", help="The configuration file instead of ./mootech.toml."),
+        ],
+        None,
+    ),
+    "json": (Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")], False),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")], False),
+    "verbose": (
+        Annotated[
+            int,
+            typer.Option("--verbose", "-v", count=True, show_default=False, help="Log to stderr; -vv logs more."),
+        ],
+        0,
+    ),
+}
+
+
+class Commands:
+    """Registers functions `(common, own options) -> Act` as commands of a Typer app."""
+
+    def __init__(self, app: typer.Typer) -> None:
+        """Register on this app."""
+        self._app = app
+
+    def add(
+        self,
+        *,
+        example: str,
+        exits: tuple[int, ...],
+        safe: str = WRITES,
+        common: tuple[str, ...] = tuple(_OPTIONS),
+    ) -> Callable[[Callable[..., Act | tuple[Act, Text]]], None]:
+        """Return a decorator; the function's name and docstring are the command's, `exits` those it can give."""
+
+        def register(function: Callable[..., Act | tuple[Act, Text]]) -> None:
+            name = function.__name__
+
+            def parse(**options: Any) -> Job:  # noqa: ANN401 - each command's own options
+                chosen = Common(**{key: options.pop(key) for key in common})
+                made = function(chosen, **options)
+                return Job(name, chosen, *made, safe) if isinstance(made, tuple) else Job(name, chosen, made, safe=safe)
+
+            own = list(inspect.signature(function).parameters.values())[1:]
+            shared = [
+                inspect.Parameter(
+                    key, inspect.Parameter.KEYWORD_ONLY, annotation=_OPTIONS[key][0], default=_OPTIONS[key][1]
+                )
+                for key in common
+            ]
+            parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
+            parse.__doc__ = function.__doc__
+            parse.__annotations__ = {each.name: each.annotation for each in parameters}
+            parse.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
+            self._app.command(name, epilog=epilog(example, exits))(parse)
+
+        return register
+
+
+def epilog(example: str, exits: tuple[int, ...]) -> str:
+    """Return the end of a help text: an example and the exit codes there can be."""
+    # \b keeps the lines of the paragraph that follows as they are.
+    codes = "\n".join(f"  {code:<3}  {EXIT_MEANINGS[code]}" for code in sorted(exits))
+    return f"\b\nExample:\n  {example}\n\n\b\nExit codes:\n{codes}"

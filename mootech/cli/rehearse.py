@@ -1,0 +1,94 @@
+"""The commands to rehearse with: a shop on this machine, and everything at work on it."""
+# ruff: noqa: PLC0415 - commands import what they run: `mootech --help` must not wait for polars, duckdb or httpx
+
+import shlex
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from mootech.cli.app import commands
+from mootech.cli.job import Act, Common
+from mootech.model import Outcome, Progress, parse_day, utc_today
+
+
+@commands.add(
+    example="mootech demo --days 120", exits=(0, 1, 2, 3, 4, 5, 75, 130, 143), common=("json", "quiet", "verbose")
+)
+def demo(
+    _common: Common,
+    days: Annotated[int, typer.Option("--days", min=1, max=3660, metavar="N", help="Days up to yesterday.")] = 120,
+    # Never the configured lake: a rehearsal must not land in the real one.
+    lake: Annotated[str, typer.Option("--lake", metavar="URL", help="Where its lake lies.")] = "./mootech-lake",
+) -> Act:
+    """Show everything at work on this machine.
+
+    Starts the sandbox shop, fetches its days into a lake, builds all layers and prints the tumbler's sales.
+    """
+
+    def act(progress: Progress | None) -> Outcome:
+        from mootech import config, pipeline
+
+        outcome = pipeline.demo(lake, config.state_dir(), days=days, progress=progress)
+        there = f"--lake {shlex.quote(lake)}"
+        return replace(
+            outcome,
+            command="demo",
+            notes=(
+                *outcome.notes,
+                "Type next:",
+                f"  mootech status {there}",
+                f"  mootech report {there} --format csv",
+                f"  mootech verify {there}",
+                "  mootech sandbox    (the shop behind this, to fetch from yourself)",
+            ),
+        )
+
+    return act
+
+
+@commands.add(
+    example="mootech sandbox --port 8000",
+    exits=(0, 1, 2, 130, 143),
+    safe="The sandbox has stopped; it keeps nothing.",
+    common=("json", "quiet", "verbose"),
+)
+def sandbox(
+    common: Common,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="N", help="On this machine only; 0 takes a free one.")
+    ] = 8000,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed is another shop.")] = 2023,
+    scale: Annotated[float, typer.Option("--scale", metavar="X", help="Traffic; 1 is some 2,000 hits a day.")] = 1.0,
+    today: Annotated[
+        str | None, typer.Option("--today", metavar="DAY", help="The UTC day the shop takes for today.")
+    ] = None,
+) -> Act:
+    """Serve a realistic shop to rehearse on.
+
+    It answers as the shop's API does, on this machine only, until Ctrl-C; the same seed gives the same shop.
+    """
+    day = parse_day(today, "--today") if today is not None else None
+
+    def act(_progress: Progress | None) -> Outcome:
+        from mootech.render import Screen
+        from mootech.sandbox import server
+
+        def announce(url: str) -> None:
+            screen = Screen.standard(quiet=common.quiet)
+            screen.note(f"The sandbox answers at {url} until you press Ctrl-C. In another terminal:")
+            screen.note(f"  export MOOTECH_API_URL={url} MOOTECH_API_KEY={server.API_KEY}")
+            screen.note(f"  mootech ingest --start {(day or utc_today()) - timedelta(days=30)}")
+
+        server.serve(
+            port=port,
+            seed=seed,
+            scale=scale,
+            today=lambda: day or utc_today(),
+            on_ready=announce,
+            log=common.verbose > 0,
+        )
+        return Outcome("sandbox")
+
+    return act

@@ -1,0 +1,14 @@
+"""Configuration: the one reader of the environment and of mootech.toml. A flag beats the environment beats the file."""
+
+from mootech.config.load import load, state_dir
+from mootech.config.settings import IngestSettings, QaSettings, ReportSettings, Settings, SourceSettings
+
+__all__ = [
+    "IngestSettings",
+    "QaSettings",
+    "ReportSettings",
+    "Settings",
+    "SourceSettings",
+    "load",
+    "state_dir",
+]

@@ -1,0 +1,183 @@
+"""What mootech can be told: the settings, their types, limits and defaults. docs/configuration.md is made from this."""
+
+from datetime import date
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+
+from mootech.errors import ConfigError, UsageError
+from mootech.model import Table, parse_day
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_day(value)
+    except UsageError as exc:
+        raise ValueError(f"is wrong: {exc.message}. {exc.hint}") from exc
+
+
+def _tables(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        return value
+    try:
+        return tuple(Table.named(item) if isinstance(item, str) else item for item in value)
+    except UsageError as exc:
+        raise ValueError(f"is wrong: {exc.message}. {exc.hint}") from exc
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _lake(value: str) -> str:
+    # One lake, one name: what this host keeps about a lake is filed under it, wherever a command is started.
+    return value.rstrip("/") if "://" in value else str(Path(value).absolute())
+
+
+def _path(value: object) -> object:
+    return Path(value) if isinstance(value, str) else value
+
+
+def _printable(value: SecretStr | None) -> SecretStr | None:
+    text = "unset" if value is None else value.get_secret_value()
+    if not (text.isascii() and text.isprintable() and " " not in text and text):
+        raise ValueError("is empty or holds a space, a line break or another character no API key has")
+    return value
+
+
+def _endpoint(value: str | None, info: ValidationInfo) -> str | None:
+    # The text of an error never repeats the URL, because it may hold a password.
+    if value is None:
+        return None
+    parts = urlsplit(value)  # a bad IPv6 host or port is a ValueError, which is what a validator raises
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("is not a URL such as https://api.example.com/v1")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("must hold neither a user name, a password, a query nor a fragment")
+    if parts.scheme == "http" and not info.data.get("allow_http") and not _is_loopback(parts.hostname):
+        raise ValueError(
+            f"would send the API key to {parts.hostname} over plain http, where anyone on the way can read it. "
+            "Use https, or write `allow_http = true` under [source]"
+        )
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class Section(BaseModel):
+    """A section of mootech.toml: frozen, and closed to keys and types that nobody declared."""
+
+    # strict: page_size = "5000" is a wrong type, not a number in disguise.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class SourceSettings(Section):
+    """The shop's API."""
+
+    # Before url, whose check reads it.
+    allow_http: bool = Field(
+        default=False,
+        description="Send the key over plain http to another host than this one. Anyone on the way can read it.",
+    )
+    url: Annotated[str | None, AfterValidator(_endpoint)] = Field(
+        default=None,
+        description="Address of the shop's API, up to the version: `https://api.example.com/v1`.",
+        json_schema_extra={"env": "MOOTECH_API_URL"},
+    )
+    api_key: Annotated[SecretStr | None, AfterValidator(_printable)] = Field(
+        default=None,
+        description="The API's key. Only from the environment: refused in the file.",
+        json_schema_extra={"env": "MOOTECH_API_KEY or MOOTECH_API_KEY_FILE"},
+    )
+    page_size: int = Field(default=5000, ge=1, le=100_000, description="Rows asked for in one page.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="Requests under way at once.")
+    timeout_seconds: float = Field(default=30.0, gt=0, le=3600, description="Limit for one attempt at one page.")
+    deadline_seconds: float = Field(
+        default=120.0, gt=0, le=86_400, description="Limit for one page with all its retries and waits."
+    )
+    max_body_mb: int = Field(default=64, ge=1, le=4096, description="Largest answer accepted, decompressed, in MiB.")
+
+    def endpoint(self) -> tuple[str, SecretStr]:
+        """Return the API's address and key.
+
+        Raises:
+            ConfigError: one of them is not set.
+
+        """
+        rehearse = "To rehearse without a shop: mootech sandbox"
+        if self.url is None:
+            raise ConfigError(
+                "no address of the shop's API is set",
+                hint=f"Set MOOTECH_API_URL, or url under [source] in mootech.toml. {rehearse}",
+            )
+        if self.api_key is None:
+            raise ConfigError(
+                "no key for the shop's API is set",
+                hint=f"Set MOOTECH_API_KEY, or MOOTECH_API_KEY_FILE to a file only you can read. {rehearse}",
+            )
+        return self.url, self.api_key
+
+
+class IngestSettings(Section):
+    """What `ingest` fetches when no option says so."""
+
+    tables: Annotated[tuple[Table, ...], BeforeValidator(_tables)] = Field(
+        default=tuple(Table), min_length=1, description="Tables to fetch, in this order."
+    )
+    start: Annotated[date | None, BeforeValidator(_day)] = Field(
+        default=None,
+        description="First UTC day that belongs into the lake; missing days from here on are fetched. "
+        "Without it: from the first day the lake holds.",
+    )
+    lookback: int = Field(
+        default=2,
+        ge=0,
+        le=366,
+        description="How many of the last held days are fetched again, for rows that came late.",
+    )
+
+
+class QaSettings(Section):
+    """When the quality gate stops a day: when both limits are exceeded, or all its rows are bad."""
+
+    max_bad_share: float = Field(default=0.01, ge=0, le=1, description="Share of bad rows a day may have, 0 to 1.")
+    max_bad_rows: int = Field(default=10, ge=0, description="Number of bad rows a day may have, whatever their share.")
+
+
+class ReportSettings(Section):
+    """What `report` and `run` compute when no option says so."""
+
+    products: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = Field(
+        default=(), description="Products to report on, by name or product_id. Empty: every product."
+    )
+
+
+class Settings(Section):
+    """Everything mootech can be told besides its options. Its text never shows the API key."""
+
+    lake: Annotated[str, AfterValidator(_lake)] = Field(
+        default="./mootech-lake",
+        min_length=1,
+        validate_default=True,
+        description="Where the data lies: a directory or `s3://bucket/prefix`.",
+        json_schema_extra={"env": "MOOTECH_LAKE"},
+    )
+    state_dir: Annotated[Path, BeforeValidator(_path)] = Field(
+        description="This host's own folder for staged pages, rejects of blocked days and caches; "
+        "by default `$XDG_STATE_HOME/mootech`, else `~/.local/state/mootech`.",
+        json_schema_extra={"env": "MOOTECH_STATE_DIR"},
+    )
+    source: SourceSettings = SourceSettings()
+    ingest: IngestSettings = IngestSettings()
+    qa: QaSettings = QaSettings()
+    report: ReportSettings = ReportSettings()

@@ -1,0 +1,126 @@
+"""Reference made from the code: docs/cli.md and docs/configuration.md. Write them with `make docs`."""
+
+import json
+import types
+from datetime import date
+from pathlib import Path
+from typing import Any, get_args
+
+from annotated_types import Ge, Gt, Le
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from typer import Context
+from typer.main import get_command
+
+from mootech.cli import app
+from mootech.config import Settings
+from mootech.config.explain import SECTIONS
+from mootech.model import Table
+
+DOCS = Path(__file__).parents[2] / "docs"
+_MADE = "<!-- Made from the code by `make docs`; a test compares it. -->"
+_CLI_INTRO = """\
+Results go to stdout, everything else to stderr. What options do not say, [configuration.md](configuration.md) does.
+
+With `--json` stdout is exactly one JSON object, on failure too. Always there: `command`, `status` (`ok`, `failed` or
+`interrupted`), `exit_code`, `run_id`, `tables` with their `days`, `error` (the one that decided the exit code, or
+null), `errors` (all of them), `notes`. A day that failed has its own `error`. `qa` and `verify` add `findings`;
+`report` adds `reports` and `rows`; `status` adds `lake`, `last_run`, `lock_holder` and, per table, `held` and what
+follows from it; `run` and `demo` add `steps`, each such an object. Amounts are numbers with exactly their digits.
+
+`-q` prints errors only, and what `report` and `status` are asked for. Colours and progress bars appear on a terminal
+alone."""
+_CONFIGURATION_INTRO = """\
+A flag beats an environment variable, which beats `mootech.toml`, which beats the default. `./mootech.toml` is read
+when it is there; `--config` or `MOOTECH_CONFIG` names another file. A relative path in the file starts at the file's
+folder, one in a flag or a variable at the current directory. An empty variable counts as not set. An unknown key or a
+wrong type is an error, exit 2, and nothing is done."""
+_TYPES: dict[object, str] = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    date: "date",
+    SecretStr: "text",
+    tuple[Table, ...]: "list of tables",
+    tuple[str, ...]: "list of texts",
+}
+
+
+def helps() -> dict[str, str]:
+    """Return the help text of `mootech` (under the empty name) and of each command, 80 columns wide."""
+    group = get_command(app)
+    root = Context(group, info_name="mootech", terminal_width=80)
+    texts = {"": group.get_help(root)}
+    for name in group.list_commands(root):  # type: ignore[attr-defined] # get_command is typed as any command
+        command = group.get_command(root, name)  # type: ignore[attr-defined] # the same
+        texts[name] = command.get_help(Context(command, info_name=name, parent=root, terminal_width=80))
+    return texts
+
+
+def cli_reference() -> str:
+    """Return docs/cli.md."""
+    parts = [
+        _MADE,
+        "# The commands",
+        _CLI_INTRO,
+    ]
+    for name, text in helps().items():
+        parts += [f"## mootech {name}".rstrip(), f"```text\n{text.rstrip()}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def configuration_reference() -> str:
+    """Return docs/configuration.md."""
+    top = {name: field for name, field in Settings.model_fields.items() if name not in SECTIONS}
+    parts = [
+        _MADE,
+        "# Configuration",
+        _CONFIGURATION_INTRO,
+        "S3 is configured by the usual AWS variables and profiles, `AWS_ENDPOINT_URL` included.",
+        "## At the top of the file",
+        _table(top),
+    ]
+    for name, section in SECTIONS.items():
+        parts += [f"## [{name}]", (section.__doc__ or "").strip(), _table(section.model_fields)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = ["| key | type | default | environment | meaning |", "|---|---|---|---|---|"]
+    for name, field in fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        variables = ", ".join(f"`{each}`" for each in str(extra.get("env", "")).split(" or ") if each)
+        rows.append(f"| `{name}` | {_type(field)} | {_default(field)} | {variables} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _type(field: FieldInfo) -> str:
+    annotation: Any = field.annotation
+    if isinstance(annotation, types.UnionType):
+        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    low = next((f"from {each.ge}" for each in field.metadata if isinstance(each, Ge)), "")
+    low = next((f"above {each.gt}" for each in field.metadata if isinstance(each, Gt)), low)
+    high = next((f"to {each.le}" for each in field.metadata if isinstance(each, Le)), "")
+    return " ".join(filter(None, (_TYPES[annotation], low, high)))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.default is None:
+        return ""
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    if isinstance(field.default, tuple):
+        return f"`{json.dumps([str(each) for each in field.default])}`"
+    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
+
+
+def main() -> None:
+    """Write both files."""
+    (DOCS / "cli.md").write_text(cli_reference(), "utf-8")
+    (DOCS / "configuration.md").write_text(configuration_reference(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Reports as text: tables with bars, CSV, JSON and Markdown, each safe for whoever opens it."""
+
+import csv
+import io
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mootech.errors import UsageError
+from mootech.model import ReportResult
+from mootech.render import Format, formatted
+from mootech.render.reports import bar, print_reports
+from mootech.render.screen import console_for
+
+COLUMNS = (
+    "transaction_year",
+    "transaction_month",
+    "total_items_sold",
+    "total_sale",
+    "percentage_difference",
+    "month",
+    "product_id",
+    "product_name",
+    "units_purchased",
+    "units_returned",
+    "previous_month_sale",
+    "sale_change",
+    "growth_pct",
+    "is_partial",
+)
+
+
+def sales(name: str = "Tumbler", *, title: str | None = None) -> ReportResult:
+    """Return a sales report of three months, the last one partial."""
+    full, half, none = Decimal("21216.00"), Decimal("10608.00"), Decimal("0.00")
+    first = (full, None, date(2023, 1, 1), "p1", name, 1210, 10, None, None, None, False)
+    second = (half, -67, date(2023, 2, 1), "p1", name, 600, 0, full, -half, Decimal("-50.00"), False)
+    third = (none, -200, date(2023, 3, 1), "p1", name, 0, 0, half, -half, Decimal("-100.00"), True)
+    rows = ((2023, 1, 1200, *first), (2023, 2, 600, *second), (2023, 3, 0, *third))
+    return ReportResult("sales", title or f"Sales of {name}", "results/x/data.parquet", COLUMNS, rows, changed=True)
+
+
+def table(report: ReportResult, *, width: int = 80, ascii_only: bool = False) -> str:
+    """Return the report as a table of this width."""
+    stream = io.StringIO()
+    print_reports([report], console_for(stream, width), ascii_only=ascii_only)
+    return stream.getvalue()
+
+
+def test_the_sales_table_shows_each_month_with_a_bar() -> None:
+    """A line per month has units, sales, the change and a bar in proportion; a partial month is marked."""
+    january, february, march = [line for line in table(sales()).splitlines() if line.startswith("2023-")]
+    assert january.split()[:4] == ["2023-01", "1,200", "21,216.00", "-"]
+    assert february.split()[:5] == ["2023-02", "600", "10,608.00", "-50.0", "%"]
+    assert february.count("█") * 2 == january.count("█") > 0
+    assert march.startswith("2023-03*")
+    assert "█" not in march
+    assert "* part of a month" in table(sales())
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_sales_table_fits_the_terminal(width: int) -> None:
+    """No line is wider than the terminal, from 60 columns on, or ends in spaces, and no month's line is broken."""
+    lines = table(sales(), width=width).splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    assert max(len(line) for line in lines) <= width
+    assert sum(line.startswith("2023-") for line in lines) == 3
+
+
+def test_a_terminal_without_blocks_gets_ascii() -> None:
+    """Where the encoding has no block characters, the bars are made of #."""
+    drawn = table(sales(), ascii_only=True)
+    assert "#####" in drawn
+    assert "█" not in drawn
+
+
+@given(st.decimals(-100, 1000, places=2), st.decimals(1, 1000, places=2), st.integers(8, 40), st.booleans())
+def test_bars_stay_in_proportion_and_bounds(value: Decimal, largest: Decimal, width: int, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+    """A bar is never longer than its room, never empty for a sale, and empty for none."""
+    drawn = bar(min(value, largest), largest, width, ascii_only=ascii_only)
+    assert len(drawn) <= width
+    assert bool(drawn) is (value > 0)
+    assert drawn.isascii() or not ascii_only
+
+
+def test_names_cannot_drive_the_terminal() -> None:
+    """Escape sequences, markup and line breaks in a product's name come out as plain text on one line."""
+    drawn = table(sales("Evil\x1b[31m\u202e [bold]Cup[/bold]\n:smile:"))
+    assert "\x1b" not in drawn
+    assert "\u202e" not in drawn
+    assert "[bold]Cup[/bold] :smile:" in drawn.splitlines()[0]
+
+
+def test_any_other_report_is_a_plain_table() -> None:
+    """A report without a drawing of its own shows every column and value."""
+    report = ReportResult(
+        "funnel", "Funnel", "k", ("step", "visits", "ok"), (("home", 12345, True), ("cart", None, False)), changed=False
+    )
+    lines = table(report).splitlines()
+    assert lines[1].split() == ["step", "visits", "ok"]
+    assert lines[3].split() == ["home", "12,345", "yes"]
+    assert lines[4].split() == ["cart", "-", "no"]
+
+
+def test_csv_holds_every_column_and_exact_values() -> None:
+    """CSV of several products has one header, exact amounts, ISO dates and empty cells for NULL."""
+    rows = list(csv.DictReader(io.StringIO(formatted((sales(), sales("Mug")), Format.CSV))))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["product_name"] for row in rows] == ["Tumbler"] * 3 + ["Mug"] * 3
+    assert rows[0]["total_sale"] == "21216.00"
+    assert rows[0]["growth_pct"] == ""
+    assert rows[1]["sale_change"] == "-10608.00"
+    assert (rows[2]["month"], rows[2]["is_partial"]) == ("2023-03-01", "true")
+
+
+@given(st.sampled_from("=+-@\t\r\n"), st.text(max_size=20))
+def test_csv_text_never_starts_a_formula(start: str, rest: str) -> None:
+    """Text that a spreadsheet would run gets an apostrophe in front; numbers stay numbers."""
+    report = ReportResult("x", "x", "k", ("name", "n"), ((start + rest, Decimal(-5)),), changed=True)
+    (row,) = csv.DictReader(io.StringIO(formatted((report,), Format.CSV)))
+    assert row["name"].startswith("'")
+    assert row["n"] == "-5"
+
+
+def test_reports_of_different_columns_keep_their_headers() -> None:
+    """Reports that do not share their columns stand apart, each below its own header."""
+    other = ReportResult("x", "x", "k", ("a",), ((1,),), changed=True)
+    assert formatted((sales(), other), Format.CSV).endswith("\n\na\n1\n")
+
+
+def test_json_keeps_the_digits_of_amounts() -> None:
+    """Amounts are JSON numbers with exactly the digits of the decimal, dates ISO text, NULL null."""
+    text = formatted((sales(),), Format.JSON)
+    rows = json.loads(text, parse_float=Decimal)
+    assert rows[0]["total_sale"] == Decimal("21216.00")
+    assert '"total_sale": 21216.00,' in text
+    assert (rows[0]["month"], rows[0]["growth_pct"], rows[2]["is_partial"]) == ("2023-01-01", None, True)
+
+
+def test_markdown_is_one_table_that_names_cannot_break() -> None:
+    """Markdown has one row per month whatever stands in a name, with numbers to the right."""
+    lines = formatted((sales("a|b*<i>\n`c`"), sales()), Format.MARKDOWN).splitlines()
+    assert len(lines) == 2 + 6
+    assert lines[0] == f"| {' | '.join(COLUMNS)} |"
+    assert lines[1].split(" | ")[3] == "---:"
+    assert lines[1].split(" | ")[7] == "---"
+    assert r"a\|b\*\<i\> \`c\`" in lines[2]
+
+
+def test_a_format_is_named_or_taken_from_the_file() -> None:
+    """A file's ending chooses its format, an unknown name is refused with those there are."""
+    assert [Format.of_file(name) for name in ("a.CSV", "b.json", "c.md", "d.txt", "csv")][:4] == [
+        Format.CSV,
+        Format.JSON,
+        Format.MARKDOWN,
+        Format.TABLE,
+    ]
+    with pytest.raises(UsageError, match="no format 'xls'") as caught:
+        Format.named("xls")
+    assert caught.value.hint == "The formats are: table, csv, json, markdown."
