@@ -17,7 +17,7 @@ from mootech.config import IngestSettings, ReportSettings, Settings, SourceSetti
 from mootech.engines.duckdb import Engine
 from mootech.errors import BrokenPromiseError, EmptyLakeError, MootechError, QualityError, UsageError
 from mootech.lake.lake import Held, Lake
-from mootech.lake.paths import SNAPSHOTS, Layer
+from mootech.lake.paths import DEMO_KEY, SNAPSHOTS, Layer
 from mootech.layers import gold
 from mootech.layers import silver as silver_layer
 from mootech.layers.blocked import BlockedDays
@@ -44,7 +44,7 @@ from mootech.qa.checks import summarise
 from mootech.qa.gate import Threshold
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import API_KEY, Shop
-from mootech.session import locked, opened, opened_if_there, workspace
+from mootech.session import locked, opened, opened_if_there
 from mootech.source.http import Connection
 
 _REPORTS = ("sales",)
@@ -147,7 +147,7 @@ def qa(
     span = DayRange(start or date.min, end or date.max)
     tables = tables or tuple(Table)
     days = {table: [day for day in lake.held(Layer.RAW, table) if day in span] for table in tables}
-    blocked = [finding for finding in _blocked(settings, tables) if finding.utc_date in span]
+    blocked = [finding for finding in _blocked(lake, tables) if finding.utc_date in span]
     if not any(days.values()) and not blocked:
         raise EmptyLakeError(f"{settings.lake} holds nothing to check there", hint=_FETCH_FIRST)
     return _qa(lake, days, blocked)
@@ -236,14 +236,19 @@ def status(settings: Settings) -> StatusOutcome:
         "status",
         notes=tuple(lake.warnings),
         lake=lake.store.url,
-        tables=tuple(_table_status(lake, settings, table) for table in Table),
+        tables=tuple(_table_status(lake, table) for table in Table),
         last_run=lake.last_run(),
         lock_holder=lake.lock_holder(),
     )
 
 
 def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = None) -> RunOutcome:
-    """Start the sandbox shop on a free port, fetch its last `days` days into a lake, and report on the tumbler."""
+    """Start the sandbox shop on a free port, fetch its last `days` days into a lake, and report on the tumbler.
+
+    Raises:
+        UsageError: the lake holds days that are not the demo's, which the sandbox's would mix with.
+
+    """
     today = utc_today()
     with running(Shop(), today=lambda: today) as url:
         settings = Settings(
@@ -253,6 +258,13 @@ def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = N
             ingest=IngestSettings(start=today - timedelta(days=days)),
             report=ReportSettings(products=("Tumbler",)),
         )
+        there = opened_if_there(settings)
+        if there and there.store.head(DEMO_KEY) is None and any(there.held(Layer.RAW, table) for table in Table):
+            raise UsageError(
+                f"{lake} holds days of another shop",
+                hint="Nothing was changed. Give the demo a lake of its own: --lake.",
+            )
+        Lake.open(lake, state_dir=state_dir, write=True).store.create(DEMO_KEY, b"{}")
         return run(settings, progress=progress)
 
 
@@ -291,7 +303,7 @@ def _ingest(  # noqa: PLR0913  # an open lake, and the command's options
         lake,
         connection,
         page_size=settings.source.page_size,
-        workspace=workspace(settings),
+        workspace=lake.workspace,
         rules=Rules(Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows), allow_shrink=allow_shrink),
         published=published,
         progress=watched,
@@ -314,8 +326,8 @@ def _qa(lake: Lake, days: Mapping[Table, Sequence[date]], blocked: Sequence[Find
     return QaOutcome("qa", findings=tuple(findings), errors=(error,))
 
 
-def _blocked(settings: Settings, tables: Sequence[Table]) -> list[Finding]:
-    days = BlockedDays(workspace(settings) / "blocked")
+def _blocked(lake: Lake, tables: Sequence[Table]) -> list[Finding]:
+    days = BlockedDays(lake.workspace / "blocked")
     return [
         Finding(
             day.table,
@@ -352,7 +364,7 @@ def _attempt(command: str, step: Callable[[], Outcome]) -> Outcome:
         return Outcome(command, errors=(exc,))
 
 
-def _table_status(lake: Lake, settings: Settings, table: Table) -> TableStatus:
+def _table_status(lake: Lake, table: Table) -> TableStatus:
     bronze = lake.held(Layer.RAW, table)
     days = sorted(bronze)
     receipts = [held.receipt for held in bronze.values() if held.receipt is not None]
@@ -365,7 +377,7 @@ def _table_status(lake: Lake, settings: Settings, table: Table) -> TableStatus:
         gaps=tuple(day for day in span if day not in bronze),
         rows=sum(receipt.published for receipt in receipts),
         quarantined=sum(receipt.quarantined for receipt in receipts),
-        blocked=tuple(finding.utc_date for finding in _blocked(settings, (table,)) if finding.utc_date),
+        blocked=tuple(finding.utc_date for finding in _blocked(lake, (table,)) if finding.utc_date),
         silver_behind=_silver_behind(lake, table, bronze),
         freshness_days=(utc_today() - timedelta(days=1) - days[-1]).days if days else None,
     )

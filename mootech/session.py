@@ -1,28 +1,21 @@
 """A command's hold on its lake: open it, lock it, and write the run into its history."""
 
-import hashlib
 import platform
 import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from mootech.config import Settings
-from mootech.errors import EmptyLakeError, MootechError
+from mootech.errors import EmptyLakeError, InterruptError, MootechError
 from mootech.lake.lake import Lake
 from mootech.model import Outcome
 
 Result = TypeVar("Result", bound=Outcome)
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-
-
-def workspace(settings: Settings) -> Path:
-    """Return this lake's folder on local disk, for staged pages and blocked days."""
-    return settings.state_dir / "lakes" / hashlib.sha256(settings.lake.encode()).hexdigest()[:16]
 
 
 def opened(settings: Settings) -> Lake:
@@ -63,8 +56,10 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result]) -> 
     with lake.lock(command):
         try:
             outcome = work(lake)
-        except MootechError as exc:
-            lake.record_run(_entry(run_id, started, Outcome(command, errors=(exc,))))
+        except (MootechError, KeyboardInterrupt) as exc:
+            error = exc if isinstance(exc, MootechError) else InterruptError("interrupted")
+            lake.save_manifests()
+            lake.record_run(_entry(run_id, started, Outcome(command, errors=(error,))))
             raise
         lake.save_manifests()
         lake.record_run(_entry(run_id, started, outcome))

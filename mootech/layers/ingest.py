@@ -5,6 +5,7 @@ published one after the other, off the event loop, because that is where the mem
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,8 @@ from mootech.model import DayResult, DayStatus, Progress, Receipt, Table
 from mootech.qa.gate import Threshold
 from mootech.source.http import Api, Connection
 from mootech.source.pages import TotalChangedError, pages
+
+_LOG = logging.getLogger(__name__)
 
 _PASSES = 3
 """How often a day is begun again because its declared total changed while it was read."""
@@ -87,8 +90,9 @@ class Ingest:
 
         async def work(api: Api) -> None:
             for job in waiting:
-                results[job] = await self._day(api, job, one_at_a_time)
-                self._progress.done(results[job])
+                results[job] = result = await self._day(api, job, one_at_a_time)
+                _LOG.info("%s %s: %s %s", job.table, job.day, result.status, result.error or result.note)
+                self._progress.done(result)
 
         async with Api(self._connection) as api, asyncio.TaskGroup() as workers:
             for _ in range(self._connection.concurrency):

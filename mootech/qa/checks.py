@@ -1,7 +1,7 @@
 """What `mootech qa` says about the bronze partitions of a table, per column and check.
 
-A day is summed up by itself, the summaries of a range are added up, and the sum becomes findings; so a range costs
-the memory of its largest day.
+Partitions are taken together in batches, the sums of the batches are added up, and the total becomes findings; so a
+range costs the memory of one batch, and small days do not cost a validation each.
 """
 
 from collections import Counter
@@ -31,6 +31,9 @@ TIMES: Mapping[Table, tuple[str, ...]] = {
     Table.PRODUCTS: (),
 }
 """Columns of Unix seconds, of which the range is given."""
+
+_BATCH_ROWS = 200_000
+"""Rows that are checked at once, or one day where it has more."""
 
 _MOST_VALUES = 20
 """Values of a category that are listed; the others are counted together."""
@@ -65,57 +68,72 @@ def schema_drift(table: Table, columns: Mapping[str, Any]) -> list[str]:
     return drift
 
 
-def add_day(summary: Summary, table: Table, day: date, rows: pl.DataFrame, receipt: Receipt | None) -> None:
-    """Count one partition into the summary.
+def summarise(table: Table, days: Iterable[tuple[date, pl.DataFrame, Receipt | None]]) -> list[Finding]:
+    """Return the findings of a range of partitions.
 
     Args:
-        summary: of the same table; changed in place.
         table: which table.
-        day: the partition's UTC day; days come in order, or "since" would be wrong.
-        rows: the partition, without utc_date.
-        receipt: from its footer, None where it has none.
+        days: UTC day, rows without utc_date, and receipt (None where the footer has none) of each partition, oldest
+            first.
 
     """
-    summary.days += 1
-    summary.rows += rows.height
-    if receipt is not None:
-        summary.receipts += Counter(
-            fetched=receipt.fetched, quarantined=receipt.quarantined, duplicates=receipt.duplicates
-        )
+    summary = Summary()
+    batch: list[pl.DataFrame] = []
+    for day, rows, receipt in days:
+        summary.days += 1
+        summary.rows += rows.height
+        if receipt is not None:
+            summary.receipts += Counter(
+                fetched=receipt.fetched, quarantined=receipt.quarantined, duplicates=receipt.duplicates
+            )
+        drift = schema_drift(table, rows.schema)
+        summary.of_days += [Finding(str(table), day, None, "schema_drift", difference) for difference in drift]
+        if not drift:  # columns that are not what they are called cannot be counted by name
+            batch.append(rows.with_columns(utc_date=pl.lit(day.isoformat())))
+        if sum(part.height for part in batch) >= _BATCH_ROWS:
+            _add(summary, table, pl.concat(batch))
+            batch.clear()
+    if batch:
+        _add(summary, table, pl.concat(batch))
+    return findings(table, summary)
 
-    drift = schema_drift(table, rows.schema)
-    summary.of_days += [Finding(str(table), day, None, "schema_drift", difference) for difference in drift]
-    if drift:
-        # Columns that are not what they are called cannot be counted by name.
-        return
+
+def _add(summary: Summary, table: Table, rows: pl.DataFrame) -> None:
+    """Count some days' rows, told apart by utc_date (String), into the summary."""
     summary.nulls += Counter({name: rows[name].null_count() for name in rows.columns})
     for name in CATEGORIES[table]:
         counted = rows[name].drop_nulls().value_counts()
         summary.values[name] = summary.values.get(name, Counter()) + Counter(dict(counted.rows()))
     for name in TIMES[table]:
         _widen(summary.ranges, name, rows[name])
-    for undeclared in _extra_fields(rows[EXTRA]):
-        summary.fields_since.setdefault(undeclared, day)
-    summary.of_days += _broken_rules(table, day, rows)
+    extras = rows.filter(pl.col(EXTRA).is_not_null()).group_by(EXTRA).agg(pl.col("utc_date").min()).sort("utc_date")
+    for extra, since in extras.iter_rows():
+        for undeclared in msgspec.json.decode(extra, type=dict[str, msgspec.Raw]):
+            summary.fields_since.setdefault(undeclared, date.fromisoformat(since))
+    summary.of_days += _broken_rules(table, rows)
 
 
-def _broken_rules(table: Table, day: date, rows: pl.DataFrame) -> Iterator[Finding]:
+def _broken_rules(table: Table, rows: pl.DataFrame) -> Iterator[Finding]:
     """Yield what no row of a published partition may do: repeat a key, break the contract, be of another day."""
 
-    def wrong(check: str, column: str, message: str, count: int, **data: str) -> Finding:
-        return Finding(str(table), day, column, check, message, data={"rows": count, **data})
+    def wrong(day: str, check: str, column: str, message: str, data: dict[str, Any]) -> Finding:
+        return Finding(str(table), date.fromisoformat(day), column, check, message, data=data)
 
-    repeated = rows.height - rows.select(table.key).n_unique()
-    if repeated:
-        yield wrong("duplicates", ", ".join(table.key), f"{repeated:,} rows repeat a key", repeated)
-    delivered = rows.with_columns(utc_date=pl.lit(day.isoformat())).select(delivered_schema(table).names())
-    for reason, count in breaches(table, delivered)["reason"].value_counts().sort("reason").iter_rows():
+    repeated = rows.group_by("utc_date").agg(rows=pl.len() - pl.struct(table.key).n_unique()).filter(pl.col("rows") > 0)
+    for day, count in repeated.sort("utc_date").iter_rows():
+        yield wrong(day, "duplicates", ", ".join(table.key), f"{count:,} rows repeat a key", {"rows": count})
+    days = rows.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), "utc_date")
+    broken = breaches(table, rows.select(delivered_schema(table).names())).join(days, on="row")
+    for day, reason, count in broken.group_by("utc_date", "reason").len().sort("utc_date", "reason").iter_rows():
         column, _, rule = reason.partition(":")
-        yield wrong("contract", column, f"{count:,} rows break the rule {rule}", count, rule=rule)
+        message = f"{count:,} rows break the rule {rule}"
+        yield wrong(day, "contract", column, message, {"rows": count, "rule": rule})
     if table.event_time is not None:
-        elsewhere = rows.filter(_date_of(table.event_time) != day).height
-        if elsewhere:
-            yield wrong("wrong_day", table.event_time, f"{elsewhere:,} events are of another day", elsewhere)
+        of_another_day = _date_of(table.event_time) != pl.col("utc_date").str.to_date()
+        elsewhere = rows.filter(of_another_day).group_by("utc_date").len().sort("utc_date")
+        for day, count in elsewhere.iter_rows():
+            message = f"{count:,} events are of another day"
+            yield wrong(day, "wrong_day", table.event_time, message, {"rows": count})
 
 
 def findings(table: Table, summary: Summary) -> list[Finding]:
@@ -150,29 +168,12 @@ def findings(table: Table, summary: Summary) -> list[Finding]:
     return [*result, *summary.of_days]
 
 
-def summarise(table: Table, days: Iterable[tuple[date, pl.DataFrame, Receipt | None]]) -> list[Finding]:
-    """Return the findings of a range of partitions, given oldest first."""
-    summary = Summary()
-    for day, rows, receipt in days:
-        add_day(summary, table, day, rows, receipt)
-    return findings(table, summary)
-
-
 def _widen(ranges: dict[str, tuple[int, int]], name: str, seconds: pl.Series) -> None:
     """Take a day's smallest and largest value into the range."""
     low, high = seconds.min(), seconds.max()
     if isinstance(low, int) and isinstance(high, int):
         before = ranges.get(name, (low, high))
         ranges[name] = (min(before[0], low), max(before[1], high))
-
-
-def _extra_fields(extra: pl.Series) -> set[str]:
-    """Return the names of the undeclared fields in a column of JSON objects."""
-    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-    names: set[str] = set()
-    for text in extra.drop_nulls().unique():
-        names.update(decoder.decode(text))
-    return names
 
 
 def _date_of(column: str) -> pl.Expr:

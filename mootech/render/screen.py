@@ -1,5 +1,6 @@
 """The two streams a command speaks on: results to stdout, everything else to stderr."""
 
+import errno
 import io
 import shutil
 import sys
@@ -19,11 +20,19 @@ _MIN_WIDTH = 60
 _LOG_WIDTH = 200
 
 
+class _Console(Console):
+    """A console whose reader may go away: what that means is for the command to say, not an exit from in here."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the BrokenPipeError through."""
+        raise BrokenPipeError(errno.EPIPE, "the reader of the output has gone")
+
+
 def console_for(stream: TextIO, width: int | None = None) -> Console:
     """Return a console that prints text as it is: no markup, no emoji codes, colours only on a terminal."""
     if width is None:
         width = max(_MIN_WIDTH, shutil.get_terminal_size().columns) if stream.isatty() else _LOG_WIDTH
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False, force_jupyter=False)
+    return _Console(file=stream, width=width, markup=False, highlight=False, emoji=False, force_jupyter=False)
 
 
 def grid(*columns: str, right: tuple[str, ...] = ()) -> Grid:

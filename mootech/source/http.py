@@ -6,6 +6,7 @@ instead of being asked once per day of a long range.
 """
 
 import asyncio
+import logging
 import random
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,8 @@ import tenacity
 
 from mootech.errors import RefusedError, SourceError
 from mootech.source.backoff import retry_after_seconds, wait_seconds
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -137,6 +140,7 @@ class Api:
                 return parse(await self._attempt(path, params))
             except TransientError as exc:
                 last = str(exc)
+                _LOG.info("GET %s %s failed: %s", path, dict(params), last)
                 raise
 
         retrying = tenacity.AsyncRetrying(
@@ -172,7 +176,9 @@ class Api:
             ):
                 if response.status_code != httpx.codes.OK:
                     raise await self._failure(path, response)
-                return await read_body(response, self.connection.max_body_bytes)
+                body = await read_body(response, self.connection.max_body_bytes)
+                _LOG.debug("GET %s %s: %d bytes", path, dict(params), len(body))
+                return body
         except TimeoutError as exc:
             raise TransientError(f"no whole answer within {timeout:g} s") from exc
         except httpx.TransportError as exc:
