@@ -70,7 +70,7 @@ class Wanted:
             Job(table, day)
             for table in self.tables or settings.ingest.tables
             for day in days_to_fetch(
-                lake.held(Layer.RAW, table) if lake else (),
+                _whole_days(lake, table) if lake else (),
                 start=self.start,
                 end=self.end,
                 lookback=settings.ingest.lookback if self.lookback is None else self.lookback,
@@ -266,6 +266,11 @@ def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = N
             )
         Lake.open(lake, state_dir=state_dir, write=True).store.create(DEMO_KEY, b"{}")
         return run(settings, progress=progress)
+
+
+def _whole_days(lake: Lake, table: Table) -> list[date]:
+    """Return the days of bronze whose receipt can be read; a damaged partition counts as missing."""
+    return [day for day, held in lake.held(Layer.RAW, table).items() if held.receipt is not None]
 
 
 def _connection(settings: Settings) -> Connection:

@@ -4,12 +4,13 @@ import platform
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from mootech.config import Settings
-from mootech.errors import EmptyLakeError, InterruptError, MootechError
+from mootech.errors import EmptyLakeError, InterruptError, MootechError, StoreError
 from mootech.lake.lake import Lake
 from mootech.model import Outcome
 
@@ -58,8 +59,10 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result]) -> 
             outcome = work(lake)
         except (MootechError, KeyboardInterrupt) as exc:
             error = exc if isinstance(exc, MootechError) else InterruptError("interrupted")
-            lake.save_manifests()
-            lake.record_run(_entry(run_id, started, Outcome(command, errors=(error,))))
+            # What could not be noted must not hide what happened.
+            with suppress(StoreError):
+                lake.save_manifests()
+                lake.record_run(_entry(run_id, started, Outcome(command, errors=(error,))))
             raise
         lake.save_manifests()
         lake.record_run(_entry(run_id, started, outcome))

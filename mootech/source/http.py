@@ -8,7 +8,6 @@ instead of being asked once per day of a long range.
 import asyncio
 import logging
 import random
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ import tenacity
 
 from mootech.errors import RefusedError, SourceError
 from mootech.source.backoff import retry_after_seconds, wait_seconds
+from mootech.source.body import TransientError, problem_detail, read_body
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,8 +27,6 @@ T = TypeVar("T")
 _ATTEMPTS = 8
 _GIVE_UP_AFTER = 3
 """Requests in a row that failed with all their retries: the source is taken for gone."""
-_PROBLEM_MAX = 4096
-"""Bytes of an error's body that are read."""
 _ASK_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -47,15 +45,6 @@ class Connection:
     """For one page with all its retries."""
     max_body_bytes: int = 64 * 1024 * 1024
     """Of a decoded body; the wire is held to the same."""
-
-
-class TransientError(Exception):
-    """An attempt failed in a way that may pass; `asked_for` is the wait in seconds the server wished for."""
-
-    def __init__(self, message: str, asked_for: float | None = None) -> None:
-        """Keep what happened, in words fit for a user."""
-        super().__init__(message)
-        self.asked_for = asked_for
 
 
 class Api:
@@ -187,7 +176,7 @@ class Api:
     async def _failure(self, path: str, response: httpx.Response) -> Exception:
         """Return the exception an answer other than 200 deserves, and remember a refusal."""
         status = response.status_code
-        detail = await _problem_detail(response)
+        detail = await problem_detail(response)
         told = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
         if status in _ASK_AGAIN or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return TransientError(told, retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)))
@@ -208,51 +197,3 @@ def _hint(status: int) -> str:
     if httpx.codes.is_redirect(status):
         return "Redirects are not followed, lest the key reach another host. Set MOOTECH_API_URL to the final address."
     return "Nothing was changed. The request was not understood: check that the API follows mootech's page contract."
-
-
-async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """Return the whole body, decoded, of at most `limit` bytes.
-
-    The gzip stream is decoded here because httpx takes a truncated one for whole and inflates a bomb in one piece.
-
-    Raises:
-        TransientError: the stream ended early or is no gzip.
-        RefusedError: it is larger than the limit.
-
-    """
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding not in ("identity", "gzip"):
-        raise TransientError(f"a body in the encoding {encoding!r}, which was not asked for")
-    inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-    parts: list[bytes] = []
-    size = wire = 0
-    async for chunk in response.aiter_raw():
-        wire += len(chunk)
-        try:
-            part = inflate.decompress(chunk, limit - size + 1) if inflate else chunk
-        except zlib.error as exc:
-            raise TransientError("a broken gzip body") from exc
-        parts.append(part)
-        size += len(part)
-        if max(size, wire) > limit:
-            raise RefusedError(
-                f"a page is larger than {limit // 1024**2} MB",
-                hint="Nothing of it was kept. Ask for fewer rows a page ([source] page_size), or raise "
-                "[source] max_body_mb.",
-            )
-    if inflate is not None and (not inflate.eof or inflate.unused_data):
-        raise TransientError("a gzip body that ends early or goes on after its end")
-    return b"".join(parts)
-
-
-async def _problem_detail(response: httpx.Response) -> str:
-    """Return the detail of an RFC 9457 problem document, or nothing."""
-    try:
-        body = await read_body(response, _PROBLEM_MAX)
-        problem = httpx.Response(response.status_code, content=body).json()
-    except (TransientError, RefusedError, httpx.TransportError, ValueError):
-        return ""
-    if not isinstance(problem, dict):
-        return ""
-    detail = str(problem.get("detail") or problem.get("title") or "")
-    return "".join(character if character.isprintable() else " " for character in detail)[:200]

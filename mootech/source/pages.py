@@ -9,7 +9,8 @@ import msgspec
 
 from mootech.errors import IncompleteError
 from mootech.model import Table
-from mootech.source.http import Api, TransientError
+from mootech.source.body import TransientError
+from mootech.source.http import Api
 
 _HINT = (
     "Nothing of the day was published; what was there before is intact. "

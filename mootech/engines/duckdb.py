@@ -1,0 +1,201 @@
+"""DuckDB, set up to read one lake and to run the SQL files of mootech.layers.sql.
+
+It reads explicit lists of objects, never globs: what is read is exactly what the lake listed. S3 is read by DuckDB's
+own httpfs, loaded from the PyPI package of the same version; nothing is ever downloaded.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol, Self, runtime_checkable
+
+import duckdb
+import polars as pl
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from mootech.errors import MootechError, StoreError
+from mootech.lake.disk import mapped, private_folder
+from mootech.lake.store import Store
+
+SQL_PACKAGE = "mootech.layers.sql"
+
+# Two threads wait for S3 most of the time: 10 million rows took 2.7 s with two and 1.1 s with sixteen.
+_S3_THREADS = 16
+_MEMORY_CAP = 4 * 2**30
+_ATTEMPTS = 4
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
+_GLOB = re.compile(r"[\[*?{]")
+
+Value = str | int | date | Sequence[str] | Sequence[date]
+"""What can be bound to a parameter of a statement."""
+
+
+@runtime_checkable
+class _HasSecret(Protocol):
+    """A store that DuckDB needs credentials for."""
+
+    def duckdb_secret(self) -> Mapping[str, str]:
+        """Return the options of CREATE SECRET (TYPE s3, …)."""
+
+
+class Engine:
+    """An in-memory DuckDB that reads one store. Time zone UTC. Not for more than one thread at a time."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+        """Wrap a connection that `opened` has set up."""
+        self._connection = connection
+        self._store = store
+
+    @classmethod
+    @contextmanager
+    def opened(cls, store: Store, *, state_dir: Path) -> Iterator[Self]:
+        """Open an engine for the store and close it at the end.
+
+        Queries that outgrow half of the machine's memory, or 4 GiB, spill to a folder of their own in `state_dir`.
+
+        Raises:
+            StoreError: the state folder, httpfs or the credentials are not usable.
+
+        """
+        folder = private_folder(state_dir)
+        with mapped(f"making a folder in {folder}"):
+            # Of its own, because two DuckDB processes would overwrite each other's spilled blocks.
+            spill = TemporaryDirectory(prefix="duckdb-", dir=folder, ignore_cleanup_errors=True)
+        with spill, _connect(spill.name) as connection:
+            if isinstance(store, _HasSecret):
+                _enable_s3(connection, store.duckdb_secret())
+            yield cls(connection, store)
+
+    def view(self, name: str, keys: Sequence[str], *, partitioned: bool) -> None:
+        """Name the rows of these objects of the lake, at least one, for the statements that follow.
+
+        Args:
+            name: a plain lower-case identifier.
+            keys: the objects; all have the first one's columns.
+            partitioned: add `utc_date` (DATE) from the keys' Hive partition.
+
+        Raises:
+            StoreError: an object is missing or not readable.
+
+        """
+        if not _IDENTIFIER.fullmatch(name) or not keys:
+            raise ValueError(f"a view needs a plain name and at least one object: {name!r}, {len(keys)}")
+        hive = (
+            "hive_partitioning = true, hive_types = {'utc_date': DATE}" if partitioned else "hive_partitioning = false"
+        )
+        # A view takes no bound parameters, and a relation with some is computed at once; a variable does what both do.
+        with _errors(f"reading {name}"):
+            self._connection.execute(f"SET VARIABLE {name}_objects = $uris", {"uris": [self._uri(key) for key in keys]})
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {name} AS"  # noqa: S608  # a plain identifier, checked above
+                f" SELECT * FROM read_parquet(getvariable('{name}_objects'), {hive})"
+            )
+
+    def query(self, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+        """Run the statement of a .sql file of mootech.layers.sql with named parameters, and return its rows.
+
+        When an object on S3 is replaced while it is read, the statement is run again, a few times.
+
+        Raises:
+            StoreError: the lake could not be read, or the disk is full.
+            MootechError: DuckDB refused the statement.
+
+        """
+        statement = resources.files(SQL_PACKAGE).joinpath(file).read_text("utf-8")
+        with _errors(f"running {file}"):
+            # Without pyarrow: Polars takes the relation through the Arrow C stream.
+            return self._retrying()(
+                lambda: pl.DataFrame(self._connection.sql(statement, params=dict(parameters or {})))
+            )
+
+    def _uri(self, key: str) -> str:
+        uri = self._store.uri(key)
+        # DuckDB would read a lake in "data[1]" from "data1"; on S3 globs are switched off.
+        return uri if isinstance(self._store, _HasSecret) else _GLOB.sub(r"[\g<0>]", uri)
+
+    @staticmethod
+    def _retrying() -> Retrying:
+        return Retrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            retry=retry_if_exception(changed_while_read),
+            reraise=True,
+        )
+
+
+def changed_while_read(exc: BaseException) -> bool:
+    """Say whether DuckDB gave up because an object on S3 became another one while it was read."""
+    return isinstance(exc, duckdb.Error) and "ETag on reading file" in str(exc)
+
+
+def _connect(spill: str) -> duckdb.DuckDBPyConnection:
+    memory = min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2, _MEMORY_CAP)
+    connection = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "memory_limit": f"{memory // 2**20}MiB",
+            "temp_directory": spill,
+            # Every statement that cares orders its rows, and a scan is cheaper without a promise of order.
+            "preserve_insertion_order": False,
+            # It knows a file by its time of change in seconds: one replaced within the second was read half old (seen).
+            "enable_external_file_cache": False,
+        }
+    )
+    # Known only once ICU, which is built in, has been loaded.
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _enable_s3(connection: duckdb.DuckDBPyConnection, secret: Mapping[str, str]) -> None:
+    version = f"v{duckdb.__version__}"
+    try:
+        extension = resources.files("duckdb_extension_httpfs") / "extensions" / version / "httpfs.duckdb_extension"
+        with resources.as_file(extension) as file:
+            connection.load_extension(str(file))
+    except (duckdb.Error, OSError, ImportError) as exc:
+        msg = f"DuckDB {duckdb.__version__} could not load its S3 reader, httpfs"
+        hint = (
+            f"Nothing was changed. Install the matching one: pip install duckdb-extension-httpfs=={duckdb.__version__}"
+        )
+        raise StoreError(msg, hint=hint) from exc
+    options = ", ".join(
+        f"{option} ${option.lower()}" for option in sorted(secret) if _IDENTIFIER.fullmatch(option.lower())
+    )
+    try:
+        connection.execute(f"SET threads = {max(_S3_THREADS, os.cpu_count() or 1)}")
+        # Globs and ?options in an address off: a key is a key.
+        connection.execute("SET s3_url_compatibility_mode = true")
+        connection.execute(
+            f"CREATE SECRET lake (TYPE s3, {options})", {option.lower(): value for option, value in secret.items()}
+        )
+    except duckdb.Error:
+        # Without its cause: DuckDB's message may quote the values.
+        msg = "DuckDB refused the S3 credentials' form"
+        raise StoreError(
+            msg, hint="Nothing was changed. Check the AWS variables or profile, AWS_ENDPOINT_URL included."
+        ) from None
+
+
+@contextmanager
+def _errors(doing: str) -> Iterator[None]:
+    """Map DuckDB's exceptions, and Polars' where it takes over the rows, to mootech's."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.HTTPException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as exc:
+        hint = "Nothing was changed. `mootech verify` checks every object of the lake; then run the command again."
+        raise StoreError(f"{doing} failed: {_first_line(exc)}", hint=hint) from exc
+    except duckdb.Error as exc:
+        hint = (
+            "Nothing was changed. The lake may be from another version of mootech: `mootech silver --full` rewrites it."
+        )
+        raise MootechError(f"{doing} failed: {_first_line(exc)}", hint=hint) from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0]

@@ -1,0 +1,169 @@
+"""What the lake holds now: a fresh listing, joined with what the manifests remember of the footers."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from threading import RLock
+from typing import TypeVar
+
+import msgspec
+
+from mootech.lake import parquet
+from mootech.lake.manifest import Manifest, Record, load, manifest_key
+from mootech.lake.paths import Layer, day_of, object_key, partition_day, table_prefix
+from mootech.lake.store import Entry, Store
+from mootech.model import Provenance, Receipt
+
+RECEIPT = "mootech.receipt"
+PROVENANCE = "mootech.provenance"
+
+_READERS = 16
+"""Footers read at once: on S3 the time is latency, and threads hide it."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One object the lake holds.
+
+    `receipt` stands in raw_data, `provenance` in silver and results; None where the footer has none or is unreadable,
+    which `verify` names and the next ingest rebuilds. A provenance's inputs_hash may be newer than the object: inputs
+    changed, and the content computed from them did not.
+    """
+
+    key: str
+    entry: Entry
+    receipt: Receipt | None
+    provenance: Provenance | None
+
+
+class Catalog:
+    """The objects of one lake by layer and table; every `held` is a fresh listing. Thread-safe."""
+
+    def __init__(self, store: Store, work: Path) -> None:
+        """Read from the store; `work` is a local folder for files to be stored."""
+        self._store = store
+        self._work = work
+        self._mutex = RLock()
+        self._manifests: dict[str, Manifest] = {}
+        self._known: dict[tuple[Layer, str], dict[date, Held]] = {}
+        self._quarantined: dict[str, dict[date, set[str]]] = {}
+
+    def forget(self) -> None:
+        """Drop everything remembered: somebody else may have written since."""
+        with self._mutex:
+            self._manifests.clear()
+            self._known.clear()
+            self._quarantined.clear()
+
+    def mistrust(self, layer: Layer, table: str) -> None:
+        """Drop a table's listing: a write ended in doubt."""
+        with self._mutex:
+            self._known.pop((layer, table), None)
+            self._quarantined.pop(table, None)
+
+    def held(self, layer: Layer, table: str) -> dict[date, Held]:
+        """List the table's partitions, oldest day first; read the footers that the manifest does not know."""
+        with self._mutex:
+            manifest = self._manifest(layer, table)
+            entries = {
+                day: entry
+                for entry in self._store.list(table_prefix(layer, table))
+                if (day := partition_day(layer, table, entry.key)) is not None
+            }
+            known = {day: manifest.records.get(day.isoformat()) for day in entries}
+            unknown = [day for day, record in known.items() if record is None or not record.describes(entries[day])]
+            records = {day: record for day, record in known.items() if record is not None}
+            records |= dict(zip(unknown, self._read(entries[day] for day in unknown), strict=True))
+            # Records of partitions that are gone go too; order is the listing's.
+            manifest.records = {day.isoformat(): records[day] for day in entries}
+            self._known[layer, table] = {day: _held(entries[day], records[day]) for day in entries}
+            return dict(self._known[layer, table])
+
+    def partition(self, layer: Layer, table: str, day: date) -> Held | None:
+        """Return the day's partition as the last listing and what was published since say."""
+        with self._mutex:
+            if (layer, table) not in self._known:
+                self.held(layer, table)
+            return self._known[layer, table].get(day)
+
+    def single(self, layer: Layer, name: str) -> Held | None:
+        """Return an object that has no days: silver/users, results/…; asks the store every time."""
+        with self._mutex:
+            head = self._store.head(object_key(layer, name))
+            records = self._manifest(layer, name).records
+            if head is None:
+                records.pop(name, None)
+                return None
+            record = records.get(name)
+            if record is None or not record.describes(head.entry):
+                [record] = self._read([head.entry])
+                records[name] = record
+            return _held(head.entry, record)
+
+    def remember(self, layer: Layer, table: str, day: date | None, held: Held) -> None:
+        """Note what has just been published, or learnt of an object that needs no publishing."""
+        with self._mutex:
+            record = Record(held.entry.version, held.entry.size, held.receipt, held.provenance)
+            self._manifest(layer, table).records[table if day is None else day.isoformat()] = record
+            if day is not None and (layer, table) in self._known:
+                self._known[layer, table][day] = held
+
+    def quarantined(self, table: str, day: date) -> set[str]:
+        """Return the keys below the day's quarantine folder; a caller that changes them changes this set."""
+        with self._mutex:
+            if table not in self._quarantined:
+                days: dict[date, set[str]] = {}
+                for entry in self._store.list(table_prefix(Layer.QUARANTINE, table)):
+                    where = day_of(Layer.QUARANTINE, table, entry.key)
+                    if where is not None:
+                        days.setdefault(where, set()).add(entry.key)
+                self._quarantined[table] = days
+            return self._quarantined[table].setdefault(day, set())
+
+    def save(self, check: Callable[[], None]) -> None:
+        """Store the manifests that changed, each after `check` has passed."""
+        with self._mutex:
+            for manifest in self._manifests.values():
+                check()
+                manifest.save(self._store, self._work)
+
+    def _manifest(self, layer: Layer, table: str) -> Manifest:
+        key = manifest_key(layer, table)
+        if key not in self._manifests:
+            self._manifests[key] = load(self._store, key)
+        return self._manifests[key]
+
+    def _read(self, entries: Iterable[Entry]) -> list[Record]:
+        entries = list(entries)
+        if not entries:
+            return []
+        with ThreadPoolExecutor(min(_READERS, len(entries))) as pool:
+            return list(pool.map(self._record, entries))
+
+    def _record(self, entry: Entry) -> Record:
+        try:
+            metadata = parquet.footer(self._store, entry.key)
+        except parquet.DamagedError:
+            metadata = {}
+        return Record(
+            entry.version,
+            entry.size,
+            _decoded(metadata.get(RECEIPT), Receipt),
+            _decoded(metadata.get(PROVENANCE), Provenance),
+        )
+
+
+T = TypeVar("T", Receipt, Provenance)
+
+
+def _decoded(text: str | None, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(text, type=kind) if text else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _held(entry: Entry, record: Record) -> Held:
+    return Held(entry.key, entry, record.receipt, record.provenance)

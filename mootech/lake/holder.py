@@ -1,0 +1,83 @@
+"""Who holds a lock: this process or another, alive or dead."""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from mootech.errors import LockHeldError
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
+_START_TIME_FIELD = 19
+"""Of /proc/<pid>/stat, counted behind the command's closing parenthesis: ticks from boot to the process's start."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One run, told apart from every other: a process of one boot of one machine, and what it does."""
+
+    host: str
+    machine: str
+    """Boot and process-id namespace: two containers on one kernel number their processes apart. "" where unknown."""
+    pid: int
+    start: str
+    """When the process began, in the kernel's ticks: process ids come back. "" where unknown."""
+    since: datetime
+    """UTC."""
+    what: str
+    nonce: str
+
+    def __str__(self) -> str:
+        """Describe it for a person, in one line."""
+        return f"{self.what} on {self.host} (pid {self.pid}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def this_process(what: str, now: datetime) -> Holder:
+    """Return this process as a holder that begins `what` now (UTC)."""
+    pid = os.getpid()
+    return Holder(socket.gethostname(), _machine(), pid, _start(pid), now, what, uuid4().hex)
+
+
+def is_dead(holder: Holder) -> bool:
+    """Say whether the holder was a process of this very machine, boot and namespace, and is no more.
+
+    False whenever that cannot be known, above all for every other machine.
+    """
+    if not holder.machine or holder.machine != _machine():
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        # It is there, and somebody else's.
+        return False
+    start = _start(holder.pid)
+    return bool(holder.start and start) and holder.start != start
+
+
+def held_error(holder: Holder | None, takeover: str) -> LockHeldError:
+    """Return the error that names the holder; `takeover` says when its lock may be taken."""
+    if holder is None:
+        return LockHeldError("another run works on this lake", hint=f"Wait until it ends. {takeover}")
+    msg = f"another run works on this lake: {holder}"
+    stop = f"Wait until it ends, or stop it on {holder.host} with `kill {holder.pid}`."
+    return LockHeldError(msg, hint=f"{stop} {takeover} Nothing was changed.")
+
+
+def _machine() -> str:
+    try:
+        return f"{_BOOT_ID.read_text().strip()}/{_PID_NAMESPACE.readlink()}"
+    except OSError:
+        return ""
+
+
+def _start(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[_START_TIME_FIELD]

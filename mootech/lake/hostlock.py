@@ -1,0 +1,58 @@
+"""A lock between the processes of one host: flock, so that the kernel itself lets go of a killed holder's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from mootech.lake.disk import mapped, scratch_file
+from mootech.lake.holder import Holder, held_error, is_dead, this_process
+
+_TAKEOVER = "The lock of a run that was killed frees itself."
+
+
+@contextmanager
+def host_lock(path: Path, what: str, now: datetime) -> Iterator[None]:
+    """Hold the lock file for the body; a note beside it (`<path>.json`) says who does.
+
+    Raises:
+        LockHeldError: another process, or another part of this one, holds it.
+        StoreError: the file cannot be made or locked.
+
+    """
+    # No soft lock where a file system has no flock: it would outlive a killed holder.
+    lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
+    with mapped(f"locking {path}"):
+        try:
+            lock.acquire()
+        except Timeout as exc:
+            raise held_error(holder_of(path), _TAKEOVER) from exc
+    try:
+        with mapped(f"writing {_note(path)}"), scratch_file(path.parent, ".json") as file:
+            file.write_bytes(msgspec.json.encode(this_process(what, now)))
+            file.replace(_note(path))
+        yield
+    finally:
+        # A note that stays behind names a holder that will soon be dead.
+        with suppress(OSError):
+            _note(path).unlink(missing_ok=True)
+        lock.release()
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Return who holds the lock file, as the note says; None without one, or when its writer is dead.
+
+    The lock itself is not touched: trying it would turn away a run that takes it at the same moment.
+    """
+    try:
+        holder = msgspec.json.decode(_note(path).read_bytes(), type=Holder)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return None if is_dead(holder) else holder
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")

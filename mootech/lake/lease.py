@@ -1,0 +1,182 @@
+"""The run lock on S3: a chain of create-only objects, one key per generation, each the lease of one run.
+
+    _mootech/lease/000000000007.json    {holder, expires_at, released}
+
+The highest generation rules and is never deleted, only marked released, so a generation is never used twice: a run
+that was asleep while the chain moved on either fails to create its key or sees a higher one in the listing after.
+Create-only PUTs are the one primitive this rests on; compare-and-swap of one object is broken on some stores.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import msgspec
+
+from mootech.errors import LockHeldError, StoreError
+from mootech.lake.holder import Holder, held_error, is_dead
+from mootech.lake.paths import LEASES
+from mootech.lake.store import Store, put_bytes
+
+EXPIRY = timedelta(seconds=60)
+HEARTBEAT_SECONDS = 15.0
+
+_TAKEOVER = f"After {EXPIRY.seconds} s without a sign of life from it, the next run takes over."
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a generation's object says."""
+
+    holder: Holder
+    expires_at: datetime
+    released: bool = False
+
+
+def is_free(record: Record | None, now: datetime, *, dead: bool) -> bool:
+    """Say whether a run may take over from the ruling lease (None: there is none) at `now` (UTC).
+
+    `dead`: its holder is known to be no more, which only a process of the same host can know.
+    """
+    return record is None or record.released or dead or now >= record.expires_at
+
+
+def _boottime() -> float:
+    # Linux's monotonic clock stands still while a laptop sleeps; a lease does not.
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The two clocks of a lease: UTC for others to read, and seconds that never go back for its holder."""
+
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    monotonic: Callable[[], float] = _boottime
+
+
+def ruling(store: Store) -> tuple[int, Record | None]:
+    """Return the highest generation and its record; 0 and None before the first.
+
+    Raises:
+        StoreError: the store failed, or the object is not a lease that this version can read.
+
+    """
+    generations = _generations(store)
+    if not generations:
+        return 0, None
+    key = _key(generations[-1])
+    try:
+        return generations[-1], msgspec.json.decode(store.read(key), type=Record)
+    except msgspec.DecodeError as exc:
+        msg = f"{store.uri(key)} is not a lease that this version of mootech can read"
+        raise StoreError(
+            msg, hint="If no run works on the lake, delete that object and run the command again."
+        ) from exc
+
+
+class Lease:
+    """One run's turn to write. `take`, then `check` before every PUT, then `release`."""
+
+    def __init__(self, store: Store, work: Path, holder: Holder, clock: Clock) -> None:
+        """Prepare; nothing is asked of the store yet. `work` is a local folder for files to be stored."""
+        self._store = store
+        self._work = work
+        self._holder = holder
+        self._clock = clock
+        self._generation = 0
+        self._deadline = 0.0
+        self._stop = Event()
+        self._heart = Thread(target=self._beat_until_stopped, name="mootech-lease", daemon=True)
+
+    def take(self) -> None:
+        """Become the holder.
+
+        Raises:
+            LockHeldError: another run is.
+            StoreError: the store failed.
+
+        """
+        generation, record = ruling(self._store)
+        if record is not None and not is_free(record, self._clock.now(), dead=is_dead(record.holder)):
+            raise held_error(record.holder, _TAKEOVER)
+        self._generation = generation + 1
+        asked = self._clock.monotonic()
+        if not self._store.create(_key(self._generation), self._document(released=False)):
+            raise self._overtaken()
+        self._deadline = asked + EXPIRY.total_seconds()
+        generations = _generations(self._store)
+        if generations[-1:] != [self._generation]:
+            self._store.delete(_key(self._generation))
+            raise self._overtaken()
+        for old in generations[:-1]:
+            self._store.delete(_key(old))
+
+    def start_heartbeat(self) -> None:
+        """Renew the lease from a thread until it is released."""
+        self._heart.start()
+
+    def beat(self) -> None:
+        """Renew the lease, unless it is lost.
+
+        Raises:
+            StoreError: it is lost, or the store failed.
+
+        """
+        self.check()
+        asked = self._clock.monotonic()
+        put_bytes(self._store, _key(self._generation), self._document(released=False), self._work)
+        self._deadline = asked + EXPIRY.total_seconds()
+
+    def check(self) -> None:
+        """Return when this run still holds the lease.
+
+        Raises:
+            StoreError: it ran out, or another run has taken over; nothing more may be written.
+
+        """
+        hint = "What was published is whole. Run the command again when the other run has ended."
+        if self._clock.monotonic() >= self._deadline:
+            msg = f"this run lost the lake's lock: it could not renew it for {EXPIRY.seconds} s"
+            raise StoreError(msg, hint=hint)
+        if _generations(self._store)[-1:] != [self._generation]:
+            raise StoreError("this run lost the lake's lock: another run has taken over", hint=hint)
+
+    def release(self) -> None:
+        """Let the next run take over at once. After a loss there is nothing to release.
+
+        Raises:
+            StoreError: the store failed; the lease runs out by itself.
+
+        """
+        self._stop.set()
+        if self._heart.is_alive():
+            # A renewal that is under way must not land behind the release.
+            self._heart.join()
+        if _generations(self._store)[-1:] == [self._generation]:
+            put_bytes(self._store, _key(self._generation), self._document(released=True), self._work)
+
+    def _beat_until_stopped(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            try:
+                self.beat()
+            except StoreError:
+                # The store may come back before the deadline; if it does not, `check` stops the run.
+                continue
+
+    def _document(self, *, released: bool) -> bytes:
+        return msgspec.json.encode(Record(self._holder, self._clock.now() + EXPIRY, released))
+
+    def _overtaken(self) -> LockHeldError:
+        _, record = ruling(self._store)
+        return held_error(None if record is None else record.holder, _TAKEOVER)
+
+
+def _key(generation: int) -> str:
+    return f"{LEASES}{generation:012d}.json"
+
+
+def _generations(store: Store) -> list[int]:
+    names = (entry.key.removeprefix(LEASES).removesuffix(".json") for entry in store.list(LEASES))
+    return sorted(int(name) for name in names if name.isdecimal())

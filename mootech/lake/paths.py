@@ -1,0 +1,113 @@
+"""Where everything stands in the lake: keys from layers, tables and days, and back. Pure.
+
+    raw_data/<table>/utc_date=2023-03-01/data.parquet       one object per table and day
+    silver/<table>/utc_date=2023-03-01/data.parquet         clickstream, transactions
+    silver/<table>/data.parquet                             users, products
+    results/<report>/data.parquet
+    quarantine/<table>/utc_date=2023-03-01/<hash>.parquet
+    _mootech/                                               format.json, locks, manifests, run history
+
+Readers glob below a table's folder, so nothing but these objects ever stands there.
+"""
+
+import re
+from datetime import date
+from enum import StrEnum
+
+from mootech.errors import StoreError
+from mootech.model import Table
+
+
+class Layer(StrEnum):
+    """The top folders of a lake that hold rows."""
+
+    RAW = "raw_data"
+    SILVER = "silver"
+    RESULTS = "results"
+    QUARANTINE = "quarantine"
+
+
+OWN = "_mootech/"
+"""The folder of everything that is not rows."""
+
+FORMAT_KEY = f"{OWN}format.json"
+DEMO_KEY = f"{OWN}demo.json"
+"""Stands in a lake that `mootech demo` made, so that the sandbox's days are never mixed with a real shop's."""
+MANIFESTS = f"{OWN}manifests/"
+RUNS = f"{OWN}runs/"
+LEASES = f"{OWN}lease/"
+PROBES = f"{OWN}probe/"
+TEMPORARY = f"{OWN}tmp/"
+LOCK = f"{OWN}lock"
+
+_NAME = re.compile(r"\w[\w.\-]*")
+_DAY = re.compile(r"utc_date=(\d{4}-\d{2}-\d{2})")
+_QUARANTINE_NAME = re.compile(r"[0-9a-f]{16}\.parquet")
+
+SNAPSHOTS = frozenset({Table.USERS.value, Table.PRODUCTS.value})
+"""Tables whose silver is one object with validity ranges instead of a partition per day."""
+
+
+def _name(text: str) -> str:
+    # One path segment that no shell, glob or URL reads as anything else.
+    if not _NAME.fullmatch(text):
+        msg = f"{text!r} cannot name an object of the lake"
+        raise StoreError(msg, hint="Names are letters, digits, '_', '-' and '.', and do not begin with a dot.")
+    return text
+
+
+def table_prefix(layer: Layer, table: str) -> str:
+    """Return the folder of a table in a layer, with its slash."""
+    return f"{layer}/{_name(table)}/"
+
+
+def partition_key(layer: Layer, table: str, day: date) -> str:
+    """Return the key of a table's UTC day."""
+    return f"{table_prefix(layer, table)}utc_date={day:%Y-%m-%d}/data.parquet"
+
+
+def object_key(layer: Layer, name: str) -> str:
+    """Return the key of what is one object: silver/users/data.parquet, results/sales_report_tumbler/data.parquet."""
+    return f"{table_prefix(layer, name)}data.parquet"
+
+
+def quarantine_prefix(table: str, day: date) -> str:
+    """Return the folder of a day's quarantine object, with its slash."""
+    return f"{table_prefix(Layer.QUARANTINE, table)}utc_date={day:%Y-%m-%d}/"
+
+
+def quarantine_key(table: str, day: date, name: str) -> str:
+    """Return the key of a day's quarantine object; `name` is its file name."""
+    return quarantine_prefix(table, day) + _name(name)
+
+
+def day_of(layer: Layer, table: str, key: str) -> date | None:
+    """Return the UTC day below whose folder the key stands; None when the folder is not one of a day."""
+    prefix = table_prefix(layer, table)
+    match = _DAY.fullmatch(key.removeprefix(prefix).partition("/")[0]) if key.startswith(prefix) else None
+    try:
+        return date.fromisoformat(match[1]) if match else None
+    except ValueError:
+        return None
+
+
+def partition_day(layer: Layer, table: str, key: str) -> date | None:
+    """Return the UTC day whose partition object this key is; None when it is none."""
+    day = day_of(layer, table, key)
+    return day if day is not None and key == partition_key(layer, table, day) else None
+
+
+def belongs(layer: Layer, table: str, key: str) -> bool:
+    """Say whether mootech itself would have put an object of that key below the table's folder."""
+    if layer is Layer.RESULTS or (layer is Layer.SILVER and table in SNAPSHOTS):
+        return key == object_key(layer, table)
+    if layer is Layer.QUARANTINE:
+        name = key.rpartition("/")[2]
+        day = day_of(layer, table, key)
+        return day is not None and bool(_QUARANTINE_NAME.fullmatch(name)) and key == quarantine_key(table, day, name)
+    return partition_day(layer, table, key) is not None
+
+
+def run_key(run_id: str) -> str:
+    """Return the key of a run's entry in the run history; run ids sort by time."""
+    return f"{RUNS}{_name(run_id)}.json"

@@ -1,0 +1,174 @@
+"""Publishing without loss: quarantine object, then partition, then the quarantine objects nobody names any more.
+
+Each step leaves the lake whole: before the partition's PUT the old receipt names the old quarantine object, after it
+the new one names the new, and what is left over between two steps is found and removed by the next run.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from mootech.errors import MootechError, StoreError
+from mootech.lake import parquet
+from mootech.lake.canonical import content_hash
+from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
+from mootech.lake.disk import scratch_file
+from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
+from mootech.lake.store import Entry, Store
+from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Table
+
+CONTENT_HASH = "mootech.content_hash"
+LAST_MODIFIED = "last_modified"
+"""The column of silver that says when a partition was written, and so is no part of its content."""
+
+_NAME_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class DayRows:
+    """One table and UTC day, ready to publish: every fetched row is in `rows`, in `rejects` or a duplicate.
+
+    `rows` is sorted and has the contract's columns and `extra`. `rejects` has `reasons` (list of strings) and `raw`
+    (the row's JSON text). `source_total` is what the source declared, None when it declared nothing.
+    """
+
+    table: Table
+    day: date
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    fetched: int
+    duplicates: int
+    source_total: int | None
+
+
+class Publisher:
+    """Writes partitions and objects of one lake. `fence` raises when this run may not write (any more)."""
+
+    def __init__(self, store: Store, catalog: Catalog, work: Path, fence: Callable[[], None]) -> None:
+        """Write to the store by way of files in `work`, a local folder (for a directory: on its file system)."""
+        self._store = store
+        self._catalog = catalog
+        self._work = work
+        self._fence = fence
+
+    def day(self, day: DayRows) -> tuple[Receipt, bool]:
+        """Publish a day of raw_data; return its receipt, and whether the partition was written.
+
+        A day whose receipt the lake holds already, with the rows and the quarantine object it speaks of, is not
+        written again; both are read, so that one damaged from outside is rebuilt.
+
+        Raises:
+            StoreError: the new partition is not known to stand; the one before it does, whole.
+            MootechError: rows were lost or doubled before they came here (a bug).
+
+        """
+        rejects = day.rejects.sort("raw", pl.col("reasons").list.join("\x00"))
+        receipt = _receipt(day, rejects)
+        table = day.table.value
+        named = set() if receipt.quarantine is None else {quarantine_key(table, day.day, receipt.quarantine)}
+        try:
+            held = self._catalog.partition(Layer.RAW, table, day.day)
+            quarantined = self._catalog.quarantined(table, day.day)
+            changed = (
+                held is None
+                or held.receipt != receipt
+                or not named <= quarantined
+                or not self._stands(held.key, receipt.content_hash)
+                or not all(self._stands(key, content_hash(rejects)) for key in named)
+            )
+            if changed:
+                for key in named:
+                    self._write(key, rejects, {CONTENT_HASH: content_hash(rejects)}, {})
+                    quarantined.add(key)
+                self._partition(day, receipt)
+            for key in sorted(quarantined - named):
+                self._fence()
+                self._store.delete(key)
+                quarantined.discard(key)
+        except StoreError:
+            self._catalog.mistrust(Layer.RAW, table)
+            raise
+        return receipt, changed
+
+    def derived(self, layer: Layer, table: str, day: date | None, frame: pl.DataFrame, inputs_hash: str) -> bool:
+        """Publish silver or results (`day` None: one object without days); return whether the object was written.
+
+        It is left alone when its content, `last_modified` left out, is the same; then only the manifest learns that it
+        also stands for the new inputs.
+        """
+        provenance = Provenance(content_hash(frame, leave_out=(LAST_MODIFIED,)), inputs_hash)
+        if day is None:
+            key, held = object_key(layer, table), self._catalog.single(layer, table)
+        else:
+            key, held = partition_key(layer, table, day), self._catalog.partition(layer, table, day)
+        if (
+            held is not None
+            and held.provenance is not None
+            and _same_content(held.provenance, provenance)
+            and self._stands(key, provenance.content_hash)
+        ):
+            self._catalog.remember(layer, table, day, Held(key, held.entry, None, provenance))
+            return False
+        metadata = {"mootech-content-hash": provenance.content_hash}
+        try:
+            entry = self._write(key, frame, {PROVENANCE: provenance.to_json()}, metadata)
+        except StoreError:
+            self._catalog.mistrust(layer, table)
+            raise
+        self._catalog.remember(layer, table, day, Held(key, entry, None, provenance))
+        return True
+
+    def _partition(self, day: DayRows, receipt: Receipt) -> None:
+        key = partition_key(Layer.RAW, day.table.value, day.day)
+        text = receipt.to_json()
+        # The receipt's own hash too: counts can change where the rows do not, and a HEAD must tell the two apart.
+        metadata = {
+            "mootech-content-hash": receipt.content_hash,
+            "mootech-receipt": hashlib.sha256(text.encode()).hexdigest(),
+        }
+        entry = self._write(key, day.rows, {RECEIPT: text}, metadata)
+        self._catalog.remember(Layer.RAW, day.table.value, day.day, Held(key, entry, receipt, None))
+
+    def _stands(self, key: str, wanted: str) -> bool:
+        try:
+            frame = parquet.read(self._store, key)
+        except StoreError:
+            # Missing or damaged: writing it again is right. Out of reach: writing it again will say so.
+            return False
+        return content_hash(frame, leave_out=(LAST_MODIFIED,)) == wanted
+
+    def _write(self, key: str, frame: pl.DataFrame, footer: Mapping[str, str], metadata: Mapping[str, str]) -> Entry:
+        with scratch_file(self._work, ".parquet") as file:
+            parquet.write(frame, file, footer)
+            # As late as can be: writing the file took time, in which a lease may have been lost.
+            self._fence()
+            return self._store.put(key, file, metadata)
+
+
+def _receipt(day: DayRows, rejects: pl.DataFrame) -> Receipt:
+    receipt = Receipt(
+        table=day.table.value,
+        utc_date=day.day.isoformat(),
+        fetched=day.fetched,
+        published=day.rows.height,
+        quarantined=rejects.height,
+        duplicates=day.duplicates,
+        source_total=day.source_total,
+        quarantine=None if rejects.is_empty() else f"{content_hash(rejects)[:_NAME_DIGITS]}.parquet",
+        content_hash=content_hash(day.rows),
+    )
+    if not receipt.conserved:
+        msg = (
+            f"{receipt.table} {receipt.utc_date}: {receipt.fetched} rows fetched, but {receipt.published} to publish, "
+            f"{receipt.quarantined} rejected and {receipt.duplicates} duplicates"
+        )
+        raise MootechError(msg, hint="Nothing of the day was published. This is a bug in mootech: please report it.")
+    return receipt
+
+
+def _same_content(held: Provenance, new: Provenance) -> bool:
+    return (held.content_hash, held.schema_version) == (new.content_hash, SCHEMA_VERSION)

@@ -1,0 +1,98 @@
+"""What an S3 error means, and what a person is told about it. Texts never contain a credential."""
+
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from mootech.errors import StoreError
+
+_INTACT = "What was published before is intact."
+_CREDENTIALS = (
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for a user who may list, read, write and "
+    "delete below the lake's prefix."
+)
+_ENDPOINT = f"{_INTACT} Check AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and the network, and run the command again."
+_HINTS = {
+    "NoSuchBucket": "Create the bucket, or correct the address in --lake or MOOTECH_LAKE; mootech makes no buckets.",
+    "AccessDenied": f"{_INTACT} {_CREDENTIALS}",
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "ExpiredToken": f"{_INTACT} The temporary credentials ran out. Renew them and run the command again.",
+    "NoSuchKey": "It was removed after it was listed. Run `mootech ingest` to publish it again.",
+}
+_TRANSIENT_CODES = frozenset({"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "IncompleteBody"})
+_TRANSIENT_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class Answer(Enum):
+    """The four things an S3 error can mean to the store."""
+
+    ABSENT = auto()
+    """There is no such object."""
+    TAKEN = auto()
+    """If-None-Match met an object."""
+    TRANSIENT = auto()
+    """Nothing was said clearly: asking again may help, and a write may have happened."""
+    REFUSED = auto()
+    """No, and asking again gives the same answer."""
+
+
+def answer_of(exc: BaseException) -> Answer:
+    """Classify what a call through s3fs raised."""
+    status, code = _status_and_code(exc)
+    if status is None:
+        lost = isinstance(exc, HTTPClientError | IncompleteReadError | TimeoutError | ConnectionError)
+        return Answer.TRANSIENT if lost else Answer.REFUSED
+    if status == HTTPStatus.PRECONDITION_FAILED:
+        return Answer.TAKEN
+    if status == HTTPStatus.NOT_FOUND and code != "NoSuchBucket":
+        return Answer.ABSENT
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
+        return Answer.TRANSIENT
+    return Answer.REFUSED
+
+
+class LostError(Exception):
+    """The store did not say clearly that it took the object, and it is not known to hold it."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("the store did not confirm it")
+
+
+def worth_retrying(exc: BaseException) -> bool:
+    """Say whether the same request may end otherwise the next time."""
+    return isinstance(exc, LostError) or answer_of(exc) is Answer.TRANSIENT
+
+
+def store_error(what: str, exc: BaseException) -> StoreError:
+    """Say what failed, in whose words, and what to do."""
+    status, code = _status_and_code(exc)
+    if status is not None:
+        text = f"{code}: {exc}" if code and not code.isdigit() else f"the store answered {status}"
+        fallback = _HINTS["AccessDenied"] if status == HTTPStatus.FORBIDDEN else _ENDPOINT
+        return StoreError(f"{what} failed: {text}", hint=_HINTS.get(code, fallback))
+    if isinstance(exc, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | ProfileNotFound):
+        return StoreError(f"{what} failed: {exc}", hint=_CREDENTIALS)
+    reason = str(exc) or ("no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__)
+    return StoreError(f"{what} failed: {reason}", hint=_ENDPOINT)
+
+
+def _status_and_code(exc: BaseException) -> tuple[int | None, str]:
+    # s3fs translates botocore's ClientError into an OSError and keeps it as the cause.
+    for error in (exc, exc.__cause__):
+        if isinstance(error, ClientError):
+            response: Any = error.response
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            return (int(status) if status else None), str(response.get("Error", {}).get("Code", ""))
+    return None, ""

@@ -1,0 +1,67 @@
+"""The body of an answer: read within a limit, decoded, and accepted only when it arrived whole."""
+
+import zlib
+
+import httpx
+
+from mootech.errors import RefusedError
+
+_PROBLEM_MAX = 4096
+"""Bytes of an error's body that are read."""
+
+
+class TransientError(Exception):
+    """An attempt failed in a way that may pass; `asked_for` is the wait in seconds the server wished for."""
+
+    def __init__(self, message: str, asked_for: float | None = None) -> None:
+        """Keep what happened, in words fit for a user."""
+        super().__init__(message)
+        self.asked_for = asked_for
+
+
+async def read_body(response: httpx.Response, limit: int) -> bytes:
+    """Return the whole body, decoded, of at most `limit` bytes.
+
+    The gzip stream is decoded here because httpx takes a truncated one for whole and inflates a bomb in one piece.
+
+    Raises:
+        TransientError: the stream ended early or is no gzip.
+        RefusedError: it is larger than the limit.
+
+    """
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding not in ("identity", "gzip"):
+        raise TransientError(f"a body in the encoding {encoding!r}, which was not asked for")
+    inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    parts: list[bytes] = []
+    size = wire = 0
+    async for chunk in response.aiter_raw():
+        wire += len(chunk)
+        try:
+            part = inflate.decompress(chunk, limit - size + 1) if inflate else chunk
+        except zlib.error as exc:
+            raise TransientError("a broken gzip body") from exc
+        parts.append(part)
+        size += len(part)
+        if max(size, wire) > limit:
+            raise RefusedError(
+                f"a page is larger than {limit // 1024**2} MB",
+                hint="Nothing of it was kept. Ask for fewer rows a page ([source] page_size), or raise "
+                "[source] max_body_mb.",
+            )
+    if inflate is not None and (not inflate.eof or inflate.unused_data):
+        raise TransientError("a gzip body that ends early or goes on after its end")
+    return b"".join(parts)
+
+
+async def problem_detail(response: httpx.Response) -> str:
+    """Return the detail of an RFC 9457 problem document, or nothing."""
+    try:
+        body = await read_body(response, _PROBLEM_MAX)
+        problem = httpx.Response(response.status_code, content=body).json()
+    except (TransientError, RefusedError, httpx.TransportError, ValueError):
+        return ""
+    if not isinstance(problem, dict):
+        return ""
+    detail = str(problem.get("detail") or problem.get("title") or "")
+    return "".join(character if character.isprintable() else " " for character in detail)[:200]

@@ -1,0 +1,55 @@
+"""Parquet files as the lake writes and reads them, on a disk that may fail."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mootech.errors import StoreError
+from mootech.lake import parquet
+from mootech.lake.local import LocalStore
+
+
+def test_a_footer_longer_than_the_first_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of very many row groups gives its metadata back, though they begin before the last 32 KB."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1)
+    parquet.write(pl.DataFrame({"a": range(2000)}), tmp_path / "file", {"mootech.receipt": "x" * 1000})
+    assert parquet.footer(LocalStore(tmp_path), "file")["mootech.receipt"] == "x" * 1000
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1\xff\xff\xff\xffPAR1", b"x" * 100_000, b"x" * 99_996 + b"PAR1"])
+def test_a_file_that_is_no_parquet_is_damaged(tmp_path: Path, data: bytes) -> None:
+    """Whatever stands in a file, its footer is either read or called damaged."""
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(parquet.DamagedError):
+        parquet.footer(LocalStore(tmp_path), "file")
+
+
+def test_a_full_disk_is_a_store_error(tmp_path: Path) -> None:
+    """A disk without space stops the writing with a hint, and whatever stood under the final name stays."""
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(StoreError) as caught:
+        parquet.write(pl.DataFrame({"a": range(100_000)}), full, {})
+    assert "Free space" in caught.value.hint
+
+
+def test_a_file_that_lost_its_rows_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written is read back before it is published: a file with other metadata is refused."""
+    monkeypatch.setattr(pl, "read_parquet_metadata", lambda _file: {})
+    with pytest.raises(StoreError, match="does not hold"):
+        parquet.write(pl.DataFrame({"a": [1]}), tmp_path / "file", {"mootech.receipt": "{}"})
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store whose file system has no hard links still creates once, and leaves no temporary file."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    store = LocalStore(tmp_path)
+    assert store.create("format.json", b"1")
+    assert not store.create("format.json", b"2")
+    assert [entry.key for entry in store.list("")] == ["format.json"]
+    assert store.read("format.json") == b"1"
