@@ -23,21 +23,21 @@
 -- Order       product_id, month
 
 WITH units AS (
-    SELECT email, "timestamp", order_id, transaction_type, utc_date, unnest(items) AS product_id
+    SELECT email, "timestamp", transaction_type, utc_date, unnest(items) AS product_id
     FROM transactions
 ),
 
--- One row per unit bought (+1) or returned (-1), with the customer's balance after it.
+-- One row per unit bought (+1) or returned (-1), with the customer's balance after it. Units alike in time and kind, of
+-- one order or of several, count in the same month at the same price: which of them goes first does not show.
 events AS (
     SELECT
         product_id,
         lower(trim(email)) AS customer,
         "timestamp",
-        order_id,
         utc_date,
         CASE transaction_type WHEN 'purchase' THEN 1 ELSE -1 END AS step,
         sum(step) OVER (
-            PARTITION BY product_id, customer ORDER BY "timestamp", step DESC, order_id ROWS UNBOUNDED PRECEDING
+            PARTITION BY product_id, customer ORDER BY "timestamp", step DESC ROWS UNBOUNDED PRECEDING
         ) AS balance
     FROM units
     WHERE product_id IN (SELECT unnest(CAST($product_ids AS VARCHAR[])))
@@ -45,7 +45,7 @@ events AS (
 
 -- Last in, first out, as with brackets. A purchase is cancelled when the balance later falls below the one it left;
 -- a return finds no purchase when it takes the balance below zero and below all before it.
--- Units of one order follow each other by their balance, so that both windows see the order the sum was made in.
+-- Units alike follow each other by their balance, so that both windows see the order in which it was summed.
 outcomes AS (
     SELECT
         product_id,
@@ -56,7 +56,7 @@ outcomes AS (
         balance < least(0, min(balance) OVER (history ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
             AS is_new_low
     FROM events
-    WINDOW history AS (PARTITION BY product_id, customer ORDER BY "timestamp", step DESC, order_id, step * balance)
+    WINDOW history AS (PARTITION BY product_id, customer ORDER BY "timestamp", step DESC, step * balance)
 ),
 
 days AS (

@@ -1,0 +1,56 @@
+"""Bronze for tests of what is built on it: days of rows published into a real lake, without a source or a gate."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mootech.engines.duckdb import Engine
+from mootech.lake.lake import DayRows, Lake
+from mootech.lake.paths import Layer, partition_key
+from mootech.model import Table
+from mootech.qa.contract import bronze_schema
+
+REJECTS = pl.Schema({"reasons": pl.List(pl.String()), "raw": pl.String()})
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A lake under its lock, and an engine that reads it."""
+
+    lake: Lake
+    engine: Engine
+
+    def publish(self, table: Table, day: date, rows: Sequence[dict[str, Any]]) -> str:
+        """Publish rows, as tests/rows.py makes them, as bronze of the day; return their content hash."""
+        schema = bronze_schema(table)
+        frame = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
+        receipt, _ = self.lake.publish_day(
+            DayRows(table, day, frame, pl.DataFrame(schema=REJECTS), fetched=len(rows), duplicates=0, source_total=None)
+        )
+        return receipt.content_hash
+
+    def stamps(self, prefix: str) -> dict[str, str]:
+        """Return the version of every object below a folder: equal stamps mean that nothing was written."""
+        return {entry.key: entry.version for entry in self.lake.store.list(prefix)}
+
+    def remove(self, table: Table, day: date) -> None:
+        """Delete a day of bronze, as somebody with access to the store could."""
+        self.lake.store.delete(partition_key(Layer.RAW, table, day))
+
+
+@contextmanager
+def workshop(url: str, state_dir: Path) -> Iterator[Workshop]:
+    """Open a lake for writing, take its lock, and open an engine for it."""
+    lake = Lake.open(url, state_dir=state_dir, write=True)
+    with lake.lock("test"), Engine.opened(lake.store, state_dir=state_dir) as engine:
+        yield Workshop(lake, engine)
+
+
+def noon(day: date) -> int:
+    """Return the Unix seconds of a day's noon, UTC."""
+    return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())

@@ -1,0 +1,199 @@
+"""The sales report against a brute-force oracle."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mootech.engines.duckdb import Engine
+from mootech.lake.store import open_store
+from tests.property.sales_oracle import Order, Range, sales_report
+
+FIRST = date(2022, 11, 20)
+TRANSACTIONS = pl.Schema(
+    {
+        "order_id": pl.String(),
+        "email": pl.String(),
+        "transaction_type": pl.String(),
+        "items": pl.List(pl.String()),
+        "timestamp": pl.Datetime("us"),
+    }
+)
+PRODUCTS = pl.Schema(
+    {
+        "product_id": pl.String(),
+        "product_name": pl.String(),
+        "price": pl.Decimal(18, 4),
+        "valid_from": pl.Date(),
+        "valid_to": pl.Date(),
+    }
+)
+
+# Few customers, products, days and times of day, so that everything meets everything: a long year's end with gaps.
+DAYS = st.sampled_from([FIRST + timedelta(days=n) for n in (0, 1, 10, 11, 41, 42, 43, 75, 200, 440)])
+CLOCKS = st.sampled_from([timedelta(0), timedelta(hours=12), timedelta(hours=23, minutes=59, seconds=59)])
+EMAILS = st.sampled_from(["ann@shop.example", " Ann@Shop.example", "ANN@SHOP.EXAMPLE  ", "bob@shop.example"])
+ITEMS = st.lists(st.sampled_from(["P1", "P2", "P3"]), max_size=4).map(tuple)
+PRICES = st.sampled_from(["17.68", "19.99", "0.0050", "0.0049", "1.2345", "100", "0"]).map(Decimal)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> list[Order]:
+    """Draw purchases and returns in any order."""
+    found = draw(
+        st.lists(
+            st.tuples(EMAILS, st.sampled_from(["purchase", "purchase", "return"]), ITEMS, DAYS, CLOCKS), max_size=24
+        )
+    )
+    names = draw(st.permutations([f"T{n}" for n in range(len(found))]))
+    return [
+        Order(name, email, kind, items, datetime.combine(day, datetime.min.time()) + clock)
+        for name, (email, kind, items, day, clock) in zip(names, found, strict=True)
+    ]
+
+
+@st.composite
+def ranges(draw: st.DrawFn) -> list[Range]:
+    """Draw validity ranges of three products: price changes, new names, delisted and listed again."""
+    found: list[Range] = []
+    for product in ("P1", "P2", "P3"):
+        starts = sorted(draw(st.lists(DAYS, min_size=1, max_size=3, unique=True)))
+        for n, start in enumerate(starts):
+            following = starts[n + 1] if n + 1 < len(starts) else None
+            delisted = start + timedelta(days=1) if draw(st.booleans()) else following
+            found.append(Range(product, draw(st.sampled_from(["Tumbler", "Mug"])), draw(PRICES), start, delisted))
+    return found
+
+
+class Report:
+    """The report's SQL over frames, by way of Parquet files and a real engine."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        """Write below the folder that the engine's store is."""
+        self._folder = folder
+        self._engine = engine
+
+    def rows(
+        self, found: list[Order], known: list[Range], products: list[str], held_days: list[date]
+    ) -> list[tuple[Any, ...]]:
+        """Run the report and return its rows."""
+        return self.frame(found, known, products, held_days).rows()
+
+    def frame(self, found: list[Order], known: list[Range], products: list[str], held_days: list[date]) -> pl.DataFrame:
+        """Write the orders as one partition per day, and run the report."""
+        keys = []
+        for day in sorted({order.timestamp.date() for order in found} | {FIRST}):
+            rows = [asdict(order) for order in found if order.timestamp.date() == day]
+            keys.append(self._write(f"transactions/utc_date={day}", pl.DataFrame(rows, schema=TRANSACTIONS)))
+        self._engine.view("transactions", keys, partitioned=True)
+        frame = pl.DataFrame([asdict(item) for item in known], schema=PRODUCTS)
+        self._engine.view("products", [self._write("products", frame)], partitioned=False)
+        return self._engine.query("report_sales.sql", {"product_ids": products, "held_days": held_days})
+
+    def _write(self, name: str, frame: pl.DataFrame) -> str:
+        (self._folder / name).mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(self._folder / name / "data.parquet")
+        return f"{name}/data.parquet"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
+    """One engine for all examples: starting DuckDB is what would take the time."""
+    folder = tmp_path_factory.mktemp("lake")
+    with Engine.opened(open_store(str(folder)), state_dir=tmp_path_factory.mktemp("state")) as engine:
+        yield Report(folder, engine)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(found=orders(), known=ranges(), gaps=st.sets(st.integers(0, 460), max_size=3))
+def test_the_report_is_the_oracle_s(report: Report, found: list[Order], known: list[Range], gaps: set[int]) -> None:
+    """Every row of the report is what a plain reading of the definition gives, for several products at once."""
+    held = [date(2022, 11, 1) + timedelta(days=n) for n in range(461) if n not in gaps]
+    expected = [row for product in ("P1", "P3") for row in sales_report(found, known, product, held)]
+    assert report.rows(found, known, ["P3", "P1"], held) == expected
+
+
+def _order(name: str, kind: str, day: date, *items: str, email: str = "ann@shop.example") -> Order:
+    return Order(name, email, kind, items, datetime.combine(day, datetime.min.time()))
+
+
+TUMBLER = [Range("P1", "Tumbler", Decimal("17.68"), date(2023, 1, 1), None)]
+
+
+def test_a_return_reduces_the_month_of_the_latest_purchase(report: Report) -> None:
+    """A unit returned in March cancels February's purchase, not January's; March is no month of the report."""
+    found = [
+        _order("1", "purchase", date(2023, 1, 5), "P1"),
+        _order("2", "purchase", date(2023, 2, 5), "P1", "P1"),
+        _order("3", "return", date(2023, 3, 5), "P1", email=" ANN@shop.example "),
+    ]
+    rows = report.rows(found, TUMBLER, ["P1"], [])
+    assert [(row[1], row[2], row[3], row[8], row[9]) for row in rows] == [
+        (1, 1, Decimal("17.68"), 1, 0),
+        (2, 1, Decimal("17.68"), 2, 1),
+    ]
+
+
+def test_a_return_without_a_purchase_spares_later_purchases(report: Report) -> None:
+    """It counts -1 in its own month at that day's price, and the purchase after it stays."""
+    found = [_order("1", "return", date(2023, 1, 5), "P1"), _order("2", "purchase", date(2023, 2, 5), "P1")]
+    rows = report.rows(found, TUMBLER, ["P1"], [])
+    assert [(row[1], row[2], row[3], row[4], row[12]) for row in rows] == [
+        (1, -1, Decimal("-17.68"), None, None),
+        (2, 1, Decimal("17.68"), None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("previous", "current", "percent"),
+    [("2.00", "2.05", 2), ("99.50", "100.50", 1), ("199", "201", 1), ("3.98", "4.02", 1), ("201", "199", -1),
+     ("397", "403", 2), ("403", "397", -2), ("398", "402", 1), ("399", "401", 1), ("401", "399", -1)],
+)  # fmt: skip
+def test_whole_percents_are_rounded_half_away_from_zero(
+    report: Report, previous: str, current: str, percent: int
+) -> None:
+    """Also where the exact value lies on a half: 401 after 399 is 0.5 %, 403 after 397 is 1.5 %."""
+    known = [
+        Range("P1", "Tumbler", Decimal(previous), date(2023, 1, 1), date(2023, 2, 1)),
+        Range("P1", "Tumbler", Decimal(current), date(2023, 2, 1), None),
+    ]
+    found = [_order("1", "purchase", date(2023, 1, 5), "P1"), _order("2", "purchase", date(2023, 2, 5), "P1")]
+    assert report.rows(found, known, ["P1"], [])[1][4] == percent
+
+
+def test_a_month_is_partial_unless_every_day_of_it_is_held(report: Report) -> None:
+    """Days without a row count as held; one missing day makes the month partial, a doubled one does not hide it."""
+    found = [_order("1", "purchase", date(2024, 1, 5), "P1"), _order("2", "purchase", date(2024, 2, 5), "P1")]
+    held = [date(2024, 1, 1) + timedelta(days=n) for n in range(31 + 28)] + [date(2024, 2, 1)]
+    assert [row[13] for row in report.rows(found, TUMBLER, ["P1"], held)] == [False, True]
+
+
+def test_the_columns_are_typed_even_without_a_row(report: Report) -> None:
+    """A product that was never sold has an empty report, of the same columns and types as any other."""
+    frame = report.frame([], TUMBLER, ["P1"], [])
+    assert frame.is_empty()
+    assert frame.schema == pl.Schema(
+        {
+            "transaction_year": pl.Int32(),
+            "transaction_month": pl.Int32(),
+            "total_items_sold": pl.Int64(),
+            "total_sale": pl.Decimal(18, 2),
+            "percentage_difference": pl.Int64(),
+            "month": pl.Date(),
+            "product_id": pl.String(),
+            "product_name": pl.String(),
+            "units_purchased": pl.Int64(),
+            "units_returned": pl.Int64(),
+            "previous_month_sale": pl.Decimal(18, 2),
+            "sale_change": pl.Decimal(18, 2),
+            "growth_pct": pl.Decimal(18, 2),
+            "is_partial": pl.Boolean(),
+        }
+    )

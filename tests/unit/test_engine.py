@@ -1,0 +1,165 @@
+"""The DuckDB engine: which objects it reads, as what, and what its failures become."""
+
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from mootech.engines.duckdb import Engine, changed_while_read
+from mootech.errors import MootechError, StoreError
+from mootech.lake.store import open_store
+
+PRODUCTS = pl.Schema({"product_id": pl.String(), "product_name": pl.String(), "valid_from": pl.Date()})
+DAYS = (date(2024, 2, 29), date(2024, 3, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A lake's folder with two partitions, the second one empty, beside a folder that a glob would take for it."""
+    for name in ("lake[1]", "lake1"):
+        for day in DAYS:
+            rows = [("P1", f"{name} {day}", day)] if day == DAYS[0] else []
+            file = tmp_path / name / f"t/utc_date={day}/data.parquet"
+            file.parent.mkdir(parents=True)
+            pl.DataFrame(rows, schema=PRODUCTS, orient="row").write_parquet(file)
+    return tmp_path / "lake[1]"
+
+
+@pytest.fixture
+def engine(folder: Path, state_dir: Path) -> Iterator[Engine]:
+    """An engine for that lake."""
+    with Engine.opened(open_store(str(folder)), state_dir=state_dir) as opened:
+        yield opened
+
+
+def _keys(*days: date) -> list[str]:
+    return [f"t/utc_date={day}/data.parquet" for day in days]
+
+
+def test_a_view_is_exactly_the_objects_named(engine: Engine) -> None:
+    """Characters of a glob in the lake's own path mean themselves, and no other object is read."""
+    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    assert engine.query("products_known.sql").rows() == [("P1", "lake[1] 2024-02-29")]
+
+
+def test_the_partition_s_day_is_a_date(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """utc_date is typed DATE for one object and for several, with an empty one first."""
+    (tmp_path / "days.sql").write_text("SELECT *, typeof(utc_date) AS type FROM days WHERE utc_date <= $last")
+    monkeypatch.setattr("mootech.engines.duckdb.resources.files", lambda _: tmp_path)
+    for keys in (_keys(DAYS[0]), _keys(*reversed(DAYS))):
+        engine.view("days", keys, partitioned=True)
+        [row] = engine.query("days.sql", {"last": DAYS[0]}).rows(named=True)
+        assert (row["utc_date"], row["type"]) == (DAYS[0], "DATE")
+
+
+def test_an_object_that_was_replaced_is_read_anew(engine: Engine, folder: Path) -> None:
+    """No cache stands between two statements, not even within the second in which a file was replaced."""
+    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    file = folder / _keys(DAYS[0])[0]
+    for name in ("Mug", "Cup", "Jar", "Pot"):
+        pl.read_parquet(file, hive_partitioning=False, glob=False).with_columns(
+            product_name=pl.lit(name)
+        ).write_parquet(file)
+        assert engine.query("products_known.sql").rows() == [("P1", name)]
+
+
+def test_results_need_no_pyarrow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows come through the Arrow C stream; pyarrow is no dependency of mootech."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    engine.view("products", _keys(*DAYS), partitioned=True)
+    assert engine.query("products_known.sql").height == 1
+
+
+def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: Engine, folder: Path) -> None:
+    """Exit code 5, with what was being read and a hint."""
+    with pytest.raises(StoreError, match=r"reading products failed: .*No files found") as missing:
+        engine.view("products", ["t/utc_date=2024-03-02/data.parquet"], partitioned=True)
+    assert "mootech verify" in missing.value.hint
+    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    (folder / _keys(DAYS[0])[0]).write_bytes(b"PAR1 not a Parquet file PAR1")
+    with pytest.raises(StoreError, match=r"running products_known\.sql failed"):
+        engine.query("products_known.sql")
+
+
+def test_objects_of_other_columns_are_mootech_s_failure(engine: Engine) -> None:
+    """A view without a column that the statement needs names the statement, and how to rebuild silver."""
+    engine.view("transactions", _keys(DAYS[0]), partitioned=True)
+    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    with pytest.raises(MootechError, match=r"running report_sales\.sql failed: .*email") as caught:
+        engine.query("report_sales.sql", {"product_ids": ["P1"], "held_days": list(DAYS)})
+    assert not isinstance(caught.value, StoreError)
+    assert "mootech silver --full" in caught.value.hint
+
+
+def test_a_view_is_named_by_a_plain_word_and_has_objects(engine: Engine) -> None:
+    """A name that could be SQL, and a list of nothing, are mistakes of the caller."""
+    for name, keys in (("a; DROP VIEW b", _keys(DAYS[0])), ("products", [])):
+        with pytest.raises(ValueError, match="a view needs"):
+            engine.view(name, keys, partitioned=True)
+
+
+def test_a_statement_whose_objects_change_under_it_is_run_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB gives up when an ETag changes while it reads; the statement is repeated, but not for ever."""
+    changed = duckdb.HTTPException('ETag on reading file "s3://b/k" was initially "1" and now it returned "2"')
+    assert changed_while_read(changed)
+    assert not changed_while_read(duckdb.HTTPException("HTTP 403"))
+    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    connection = _Changing(engine._connection, changed, times=2)  # noqa: SLF001  # no server changes an object on cue
+    monkeypatch.setattr(engine, "_connection", connection)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    assert engine.query("products_known.sql").height == 1
+    assert connection.calls == 3
+    connection.calls, connection.times = 0, 99
+    with pytest.raises(StoreError, match="ETag"):
+        engine.query("products_known.sql")
+    assert connection.calls == 4
+
+
+class _Changing:
+    """A connection whose first statements fail the way a changed object makes them fail."""
+
+    def __init__(self, inner: duckdb.DuckDBPyConnection, error: Exception, *, times: int) -> None:
+        self.inner, self.error, self.times, self.calls = inner, error, times, 0
+
+    def sql(self, statement: str, **arguments: Any) -> duckdb.DuckDBPyRelation:  # noqa: ANN401  # passed through
+        self.calls += 1
+        if self.calls <= self.times:
+            raise self.error
+        return self.inner.sql(statement, **arguments)
+
+
+def test_an_engine_leaves_nothing_in_the_state_folder(folder: Path, state_dir: Path) -> None:
+    """Each engine spills into a folder of its own, which goes with it."""
+    with (
+        Engine.opened(open_store(str(folder)), state_dir=state_dir),
+        Engine.opened(open_store(str(folder)), state_dir=state_dir),
+    ):
+        assert len(list(state_dir.iterdir())) == 2
+    assert list(state_dir.iterdir()) == []
+
+
+def test_refused_credentials_are_not_quoted(folder: Path, state_dir: Path) -> None:
+    """A secret that DuckDB does not take stays out of the error and its causes."""
+
+    class Refusing:
+        url = "s3://bucket/lake"
+
+        def uri(self, key: str) -> str:
+            return f"s3://bucket/{key}"
+
+        def duckdb_secret(self) -> dict[str, str]:
+            return {"KEY_ID": "key-canary", "SECRET": "secret-canary", "USE_SSL": "secret-canary"}
+
+    assert folder
+    with pytest.raises(StoreError) as caught, Engine.opened(Refusing(), state_dir=state_dir):  # type: ignore[arg-type]  # only what the engine asks of a store
+        pass
+    shown = f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
+    assert "canary" not in shown
+    assert caught.value.__suppress_context__

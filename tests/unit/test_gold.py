@@ -1,0 +1,149 @@
+"""Gold: which products a report is asked for, and what lies in the lake afterwards. Its numbers: tests/property."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from mootech.errors import EmptyLakeError, UsageError
+from mootech.layers.gold import object_slugs, resolve, sales
+from mootech.layers.silver import Builder
+from mootech.model import Table
+from tests.bronze import Workshop, noon, workshop
+from tests.rows import DAY, order, product
+
+MARCH = date(2024, 3, 31)
+NAMES = {"p1": "Tumbler", "p2": "Travel Mug", "p3": "Travel  mug", "p4": "Café Cup", "p5": "水筒"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, state_dir: Path) -> Iterator[Workshop]:
+    """A local lake under its lock, empty."""
+    with workshop(str(tmp_path / "lake"), state_dir) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sold(shop: Workshop) -> Workshop:
+    """A lake with silver: a tumbler sold in February and two in March, and a mug that nobody bought."""
+    shop.publish(Table.TRANSACTIONS, DAY, [order(items=["p1", "x"])])
+    shop.publish(Table.TRANSACTIONS, MARCH, [order("o2", transaction_timestamp=noon(MARCH))])
+    shop.publish(Table.PRODUCTS, DAY, [product(), product("p2", product_name="Travel Mug", price=20.0)])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(Table))
+    return shop
+
+
+def test_a_product_is_named_by_id_or_by_name_in_any_case() -> None:
+    """Surrounding and doubled spaces do not matter; each product comes once, in the order asked for."""
+    assert resolve([" tumbler ", "p4", "TUMBLER"], NAMES) == ["p1", "p4"]
+
+
+def test_a_name_of_several_products_means_all_of_them() -> None:
+    """A product that was listed again under a new id has one report per id."""
+    assert resolve(["travel mug"], NAMES) == ["p2", "p3"]
+
+
+def test_an_id_goes_before_a_name() -> None:
+    """A product called like another one's id does not hide it."""
+    assert resolve(["p1"], {"p1": "Tumbler", "p2": "P1"}) == ["p1"]
+
+
+def test_no_product_asked_for_means_every_one() -> None:
+    """The report without options is about the whole shop."""
+    assert resolve([], NAMES) == list(NAMES)
+
+
+def test_an_unknown_product_is_an_error_that_lists_the_nearest() -> None:
+    """A slip of the finger finds its product; something else is answered with what there is."""
+    with pytest.raises(UsageError, match="there is no product 'tumblr'") as near:
+        resolve(["tumblr"], NAMES)
+    assert near.value.hint == "The nearest names: Tumbler."
+    with pytest.raises(UsageError) as far:
+        resolve(["zzz"], NAMES)
+    assert far.value.hint == "The products are: Café Cup, Travel Mug, Tumbler, 水筒."
+
+
+def test_an_object_is_named_by_the_slug_unless_it_is_empty_or_ambiguous() -> None:
+    """Accents go, spaces become underscores; two products with one slug are named by their ids."""
+    assert object_slugs(NAMES) == {"p1": "tumbler", "p2": "p2", "p3": "p3", "p4": "cafe_cup", "p5": "p5"}
+
+
+def test_a_slug_never_takes_the_name_that_an_id_needs() -> None:
+    """A product called "P5" gives way to the product p5 that has no slug of its own; no two share an object."""
+    slugs = object_slugs(NAMES | {"q": "P5"})
+    assert slugs["p5"] == "p5"
+    assert slugs["q"] == "q"
+
+
+def test_an_id_that_is_no_plain_word_is_written_in_hexadecimal() -> None:
+    """A slash in an id cannot lead out of results/."""
+    assert object_slugs({"../x": "水筒"}) == {"../x": "2e2e2f78"}
+
+
+def test_a_report_has_plain_values_and_lies_in_the_lake(sold: Workshop) -> None:
+    """Rows are ints, Decimals, dates, text and booleans; the object in results/ has the same."""
+    [report] = sales(sold.lake, sold.engine, ["TUMBLER"])
+    assert report.title == "Sales of Tumbler, month over month"
+    assert report.object_key == "results/sales_report_tumbler/data.parquet"
+    assert report.changed
+    money = Decimal("17.68")
+    feb = (2024, 2, 1, money, None, date(2024, 2, 1), "p1", "Tumbler", 1, 0, None, None, None, True)
+    mar = (2024, 3, 2, 2 * money, 67, date(2024, 3, 1), "p1", "Tumbler", 2, 0, money, money, Decimal("100.00"), True)
+    assert report.rows == (feb, mar)
+    stored = sold.lake.read(report.object_key)
+    assert tuple(stored.columns) == report.columns
+    assert stored.rows() == list(report.rows)
+
+
+def test_every_product_has_its_report_also_one_that_was_never_sold(sold: Workshop) -> None:
+    """Its object holds the columns and no month."""
+    tumbler, mug = sales(sold.lake, sold.engine)
+    assert (len(tumbler.rows), mug.rows) == (2, ())
+    assert sold.lake.read("results/sales_report_travel_mug/data.parquet").columns == list(tumbler.columns)
+
+
+def test_the_same_report_is_not_written_again(sold: Workshop) -> None:
+    """Computed anew, equal, and left alone; a changed price writes it again."""
+    sales(sold.lake, sold.engine)
+    before = sold.stamps("results/")
+    assert [report.changed for report in sales(sold.lake, sold.engine)] == [False, False]
+    assert sold.stamps("results/") == before
+    sold.publish(Table.PRODUCTS, DAY, [product(price=18.0), product("p2", product_name="Travel Mug", price=20.0)])
+    Builder(sold.lake, sold.engine, MARCH).build([Table.PRODUCTS])
+    assert [report.changed for report in sales(sold.lake, sold.engine)] == [True, False]
+
+
+def test_a_product_s_name_is_never_part_of_the_sql(shop: Workshop) -> None:
+    """A name full of quotes is a name."""
+    name = "'; DROP VIEW transactions; --"
+    shop.publish(Table.TRANSACTIONS, DAY, [order()])
+    shop.publish(Table.PRODUCTS, DAY, [product(product_name=name)])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(Table))
+    [report] = sales(shop.lake, shop.engine, [name])
+    assert report.rows[0][7] == name
+    assert report.object_key == "results/sales_report_drop_view_transactions/data.parquet"
+
+
+def test_a_lake_without_silver_says_which_command_comes_next(shop: Workshop) -> None:
+    """No bronze: ingest. Bronze without silver: silver. Each names the table that is missing."""
+    with pytest.raises(EmptyLakeError, match="silver holds no transactions") as empty:
+        sales(shop.lake, shop.engine)
+    assert "mootech ingest -t transactions" in empty.value.hint
+    shop.publish(Table.TRANSACTIONS, DAY, [order()])
+    with pytest.raises(EmptyLakeError) as behind:
+        sales(shop.lake, shop.engine)
+    assert "mootech silver -t transactions" in behind.value.hint
+    Builder(shop.lake, shop.engine, MARCH).build([Table.TRANSACTIONS])
+    with pytest.raises(EmptyLakeError, match="silver holds no products"):
+        sales(shop.lake, shop.engine)
+
+
+def test_a_shop_that_never_had_a_product_has_no_report(shop: Workshop) -> None:
+    """Snapshots without a row are held, and still nothing can be reported."""
+    shop.publish(Table.TRANSACTIONS, DAY, [order()])
+    shop.publish(Table.PRODUCTS, DAY, [])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(Table))
+    with pytest.raises(EmptyLakeError, match="silver holds no products"):
+        sales(shop.lake, shop.engine)
