@@ -20,9 +20,8 @@ from pydantic import SecretStr
 from mootech import pipeline
 from mootech.config import load
 from mootech.errors import UsageError
-from mootech.layers.ingest import Job
 from mootech.layers.plan import check_over
-from mootech.model import DayRange, Finding, Outcome, QaOutcome, Table, utc_today
+from mootech.model import DayRange, Finding, Job, Outcome, QaOutcome, Table, utc_today
 
 
 class DataIngest:

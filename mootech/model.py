@@ -109,6 +109,14 @@ class DayRange:
 
 
 @dataclass(frozen=True)
+class Job:
+    """One table's UTC day to fetch."""
+
+    table: Table
+    day: date
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What happened to the rows of one table and day; it stands in the partition's Parquet footer.
 

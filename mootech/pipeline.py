@@ -21,14 +21,16 @@ from mootech.lake.paths import DEMO_KEY, SNAPSHOTS, Layer
 from mootech.layers import gold
 from mootech.layers import silver as silver_layer
 from mootech.layers.blocked import BlockedDays
-from mootech.layers.ingest import Ingest, Job, Rules
+from mootech.layers.ingest import Fetcher, Ingest
 from mootech.layers.plan import check_over, days_to_fetch
+from mootech.layers.publishing import Gatekeeper, Rules
 from mootech.layers.verify import verify_table
 from mootech.model import (
     DayRange,
     DayResult,
     DayStatus,
     Finding,
+    Job,
     Outcome,
     Progress,
     QaOutcome,
@@ -304,15 +306,10 @@ def _ingest(  # noqa: PLR0913  # an open lake, and the command's options
         for day, held in lake.held(Layer.RAW, table).items()
         if held.receipt is not None
     }
-    queue = Ingest(
-        lake,
-        connection,
-        page_size=settings.source.page_size,
-        workspace=lake.workspace,
-        rules=Rules(Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows), allow_shrink=allow_shrink),
-        published=published,
-        progress=watched,
-    )
+    rules = Rules(Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows), allow_shrink=allow_shrink)
+    gatekeeper = Gatekeeper(lake, rules, BlockedDays(lake.workspace / "blocked"), published)
+    fetcher = Fetcher(connection, settings.source.page_size, lake.workspace / "stage")
+    queue = Ingest(fetcher, gatekeeper, watched)
     return Outcome("ingest", days=tuple(asyncio.run(queue.run(jobs))))
 
 
@@ -339,8 +336,7 @@ def _blocked(lake: Lake, tables: Sequence[Table]) -> list[Finding]:
             date.fromisoformat(day.utc_date),
             None,
             "blocked",
-            f"{day.rejected:,} of {day.fetched:,} rows rejected: "
-            + ", ".join(f"{reason} {count:,}" for reason, count in day.reasons.items()),
+            "; ".join([day.why, *(f"{reason} {count:,}" for reason, count in day.reasons.items())]),
             data={"fetched": day.fetched, "rejected": day.rejected, "reasons": day.reasons},
         )
         for table in tables

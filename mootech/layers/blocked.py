@@ -5,13 +5,12 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from mootech.lake.disk import mapped
-from mootech.model import Table
+from mootech.model import Job, Table
 
 _FOOTER_KEY = "mootech.blocked"
 
@@ -22,6 +21,8 @@ class BlockedDay:
 
     table: str
     utc_date: str
+    why: str
+    """The gate's or the shrink guard's words."""
     fetched: int
     rejected: int
     reasons: dict[str, int]
@@ -35,7 +36,7 @@ class BlockedDays:
         """Name the folder; nothing is read or written yet."""
         self._root = root
 
-    def keep(self, table: Table, day: date, *, fetched: int, rejects: pl.DataFrame) -> BlockedDay:
+    def keep(self, job: Job, why: str, *, fetched: int, rejects: pl.DataFrame) -> BlockedDay:
         """Remember a blocked day with its rejected rows, in place of what was known of it.
 
         Raises:
@@ -43,24 +44,24 @@ class BlockedDays:
 
         """
         counts = rejects["reasons"].explode().value_counts().sort(["count", "reasons"], descending=[True, False])
-        blocked = BlockedDay(str(table), day.isoformat(), fetched, rejects.height, dict(counts.rows()))
-        path = self._path(table, day)
+        blocked = BlockedDay(str(job.table), job.day.isoformat(), why, fetched, rejects.height, dict(counts.rows()))
+        path = self._path(job)
         beside = path.with_suffix(".new")
-        with mapped(f"keeping the rejected rows of {table} {day} in {self._root}"):
+        with mapped(f"keeping the rejected rows of {job.table} {job.day} in {self._root}"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             beside.touch(mode=0o600)
             rejects.write_parquet(beside, metadata={_FOOTER_KEY: json.dumps(asdict(blocked))})
             beside.replace(path)
         return blocked
 
-    def forget(self, table: Table, day: date) -> None:
+    def forget(self, job: Job) -> None:
         """Drop what is known of a day; it has been published."""
-        self._path(table, day).unlink(missing_ok=True)
+        self._path(job).unlink(missing_ok=True)
 
     def all(self, table: Table) -> list[BlockedDay]:
         """Return the table's blocked days, oldest first."""
         known = [pl.read_parquet_metadata(path) for path in sorted((self._root / table).glob("*.parquet"))]
         return [BlockedDay(**json.loads(footer[_FOOTER_KEY])) for footer in known if _FOOTER_KEY in footer]
 
-    def _path(self, table: Table, day: date) -> Path:
-        return self._root / table / f"{day.isoformat()}.parquet"
+    def _path(self, job: Job) -> Path:
+        return self._root / job.table / f"{job.day.isoformat()}.parquet"

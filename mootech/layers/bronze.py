@@ -1,4 +1,4 @@
-"""From the staged pages of one day to what bronze and quarantine will hold of it."""
+"""From the staged pages of days to what bronze and quarantine will hold of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,64 +6,71 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
+from mootech.lake.disk import mapped
 from mootech.lake.lake import DayRows
 from mootech.model import Table
 from mootech.qa.contract import EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
-from mootech.qa.gate import judge
+from mootech.qa.gate import Fetched, judge
 from mootech.source.pages import rows_of
 
 
 @dataclass(frozen=True)
-class _Decoded:
-    """The rows of all pages in one frame."""
+class StagedPages:
+    """One UTC day as it was staged."""
 
-    frame: pl.DataFrame
-    undecoded: dict[int, tuple[str, ...]]
-    starts: tuple[int, ...]
-    """Position of each page's first row, and after the last page the number of rows."""
+    day: date
+    """The day that was asked for."""
+    pages: Sequence[Path]
+    """Files with the pages' bodies, in order."""
+    source_total: int | None
+    """The rows the source declared, None when it declares none."""
 
 
-def check_day(table: Table, day: date, pages: Sequence[Path], source_total: int | None) -> DayRows:
-    """Put one day's staged pages through the quality gate.
-
-    Args:
-        table: whose contract applies.
-        day: the UTC day that was asked for.
-        pages: files with the pages' bodies, in order.
-        source_total: the rows the source declared, None when it declares none.
+def check_days(table: Table, staged: Sequence[StagedPages]) -> list[DayRows]:
+    """Put the staged days of one table through the quality gate.
 
     Returns:
-        The rows for bronze and for quarantine; every fetched row is in one of them or counted as a duplicate.
+        For each day the rows for bronze and for quarantine; every fetched row is in one of them or counted as a
+        duplicate.
 
     """
-    decoded = _decode(table, pages)
-    judged = judge(table, day, decoded.frame, decoded.undecoded)
-    return DayRows(
-        table=table,
-        day=day,
-        rows=judged.good,
-        rejects=_with_raw(judged.rejected, pages, decoded.starts),
-        fetched=decoded.frame.height,
-        duplicates=judged.duplicates,
-        source_total=source_total,
-    )
-
-
-def _decode(table: Table, pages: Sequence[Path]) -> _Decoded:
-    """Decode page after page; only the typed columns stay in memory, not the text."""
     decoder = RowDecoder(table)
+    decoded = [_decode(table, decoder, day) for day in staged]
+    judged = judge(table, [fetched for fetched, _ in decoded])
+    return [
+        DayRows(
+            table=table,
+            day=of.day,
+            rows=result.good,
+            rejects=_with_raw(result.rejected, of.pages, starts),
+            fetched=fetched.rows.height,
+            duplicates=result.duplicates,
+            source_total=of.source_total,
+        )
+        for of, (fetched, starts), result in zip(staged, decoded, judged, strict=True)
+    ]
+
+
+def _decode(table: Table, decoder: RowDecoder, staged: StagedPages) -> tuple[Fetched, Sequence[int]]:
+    """Decode page after page; only the typed columns stay in memory, not the text.
+
+    Returns:
+        The day's rows, and the position of each page's first row, after the last page the number of rows.
+
+    """
     frames = [pl.DataFrame(schema={**delivered_schema(table), EXTRA: pl.String()})]
     undecoded: dict[int, tuple[str, ...]] = {}
     starts = [0]
-    for page in pages:
-        decoded = decoder.decode(rows_of(page.read_bytes()))
+    for page in staged.pages:
+        decoded = decoder.decode(_rows(page))
         undecoded.update({starts[-1] + position: reasons for position, reasons in decoded.reasons.items()})
         frames.append(decoded.frame)
         starts.append(starts[-1] + decoded.frame.height)
-    return _Decoded(pl.concat(frames), undecoded, tuple(starts))
+    return Fetched(staged.day, pl.concat(frames), undecoded), starts
 
 
 def _with_raw(rejected: pl.DataFrame, pages: Sequence[Path], starts: Sequence[int]) -> pl.DataFrame:
@@ -78,6 +85,11 @@ def _with_raw(rejected: pl.DataFrame, pages: Sequence[Path], starts: Sequence[in
     for page, (start, end) in zip(pages, pairwise(starts), strict=True):
         of_page = [position - start for position in positions if start <= position < end]
         if of_page:
-            rows = rows_of(page.read_bytes())
+            rows = _rows(page)
             raw += [bytes(rows[position]).decode() for position in of_page]
     return rejected.select("reasons").with_columns(pl.Series("raw", raw, dtype=pl.String))
+
+
+def _rows(page: Path) -> list[msgspec.Raw]:
+    with mapped(f"reading the staged page {page}"):
+        return rows_of(page.read_bytes())

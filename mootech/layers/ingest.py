@@ -1,211 +1,109 @@
-"""The queue of (table, day) jobs: stage a day's pages, put them through the gate, publish, say what happened.
+"""The queue of (table, day) jobs: several days are fetched at once, what is staged is checked and published.
 
-Several days are fetched at once, because a source answers slower than a request takes to send; they are checked and
-published one after the other, off the event loop, because that is where the memory goes.
+Fetching waits for the source, checking for the processor; so they run beside each other, with a short queue of staged
+days between them. Staged days wait on disk, not in memory. Small days of one table are checked together.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
-from mootech.errors import IncompleteError, MootechError, QualityError, RefusedError, StoreError
-from mootech.lake.lake import DayRows, Lake
-from mootech.layers.blocked import BlockedDays
-from mootech.layers.bronze import check_day
-from mootech.layers.plan import shrinks
+from mootech.errors import IncompleteError, MootechError
+from mootech.layers.fetching import stage_day
+from mootech.layers.publishing import Gatekeeper, Staged, failed
 from mootech.layers.stage import StagedDay
-from mootech.model import DayResult, DayStatus, Progress, Receipt, Table
-from mootech.qa.gate import Threshold
+from mootech.model import DayResult, DayStatus, Job, Progress
 from mootech.source.http import Api, Connection
-from mootech.source.pages import TotalChangedError, pages
 
 _LOG = logging.getLogger(__name__)
 
-_PASSES = 3
-"""How often a day is begun again because its declared total changed while it was read."""
-_STORE_GIVES_UP_AFTER = 3
-"""Days in a row that the store failed to take: the rest is not even fetched."""
+_STAGED_DAYS = 16
+"""Staged days that may wait for the gate before fetching pauses."""
+_BATCH_ROWS = 50_000
+"""Rows of small days that go through the gate together; a larger day goes alone."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One table's UTC day to fetch."""
+class Fetcher:
+    """What it takes to stage a day."""
 
-    table: Table
-    day: date
+    connection: Connection
+    page_size: int
+    """Rows a page."""
+    folder: Path
+    """Where pages are staged, on local disk."""
 
-
-@dataclass(frozen=True)
-class Rules:
-    """What may be published."""
-
-    threshold: Threshold
-    allow_shrink: bool = False
+    def staged(self, job: Job) -> StagedDay:
+        """Return the staging of a job's day."""
+        return StagedDay(self.folder, job.table, job.day, source=self.connection.url, page_size=self.page_size)
 
 
 class Ingest:
-    """Works a queue of jobs into one lake."""
+    """Works a queue of jobs through fetching, the gate and publishing. For one `run`."""
 
-    def __init__(  # noqa: PLR0913  # the parts it connects
-        self,
-        lake: Lake,
-        connection: Connection,
-        *,
-        page_size: int,
-        workspace: Path,
-        rules: Rules,
-        published: Mapping[Job, Receipt],
-        progress: Progress,
-    ) -> None:
-        """Connect the parts; nothing is fetched yet.
-
-        Args:
-            lake: opened for writing, its lock held.
-            connection: the shop's API.
-            page_size: rows a page.
-            workspace: this lake's folder for staged pages and blocked days on local disk.
-            rules: the gate's threshold and the shrink guard.
-            published: receipts of what the lake holds, for the shrink guard.
-            progress: told of every page and every finished day.
-
-        """
-        self._lake = lake
-        self._connection = connection
-        self._page_size = page_size
-        self._workspace = workspace
-        self._rules = rules
-        self._published = published
+    def __init__(self, fetcher: Fetcher, gatekeeper: Gatekeeper, progress: Progress) -> None:
+        """Connect the parts; nothing is fetched yet. `progress` is told of every page and every finished day."""
+        self._fetcher = fetcher
+        self._gatekeeper = gatekeeper
         self._progress = progress
-        self._blocked = BlockedDays(workspace / "blocked")
-        self._store_failures = 0
+        self._staged: asyncio.Queue[Staged | None] = asyncio.Queue(_STAGED_DAYS)
+        self._results: dict[Job, DayResult] = {}
 
     async def run(self, jobs: Sequence[Job]) -> list[DayResult]:
         """Work through the jobs; return their results in the jobs' order. A failed day does not stop the others."""
-        results: dict[Job, DayResult] = {}
         waiting = iter(dict.fromkeys(jobs))
-        one_at_a_time = asyncio.Lock()
+        connection = self._fetcher.connection
 
-        async def work(api: Api) -> None:
+        async def fetch(api: Api) -> None:
             for job in waiting:
-                results[job] = result = await self._day(api, job, one_at_a_time)
-                _LOG.info("%s %s: %s %s", job.table, job.day, result.status, result.error or result.note)
-                self._progress.done(result)
+                await self._fetch(api, job)
 
-        async with Api(self._connection) as api, asyncio.TaskGroup() as workers:
-            for _ in range(self._connection.concurrency):
-                workers.create_task(work(api))
-        return [results[job] for job in dict.fromkeys(jobs)]
+        async with Api(connection) as api, asyncio.TaskGroup() as tasks:
+            publishing = tasks.create_task(self._publish())
+            await asyncio.gather(*(tasks.create_task(fetch(api)) for _ in range(connection.concurrency)))
+            await self._staged.put(None)
+            await publishing
+        return [self._results[job] for job in dict.fromkeys(jobs)]
 
-    async def _day(self, api: Api, job: Job, one_at_a_time: asyncio.Lock) -> DayResult:
-        """Stage, check and publish one day; every expected failure becomes its result."""
-        staged = StagedDay(
-            self._workspace / "stage", job.table, job.day, source=self._connection.url, page_size=self._page_size
-        )
+    async def _fetch(self, api: Api, job: Job) -> None:
+        """Stage a day and hand it on; every expected failure becomes its result."""
+        staged = self._fetcher.staged(job)
         try:
-            if self._store_failures >= _STORE_GIVES_UP_AFTER:
-                raise StoreError(
-                    f"{job.table} {job.day} was not fetched: the store failed {_STORE_GIVES_UP_AFTER} days in a row",
-                    hint="What was published before is intact. Mend the store, then run the same command again.",
-                )
-            note = await self._stage(api, job, staged)
-            async with one_at_a_time:
-                result = await asyncio.to_thread(self._publish, job, staged, note)
+            self._gatekeeper.check_store(job)
+            note = await stage_day(api, job, staged, lambda rows: self._progress.rows(job.table, rows))
         except IncompleteError as exc:
             staged.clear()
-            return DayResult(job.table, job.day, DayStatus.INCOMPLETE, error=_named(exc, job))
+            self._done(job, failed(job, exc, DayStatus.INCOMPLETE))
         except MootechError as exc:
-            self._store_failures += isinstance(exc, StoreError)
-            return DayResult(job.table, job.day, DayStatus.FAILED, error=_named(exc, job))
-        self._store_failures = 0
-        return result
+            self._done(job, failed(job, exc, DayStatus.FAILED))
+        else:
+            await self._staged.put(Staged(job, staged, note))
 
-    async def _stage(self, api: Api, job: Job, staged: StagedDay) -> str:
-        """Fetch the pages that are not staged yet; return a note for a person."""
-        resumed = await asyncio.to_thread(staged.resume)
-        already = resumed
-        for _ in range(_PASSES):
-            try:
-                async for page in pages(api, job.table, job.day, page_size=self._page_size, progress=staged.progress):
-                    await asyncio.to_thread(staged.add, page)
-                    self._progress.rows(job.table, page.rows)
-            except TotalChangedError:
-                staged.clear()
-                already = 0
-            except RefusedError:
-                # The cursor may be one that the source has forgotten since; only the first page can tell.
-                if not already:
-                    raise
-                staged.clear()
-                already = 0
-            else:
-                total = staged.progress.pages
-                return f"resumed: {resumed} of {total} pages were staged" if already else ""
-        raise IncompleteError(
-            f"the declared total changed {_PASSES} times while the day was read",
-            hint="Nothing of the day was published. The shop is still writing it: run the same command later.",
-        )
+    async def _publish(self) -> None:
+        """Put what is staged through the gate, off the event loop, until nothing more comes."""
+        async for batch in self._batches():
+            for staged, result in zip(batch, await asyncio.to_thread(self._gatekeeper.work, batch), strict=True):
+                self._done(staged.job, result)
 
-    def _publish(self, job: Job, staged: StagedDay, note: str) -> DayResult:
-        """Put the staged day through the gate and, when it passes, into the lake."""
-        rows = check_day(job.table, job.day, staged.bodies(), staged.progress.total)
-        refusal = self._refusal(job, rows)
-        if refusal is not None:
-            self._blocked.keep(job.table, job.day, fetched=rows.fetched, rejects=rows.rejects)
-            staged.clear()
-            return DayResult(
-                job.table,
-                job.day,
-                DayStatus.BLOCKED,
-                fetched=rows.fetched,
-                quarantined=rows.rejects.height,
-                duplicates=rows.duplicates,
-                source_total=rows.source_total,
-                error=refusal,
-                note=note,
-            )
-        receipt, changed = self._lake.publish_day(rows)
-        staged.clear()
-        self._blocked.forget(job.table, job.day)
-        return DayResult(
-            job.table,
-            job.day,
-            DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED,
-            fetched=receipt.fetched,
-            published=receipt.published,
-            quarantined=receipt.quarantined,
-            duplicates=receipt.duplicates,
-            source_total=receipt.source_total,
-            note=note,
-        )
+    async def _batches(self) -> AsyncIterator[list[Staged]]:
+        """Yield staged days of one table, as many as wait and fit, until the end of the queue."""
+        first = await self._staged.get()
+        while first is not None:
+            batch, rows = [first], first.rows
+            ahead: list[Staged | None] = []
+            while not ahead and not self._staged.empty():
+                following = self._staged.get_nowait()
+                if following is None or following.job.table is not first.job.table or rows > _BATCH_ROWS:
+                    ahead.append(following)
+                else:
+                    batch.append(following)
+                    rows += following.rows
+            yield batch
+            first = ahead[0] if ahead else await self._staged.get()
 
-    def _refusal(self, job: Job, rows: DayRows) -> QualityError | None:
-        """Return why the day must not be published, None when it may."""
-        what = f"{job.table} {job.day}"
-        held = self._published.get(job)
-        intact = "the version published before is intact" if held else "nothing of it was published"
-        bad = rows.rejects.height
-        if self._rules.threshold.blocks(fetched=rows.fetched, bad=bad):
-            return QualityError(
-                f"{what} is blocked: {bad:,} of {rows.fetched:,} rows are bad; {intact}",
-                hint=f"Run `mootech qa -t {job.table} --start {job.day} --end {job.day}` to see why. "
-                "The next run fetches the day again.",
-            )
-        if held is not None and not self._rules.allow_shrink and shrinks(held.published, rows.rows.height):
-            return QualityError(
-                f"{what} would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
-                hint=f"If the shop really has fewer rows now, run `mootech ingest -t {job.table} --start {job.day} "
-                f"--end {job.day} --allow-shrink`.",
-            )
-        return None
-
-
-def _named(error: MootechError, job: Job) -> MootechError:
-    """Return the error with the day in front, unless it names it already."""
-    if str(job.day) in error.message:
-        return error
-    named = type(error)(f"{job.table} {job.day}: {error.message}", hint=error.hint)
-    named.__cause__ = error
-    return named
+    def _done(self, job: Job, result: DayResult) -> None:
+        self._results[job] = result
+        _LOG.info("%s %s: %s %s", job.table, job.day, result.status, result.error or result.note)
+        self._progress.done(result)

@@ -54,6 +54,7 @@ class StagedDay:
             page_size: rows a page; cursors of another page size do not fit.
 
         """
+        self.page_size = page_size
         self._folder = root / table / day.isoformat()
         self._header = {
             "journal": _JOURNAL_VERSION,

@@ -5,9 +5,10 @@ rejected, repeats included; of the rest identical rows are dropped and counted; 
 latest stays and the others are rejected. So fetched = good + rejected + duplicates, whatever came in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 
 import polars as pl
 
@@ -46,17 +47,42 @@ class Threshold:
         return bad > self.max_bad_rows and bad > self.max_bad_share * fetched
 
 
-def judge(table: Table, day: date, rows: pl.DataFrame, undecoded: Mapping[int, tuple[str, ...]]) -> Judged:
-    """Sort the rows of one day into good, rejected and duplicate.
+@dataclass(frozen=True)
+class Fetched:
+    """The decoded rows of one table and UTC day."""
 
-    Args:
-        table: whose contract and key apply.
-        day: the UTC day that was asked for.
-        rows: frame of `delivered_schema(table)` plus `extra`, as decoded.
-        undecoded: position → reasons, for the rows whose JSON had no, or a wrong, value somewhere.
+    day: date
+    """The day that was asked for."""
+    rows: pl.DataFrame
+    """Columns of `delivered_schema(table)`, then `extra`."""
+    undecoded: Mapping[int, tuple[str, ...]]
+    """Position → reasons, for the rows whose JSON had no, or a wrong, value somewhere."""
 
+
+def judge(table: Table, days: Sequence[Fetched]) -> list[Judged]:
+    """Sort the rows of each day into good, rejected and duplicate.
+
+    Several days of a table are validated at once, because a validation costs the same for one row as for thousands.
     """
-    reasons = _reasons(table, day, rows, undecoded)
+    columns = delivered_schema(table).names()
+    ruled = breaches(table, pl.concat([day.rows.select(columns) for day in days]))
+    starts = accumulate((day.rows.height for day in days), initial=0)
+    return [
+        _judge_day(
+            table,
+            day,
+            ruled.filter(pl.col("row").is_between(start, start + day.rows.height, closed="left")).select(
+                (pl.col("row") - start).alias("position"), "reason"
+            ),
+        )
+        for day, start in zip(days, starts, strict=False)
+    ]
+
+
+def _judge_day(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> Judged:
+    """Sort the rows of one day; `ruled` has a line (position, reason) per row and broken rule of the contract."""
+    rows = fetched.rows
+    reasons = _reasons(table, fetched, ruled)
     numbered = rows.with_row_index(_POSITION)
     kept = numbered.join(reasons.select("position").unique(), left_on=_POSITION, right_on="position", how="anti")
     good, losers, duplicates = _one_per_key(table, kept)
@@ -71,26 +97,22 @@ def judge(table: Table, day: date, rows: pl.DataFrame, undecoded: Mapping[int, t
     return Judged(good.select(bronze_schema(table).names()).sort(order), rejected, duplicates)
 
 
-def _reasons(table: Table, day: date, rows: pl.DataFrame, undecoded: Mapping[int, tuple[str, ...]]) -> pl.DataFrame:
-    """Return one line (position, reason) per row and broken rule."""
-    flat = [(position, reason) for position, of_row in undecoded.items() for reason in of_row]
+def _reasons(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> pl.DataFrame:
+    """Return one line (position, reason) per row and everything that is wrong with it."""
+    flat = [(position, reason) for position, of_row in fetched.undecoded.items() for reason in of_row]
     structural = pl.DataFrame(flat, schema={"position": pl.UInt32, "reason": pl.String}, orient="row")
     # A value that is missing or of the wrong type stands as NULL in the frame; that NULL is no reason of its own.
     blank = structural.filter(pl.col("reason").str.starts_with("row:")).select("position")
     echoes = structural.with_columns(pl.col("reason").str.extract(r"^(.*):").add(":null")).select("position", "reason")
-    ruled = (
-        breaches(table, rows.select(delivered_schema(table).names()))
-        .rename({"row": "position"})
-        .join(echoes, on=["position", "reason"], how="anti")
-        .join(blank, on="position", how="anti")
-    )
     elsewhere = (
-        rows.with_row_index("position")
-        .filter(_of_another_day(table, day))
+        fetched.rows.with_row_index("position")
+        .filter(_of_another_day(table, fetched.day))
         .select("position", pl.lit("wrong_day").alias("reason"))
-        .join(blank, on="position", how="anti")
     )
-    return pl.concat([structural, ruled, elsewhere])
+    told = pl.concat([ruled, elsewhere])
+    if structural.height:
+        told = told.join(echoes, on=["position", "reason"], how="anti").join(blank, on="position", how="anti")
+    return pl.concat([structural, told])
 
 
 def _of_another_day(table: Table, day: date) -> pl.Expr:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mootech.model import Table
 from mootech.qa.decode import RowDecoder
-from mootech.qa.gate import Judged, Threshold, judge
+from mootech.qa.gate import Fetched, Judged, Threshold, judge
 from tests.rows import DAY, NOON, hit, order, raws, without
 
 MIDNIGHT = NOON - 12 * 3600
@@ -35,7 +35,8 @@ def hits(draw: st.DrawFn) -> dict[str, Any]:
 def judged(table: Table, rows: list[Any]) -> Judged:
     """Decode and judge rows of one day."""
     decoded = RowDecoder(table).decode(raws(*rows))
-    return judge(table, DAY, decoded.frame, decoded.reasons)
+    (result,) = judge(table, [Fetched(DAY, decoded.frame, decoded.reasons)])
+    return result
 
 
 def is_bad(row: dict[str, Any]) -> bool:
@@ -114,3 +115,16 @@ def test_a_clash_of_keys_without_event_time_keeps_one_and_rejects_the_others() -
 def test_a_row_that_is_no_object_is_told_only_that() -> None:
     """The NULLs that stand in for a row that could not be read are no reasons of their own."""
     assert judged(Table.USERS, [3]).rejected["reasons"].to_list() == [["row:not_an_object"]]
+
+
+@given(st.lists(st.lists(hits(), max_size=8), min_size=1, max_size=4))
+def test_days_judged_together_are_judged_as_alone(days: list[list[dict[str, Any]]]) -> None:
+    """Validating several days at once changes nothing about any of them."""
+    decoder = RowDecoder(Table.CLICKSTREAM)
+    decoded = [decoder.decode(raws(*rows)) for rows in days]
+    together = judge(Table.CLICKSTREAM, [Fetched(DAY, each.frame, each.reasons) for each in decoded])
+    for rows, result in zip(days, together, strict=True):
+        alone = judged(Table.CLICKSTREAM, rows)
+        assert result.good.equals(alone.good)
+        assert result.rejected.equals(alone.rejected)
+        assert result.duplicates == alone.duplicates

@@ -1,0 +1,148 @@
+"""From staged days to bronze: the gate's verdict, the shrink guard, then the lake or the folder of blocked days."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mootech.errors import MootechError, QualityError, StoreError
+from mootech.lake.lake import DayRows, Lake
+from mootech.layers.blocked import BlockedDays
+from mootech.layers.bronze import StagedPages, check_days
+from mootech.layers.plan import shrinks
+from mootech.layers.stage import StagedDay
+from mootech.model import DayResult, DayStatus, Job, Receipt
+from mootech.qa.gate import Threshold
+
+_STORE_GIVES_UP_AFTER = 3
+"""Days in a row that the store failed to take: the rest is not even fetched."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may be published."""
+
+    threshold: Threshold
+    allow_shrink: bool = False
+    """Let a refetch publish far fewer rows than the day has."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A day whose pages are all on local disk."""
+
+    job: Job
+    pages: StagedDay
+    note: str
+    """For a person: what was special about fetching it."""
+
+    @property
+    def rows(self) -> int:
+        """Rows as fetched."""
+        return self.pages.progress.rows
+
+
+class Gatekeeper:
+    """Checks staged days and publishes the good ones into one lake."""
+
+    def __init__(self, lake: Lake, rules: Rules, blocked: BlockedDays, published: Mapping[Job, Receipt]) -> None:
+        """Connect the parts.
+
+        Args:
+            lake: opened for writing, its lock held.
+            rules: the gate's threshold and the shrink guard.
+            blocked: where the rejects of blocked days are kept.
+            published: receipts of what the lake holds, for the shrink guard.
+
+        """
+        self._lake = lake
+        self._rules = rules
+        self._blocked = blocked
+        self._published = published
+        self._store_failures = 0
+
+    def check_store(self, job: Job) -> None:
+        """Refuse to go on when the store has failed again and again.
+
+        Raises:
+            StoreError: it has; `job` is the day that is not even fetched.
+
+        """
+        if self._store_failures >= _STORE_GIVES_UP_AFTER:
+            raise StoreError(
+                f"{job.table} {job.day} was not fetched: the store failed {_STORE_GIVES_UP_AFTER} days in a row",
+                hint="What was published before is intact. Mend the store, then run the same command again.",
+            )
+
+    def work(self, batch: Sequence[Staged]) -> list[DayResult]:
+        """Check and publish staged days of one table; every expected failure becomes its day's result."""
+        days = [StagedPages(each.job.day, each.pages.bodies(), each.pages.progress.total) for each in batch]
+        checked = check_days(batch[0].job.table, days)
+        return list(self._results(zip(batch, checked, strict=True)))
+
+    def _results(self, checked: Iterator[tuple[Staged, DayRows]]) -> Iterator[DayResult]:
+        for staged, rows in checked:
+            try:
+                self.check_store(staged.job)
+                result = self._publish(staged.job, rows)
+            except StoreError as exc:
+                # The pages stay staged: the next run does not fetch them again.
+                self._store_failures += 1
+                yield failed(staged.job, exc, DayStatus.FAILED)
+            else:
+                self._store_failures = 0
+                staged.pages.clear()
+                yield replace(result, note=staged.note)
+
+    def _publish(self, job: Job, rows: DayRows) -> DayResult:
+        refusal = self._refusal(job, rows)
+        if refusal is not None:
+            self._blocked.keep(job, refusal.message, fetched=rows.fetched, rejects=rows.rejects)
+            return DayResult(
+                job.table,
+                job.day,
+                DayStatus.BLOCKED,
+                fetched=rows.fetched,
+                quarantined=rows.rejects.height,
+                duplicates=rows.duplicates,
+                source_total=rows.source_total,
+                error=refusal,
+            )
+        receipt, changed = self._lake.publish_day(rows)
+        self._blocked.forget(job)
+        return DayResult(
+            job.table,
+            job.day,
+            DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED,
+            fetched=receipt.fetched,
+            published=receipt.published,
+            quarantined=receipt.quarantined,
+            duplicates=receipt.duplicates,
+            source_total=receipt.source_total,
+        )
+
+    def _refusal(self, job: Job, rows: DayRows) -> QualityError | None:
+        """Return why the day must not be published, None when it may."""
+        what = f"{job.table} {job.day}"
+        only = f"-t {job.table} --start {job.day} --end {job.day}"
+        held = self._published.get(job)
+        intact = "the version published before is intact" if held else "nothing of it was published"
+        bad = rows.rejects.height
+        if self._rules.threshold.blocks(fetched=rows.fetched, bad=bad):
+            return QualityError(
+                f"{what} is blocked: {bad:,} of {rows.fetched:,} rows are bad; {intact}",
+                hint=f"Run `mootech qa {only}` to see why. The next run fetches the day again.",
+            )
+        if held is not None and not self._rules.allow_shrink and shrinks(held.published, rows.rows.height):
+            return QualityError(
+                f"{what} would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
+                hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
+            )
+        return None
+
+
+def failed(job: Job, error: MootechError, status: DayStatus) -> DayResult:
+    """Return the result of a day that ended with an error, which names the day."""
+    if str(job.day) in error.message:
+        return DayResult(job.table, job.day, status, error=error)
+    named = type(error)(f"{job.table} {job.day}: {error.message}", hint=error.hint)
+    named.__cause__ = error
+    return DayResult(job.table, job.day, status, error=named)
