@@ -34,11 +34,17 @@ _CONFIG = {
 }
 
 
+# s3fs closes its connections when it is collected, in whatever event loop runs at that moment, which need not be its
+# own. So none is collected before the process ends; a command opens one or two.
+_OPEN: list[Any] = []
+
+
 def file_system() -> Any:  # noqa: ANN401  # an untyped library's object
     """Return an S3FileSystem for the standard AWS variables and profiles; nothing is asked of the store yet."""
     # Listings are cached by default, and instances shared between threads and endpoints.
     fs = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=_CONFIG)
     fs.retries = 1
+    _OPEN.append(fs)
     return fs
 
 
