@@ -1,0 +1,1 @@
+"""What mootech costs, measured beside something in the same run."""
