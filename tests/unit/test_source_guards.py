@@ -108,10 +108,7 @@ def test_a_page_that_slipped_by_a_row_is_never_taken_for_whole(
     cut[number] = rows[at : at + len(cut[number])]
     try:
         progress = after(
-            *(
-                page(n, list(part), str(n) if n < len(cut) else None, len(rows))
-                for n, part in enumerate(cut, start=1)
-            )
+            *(page(n, list(part), str(n) if n < len(cut) else None, len(rows)) for n, part in enumerate(cut, start=1))
         )
     except IncompleteError:
         return
