@@ -279,9 +279,9 @@ def test_the_metadata_tell_two_receipts_apart(store: RecordingStore, state_dir: 
     seen = []
     put = store.inner.put
 
-    def watched(key: str, file: Path, metadata: dict[str, str], *, replaces: str | None = None) -> object:
+    def watched(key: str, file: Path, metadata: dict[str, str]) -> object:
         seen.append((key, metadata))
-        return put(key, file, metadata, replaces=replaces)
+        return put(key, file, metadata)
 
     store.inner.put = watched  # type: ignore[method-assign, assignment]  # a spy on one verb
     receipt, _ = publish(store, state_dir, OLD)
