@@ -17,7 +17,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format docs wheel lock setup clean
+.PHONY: help demo test torture check lint format docs wheel lock setup clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -27,6 +27,9 @@ demo: $(VENV)/project.stamp  ## the whole pipeline on this machine: sandbox API,
 
 test: setup  ## every test
 	$(BIN)/python -m pytest
+
+torture: setup  ## kill it 1,200 times, on local disk and on S3, and count what is lost: takes about 20 minutes
+	$(BIN)/python -m tests.faults.torture
 
 check:  ## exactly what CI runs
 	.ci/run

@@ -80,6 +80,11 @@ class SourceError(MootechError):
 class RefusedError(SourceError):
     """The shop's API said no (4xx); it is not asked again."""
 
+    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+        """Keep the answer's HTTP status too; None when it was not the status that was refused."""
+        super().__init__(message, hint)
+        self.status = status
+
 
 class IncompleteError(SourceError):
     """The shop's API did not hand out the whole day; nothing of the day was published."""

@@ -1,7 +1,7 @@
 """The nouns of mootech: tables, days, receipts and what a command found. Frozen, pure, importable in no time."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -198,6 +198,13 @@ class DayResult:
     note: str = ""
     """One line for a person, for example "resumed: 37 of 60 pages were staged"."""
 
+    @property
+    def named_error(self) -> MootechError | None:
+        """The error with the table and day in front; many days may share one error, which cannot name them all."""
+        if self.error is None or str(self.utc_date) in self.error.message:
+            return self.error
+        return type(self.error)(f"{self.table} {self.utc_date}: {self.error.message}", self.error.hint)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -213,7 +220,7 @@ class Outcome:
     @property
     def all_errors(self) -> tuple[MootechError, ...]:
         """Every error, the days' included, in order."""
-        return (*self.errors, *(day.error for day in self.days if day.error is not None))
+        return (*self.errors, *(error for day in self.days if (error := day.named_error) is not None))
 
     @property
     def exit_code(self) -> int:
@@ -233,6 +240,9 @@ class Progress(Protocol):
     def done(self, result: DayResult) -> None:
         """One table's day has ended."""
 
+    def standing(self, say: Callable[[], str]) -> None:
+        """From now on `say` tells in a few words what is done; for who interrupts, at any time and from any thread."""
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -244,6 +254,9 @@ class Silent:
         """Say nothing."""
 
     def done(self, result: DayResult) -> None:
+        """Say nothing."""
+
+    def standing(self, say: Callable[[], str]) -> None:
         """Say nothing."""
 
 

@@ -4,11 +4,10 @@ Every function opens the lake, and those that write hold its lock for as long as
 in the outcome; a failure of the command itself is raised as a MootechError.
 """
 
-import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import chain
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -18,13 +17,16 @@ from mootech.engines.duckdb import Engine
 from mootech.errors import BrokenPromiseError, EmptyLakeError, MootechError, QualityError, UsageError
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import DEMO_KEY, SNAPSHOTS, Layer
-from mootech.layers import gold
+from mootech.layers import gold, interruptible
 from mootech.layers import silver as silver_layer
 from mootech.layers.blocked import BlockedDays
+from mootech.layers.finding import Mend, advice, days_to_mend, to_rewrite, unbelievable
 from mootech.layers.ingest import Fetcher, Ingest
 from mootech.layers.plan import check_over, days_to_fetch
 from mootech.layers.publishing import Gatekeeper, Rules
-from mootech.layers.verify import verify_table
+from mootech.layers.recount import recount
+from mootech.layers.stage import staged_pages
+from mootech.layers.verify import foreign_folders, verify_table
 from mootech.model import (
     DayRange,
     DayResult,
@@ -34,6 +36,7 @@ from mootech.model import (
     Outcome,
     Progress,
     QaOutcome,
+    Receipt,
     ReportOutcome,
     RunOutcome,
     Silent,
@@ -50,6 +53,7 @@ from mootech.session import locked, opened, opened_if_there
 from mootech.source.http import Connection
 
 _REPORTS = ("sales",)
+_SHOWN = 5
 _FETCH_FIRST = "Fetch something first: mootech ingest --start 2023-03-01. To see it all at work: mootech demo."
 
 
@@ -65,6 +69,11 @@ class Wanted:
     """None is yesterday."""
     lookback: int | None = None
     """How many of the last held days are fetched again; None takes the configured number."""
+
+    @property
+    def span(self) -> DayRange:
+        """The days from `start` to `end`, without them all there can be."""
+        return DayRange(self.start or date.min, self.end or date.max)
 
     def jobs(self, settings: Settings, lake: Lake | None) -> list[Job]:
         """Return the queue of (table, day) jobs for a lake; None is a lake that is not there yet."""
@@ -113,7 +122,8 @@ def ingest(
     def work(lake: Lake) -> Outcome:
         # Planned again under the lock: another run may have published since.
         jobs = wanted.jobs(settings, lake)
-        return _ingest(lake, settings, connection, jobs, allow_shrink=allow_shrink, progress=progress)
+        rules = _rules(settings, allow_shrink=allow_shrink)
+        return _ingest(lake, settings, connection, jobs, _receipts(lake, jobs), rules, progress)
 
     return locked(settings, "ingest", work)
 
@@ -131,7 +141,55 @@ def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None 
     connection = _connection(settings)
 
     def work(lake: Lake) -> Outcome:
-        return _ingest(lake, settings, connection, jobs, allow_shrink=False, progress=progress)
+        return _ingest(lake, settings, connection, jobs, _receipts(lake, jobs), _rules(settings), progress)
+
+    return locked(settings, "ingest", work)
+
+
+def repair(
+    settings: Settings,
+    wanted: Wanted,
+    *,
+    dry_run: bool = False,
+    allow_shrink: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Fetch exactly the days again that `verify` finds broken, and have silver's broken objects built by the next run.
+
+    Nothing but those partitions is touched; what only a person can judge is named and left where it is.
+
+    Args:
+        settings: where from, where to, and the limits.
+        wanted: which tables; `start` and `end` narrow the days that are looked at, all of them without.
+        dry_run: only say which days would be fetched; nothing is written.
+        allow_shrink: let a day whose own rows are whole be published with far fewer.
+        progress: told of pages and days as they come.
+
+    Raises:
+        EmptyLakeError: there is no lake.
+        UsageError: something is to be fetched, and the key or address is missing.
+        LockHeldError, StoreError: the lake cannot be written now.
+
+    """
+    lake = opened(settings)
+    if dry_run:
+        found = _findings(lake, wanted.tables, wanted.span)
+        planned = tuple(DayResult(job.table, job.day, DayStatus.PLANNED) for job in days_to_mend(found))
+        return Outcome("ingest", days=planned, errors=_left_broken(lake, found), notes=_rebuilt_later(found))
+
+    def work(lake: Lake) -> Outcome:
+        found = _findings(lake, wanted.tables, wanted.span)
+        jobs = days_to_mend(found)
+        # The shrink guard keeps what is worth keeping: the rows of a damaged partition are not.
+        damaged = unbelievable(found)
+        published = {job: receipt for job, receipt in _receipts(lake, jobs).items() if job not in damaged}
+        for layer, table, day in to_rewrite(found):
+            lake.disbelieve(layer, table, day)
+        done = Outcome("ingest")
+        if jobs:
+            rules = _rules(settings, allow_shrink=allow_shrink)
+            done = _ingest(lake, settings, _connection(settings), jobs, published, rules, progress)
+        return replace(done, errors=_left_broken(lake, found), notes=_rebuilt_later(found))
 
     return locked(settings, "ingest", work)
 
@@ -193,7 +251,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
 
     def work(lake: Lake) -> RunOutcome:
         jobs = wanted.jobs(settings, lake)
-        ingested = _ingest(lake, settings, connection, jobs, allow_shrink=False, progress=progress)
+        ingested = _ingest(lake, settings, connection, jobs, _receipts(lake, jobs), _rules(settings), progress)
         new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
         fresh = {table: [day.utc_date for day in new if day.table == table] for table in Table}
         steps = (
@@ -207,28 +265,31 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
     return locked(settings, "run", work)
 
 
-def verify(settings: Settings, *, tables: Sequence[Table] = ()) -> QaOutcome:
+def verify(settings: Settings, wanted: Wanted, *, source: bool = False) -> QaOutcome:
     """Prove again that every object of bronze and silver is whole and adds up.
+
+    Args:
+        settings: which lake, and with `source` which shop.
+        wanted: which tables; `start` and `end` narrow the days, all of them without.
+        source: also compare with what the shop itself counts now.
 
     Raises:
         EmptyLakeError: the lake holds nothing to prove.
+        SourceError: the shop was asked and did not answer.
 
     """
+    connection = _connection(settings) if source else None
     lake = opened(settings)
-    findings = tuple(chain.from_iterable(verify_table(lake, table) for table in tables or Table))
-    broken = [finding for finding in findings if not finding.ok]
+    findings = _findings(lake, wanted.tables, wanted.span)
+    if connection is not None:
+        findings += [each for table in wanted.tables or Table for each in recount(lake, table, wanted.span, connection)]
     if not findings:
-        raise EmptyLakeError(f"{settings.lake} holds nothing to verify", hint=_FETCH_FIRST)
+        raise EmptyLakeError(f"{settings.lake} holds nothing to verify there", hint=_FETCH_FIRST)
+    broken = [finding for finding in findings if not finding.ok]
     if not broken:
-        return QaOutcome("verify", findings=findings)
-    first = next((finding for finding in broken if finding.utc_date is not None), None)
-    again = f" -t {first.table} --start {first.utc_date} --end {first.utc_date}" if first else ""
-    error = BrokenPromiseError(
-        f"{len(broken):,} things in {settings.lake} are not as their receipts say",
-        hint=f"Fetch the days named anew (mootech ingest{again}), rebuild silver (mootech silver --full), move foreign "
-        "objects away, and verify again.",
-    )
-    return QaOutcome("verify", findings=findings, errors=(error,))
+        return QaOutcome("verify", findings=tuple(findings))
+    error = BrokenPromiseError(f"{len(broken):,} things in {settings.lake} are not as they should be", advice(broken))
+    return QaOutcome("verify", findings=tuple(findings), errors=(error,))
 
 
 def status(settings: Settings) -> StatusOutcome:
@@ -287,30 +348,68 @@ def _connection(settings: Settings) -> Connection:
     )
 
 
-def _ingest(  # noqa: PLR0913  # an open lake, and the command's options
+def _rules(settings: Settings, *, allow_shrink: bool = False) -> Rules:
+    return Rules(Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows), allow_shrink=allow_shrink)
+
+
+def _receipts(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
+    """Return the receipts of what the lake holds of the jobs' tables."""
+    return {
+        Job(table, day): held.receipt
+        for table in dict.fromkeys(job.table for job in jobs)
+        for day, held in lake.held(Layer.RAW, table).items()
+        if held.receipt is not None
+    }
+
+
+def _ingest(  # noqa: PLR0913, PLR0917  # an open lake, and what each command decides about a queue
     lake: Lake,
     settings: Settings,
     connection: Connection,
     jobs: Sequence[Job],
-    *,
-    allow_shrink: bool,
+    published: Mapping[Job, Receipt],
+    rules: Rules,
     progress: Progress | None,
 ) -> Outcome:
     watched = progress or Silent()
-    tables = list(dict.fromkeys(job.table for job in jobs))
-    for table in tables:
-        watched.planned(table, sum(job.table is table for job in jobs))
-    published = {
-        Job(table, day): held.receipt
-        for table in tables
-        for day, held in lake.held(Layer.RAW, table).items()
-        if held.receipt is not None
-    }
-    rules = Rules(Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows), allow_shrink=allow_shrink)
+    for table, days in Counter(job.table for job in jobs).items():
+        watched.planned(table, days)
     gatekeeper = Gatekeeper(lake, rules, BlockedDays(lake.workspace / "blocked"), published)
     fetcher = Fetcher(connection, settings.source.page_size, lake.workspace / "stage")
-    queue = Ingest(fetcher, gatekeeper, watched)
-    return Outcome("ingest", days=tuple(asyncio.run(queue.run(jobs))))
+    watched.standing(lambda: _standing(gatekeeper.standing, len(jobs), staged_pages(fetcher.folder)))
+    work = Ingest(fetcher, gatekeeper, watched).run(jobs)
+    return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
+
+
+def _standing(ended: Counter[DayStatus], days: int, pages: int) -> str:
+    """Say what an ingest has done so far."""
+    published, unchanged = ended[DayStatus.PUBLISHED], ended[DayStatus.UNCHANGED]
+    same = f" and {unchanged:,} found unchanged" if unchanged else ""
+    return f"{published:,} of {days:,} days were published{same}, {pages:,} fetched pages stay staged"
+
+
+def _findings(lake: Lake, tables: Sequence[Table], span: DayRange) -> list[Finding]:
+    """Verify tables, none of them named all; then also what lies beside them."""
+    found = [finding for table in tables or Table for finding in verify_table(lake, table, span)]
+    return found if tables else [*found, *foreign_folders(lake)]
+
+
+def _left_broken(lake: Lake, found: Sequence[Finding]) -> tuple[MootechError, ...]:
+    """Return the error of a repair that had to leave something, for a person to judge."""
+    left = [each for each in found if each.data.get("mend") == Mend.BY_HAND]
+    if not left:
+        return ()
+    names = "; ".join(each.message for each in left[:_SHOWN])
+    more = f"; and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
+    return (BrokenPromiseError(f"left in {lake.store.url}: {names}{more}", advice(left)),)
+
+
+def _rebuilt_later(found: Sequence[Finding]) -> tuple[str, ...]:
+    """Return what a repair leaves to the next silver."""
+    objects = sum(each.data.get("mend") == Mend.REBUILD for each in found)
+    return (
+        (f"{objects:,} findings in silver remain: type `mootech silver` to build what they name.",) if objects else ()
+    )
 
 
 def _qa(lake: Lake, days: Mapping[Table, Sequence[date]], blocked: Sequence[Finding]) -> QaOutcome:

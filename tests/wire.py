@@ -37,6 +37,11 @@ def cut(body: bytes, after: int) -> Answer:
     return send
 
 
+def routed(choose: Callable[[str], Answer]) -> Answer:
+    """Return an answer that depends on the request's head, and so on path and query."""
+    return lambda client, request: choose(request)(client, request)
+
+
 def drip(body: bytes, stop: threading.Event) -> Answer:
     """Return an answer that sends a byte every 20 ms, so that no read ever times out."""
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from mootech.cli import commands, process, rehearse
 from mootech.cli.app import app
 from mootech.cli.job import Common, Job
+from mootech.cli.signals import Signals, unwinding
+from mootech.cli.watched import Watched
 from mootech.errors import MootechError, StoreError
 from mootech.model import Outcome
 
@@ -20,18 +22,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name and return the process's exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     job: Job | None = None
-    with process.sigterm_unwinds() as signals:
+    watched = Watched()
+    with unwinding() as signals:
         try:
             parsed = app(args=args, prog_name="mootech", standalone_mode=False)
             if not isinstance(parsed, Job):
                 return int(parsed or 0)  # --help and --version have said it all
             job = parsed
-            outcome = _done(job)
+            _listen(signals, job, watched)
+            outcome = _done(job, watched)
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the one place that no failure passes by
-            error = process.failure(exc, signals=signals, safe=job.safe if job else _NOTHING)
+            safe = job.safe if job else _NOTHING
+            error = process.failure(exc, signals=signals, safe=safe, done=watched.said())
             outcome = Outcome(job.command if job else _command(args), errors=(error,))
             if type(error) is MootechError and job is not None and job.common.verbose:
                 process.print_traceback(exc)
+        signals.last_words = lambda _how: None  # from here on the command speaks for itself
         try:
             return _delivered(outcome, job, job.common if job else Common(json="--json" in args))
         except KeyboardInterrupt as exc:  # in a pager, say: the work is done, only its reader had enough
@@ -39,14 +45,35 @@ def main(argv: Sequence[str] | None = None) -> int:
             return process.failure(exc, signals=signals, safe="").exit_code
 
 
-def _done(job: Job) -> Outcome:
+def _listen(signals: Signals, job: Job, watched: Watched) -> None:
+    """Say what a signal is answered with while this job is done."""
+
+    def acknowledge() -> None:
+        if not job.common.quiet:
+            process.write_raw(2, "mootech: stopping, which takes a few seconds; the same signal again stops at once\n")
+
+    def last_words(how: str) -> None:
+        error = process.interruption(signals, safe=job.safe, done=watched.said(), how=how)
+        if job.common.json:
+            from mootech.render import document, dumps  # noqa: PLC0415 - the same as below
+
+            process.write_raw(1, f"{dumps(document(Outcome(job.command, errors=(error,))))}\n")
+        else:
+            process.write_raw(2, f"error: {error.message}\n       {error.hint}\n")
+
+    signals.patient = job.patient
+    signals.acknowledge, signals.last_words = acknowledge, last_words
+
+
+def _done(job: Job, watched: Watched) -> Outcome:
     from mootech.render import Screen, progress_on  # noqa: PLC0415 - Rich has no part in --help
 
     process.log_to_stderr(job.common.verbose)
     screen = Screen.standard(quiet=job.common.quiet)
     # A log and bars would write over each other.
     with progress_on(screen, wanted=not job.common.verbose) as progress:
-        return job.act(progress)
+        watched.inner = progress or watched.inner
+        return job.act(watched)
 
 
 def _delivered(outcome: Outcome, job: Job | None, common: Common) -> int:

@@ -8,6 +8,7 @@ import typer
 
 from mootech.cli.app import commands
 from mootech.cli.job import READS, Act, Common, Text
+from mootech.errors import UsageError
 from mootech.layers.plan import check_over
 from mootech.model import DayRange, Outcome, Progress, Table, parse_day, utc_today
 
@@ -38,7 +39,7 @@ def _window(start: str | None, end: str | None) -> dict[str, date | None]:
 
 @commands.add(
     example="mootech ingest -t clickstream --start 2023-03-01 --end 2023-03-31",
-    exits=(0, 1, 2, 3, 4, 5, 75, 130, 143),
+    exits=(0, 1, 2, 3, 4, 5, 6, 75, 130, 143),
 )
 def ingest(  # noqa: PLR0913 - one for each of the command's options
     common: Common,
@@ -60,19 +61,24 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Publish a day even when it lost more than 5 % of its rows.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Fetch exactly the days again that `mootech verify` finds broken.")
+    ] = False,
 ) -> Act:
     """Fetch days from the shop's API, check and publish them.
 
     Good days go to raw_data, bad rows to quarantine, and a day with too many of them is blocked. Without --start:
     every day missing since [ingest] start in mootech.toml, or since the first day the lake holds, and the last held
-    days again.
+    days again. With --repair: the broken days of the tables and days named, of all without.
     """
     tables, window = _named(table), _window(start, end)
+    if repair and lookback is not None:
+        raise UsageError("--repair and --lookback exclude each other", hint="--repair finds the days to fetch itself.")
 
     def act(progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
-        return pipeline.ingest(
+        return (pipeline.repair if repair else pipeline.ingest)(
             common.settings(),
             pipeline.Wanted(tables=tables, lookback=lookback, **window),
             dry_run=dry_run,
@@ -186,16 +192,30 @@ def status(common: Common) -> Act:
     return act
 
 
-@commands.add(example="mootech verify", exits=(0, 1, 2, 5, 6, 130, 143), safe=READS)
-def verify(common: Common) -> Act:
+@commands.add(example="mootech verify --source --start 2023-03-01", exits=(0, 1, 2, 4, 5, 6, 130, 143), safe=READS)
+def verify(
+    common: Common,
+    *,
+    table: Tables = None,
+    start: Start = None,
+    end: End = None,
+    source: Annotated[
+        bool, typer.Option("--source", help="Also ask the shop for its own counts of every day, and compare.")
+    ] = False,
+) -> Act:
     """Prove that no row was lost, doubled or changed.
 
-    Recounts for every table and day: fetched = published + quarantined + duplicates.
+    Opens and hashes every object again and recounts, for every table and day: fetched = published + quarantined +
+    duplicates. Names what is damaged, gone or foreign, and what to type to mend it. Without --start and --end: every
+    day.
     """
+    tables, window = _named(table), _window(start, end)
 
     def act(_progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
-        return pipeline.verify(common.settings())
+        return pipeline.verify(
+            common.settings(), pipeline.Wanted(tables, window["start"], window["end"]), source=source
+        )
 
     return act

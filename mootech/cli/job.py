@@ -24,6 +24,11 @@ READS = "Nothing was changed: this command only reads."
 WRITES = "What was published is whole and stays; fetched pages are kept. The same command goes on from there."
 
 
+def _no_text(_outcome: Outcome) -> str | None:
+    """Leave the results to the screen."""
+    return None
+
+
 @dataclass(frozen=True)
 class Common:
     """The options that every command takes."""
@@ -48,9 +53,11 @@ class Job:
     command: str
     common: Common
     act: Act
-    text: Text = lambda _outcome: None
-    safe: str = ""
+    text: Text
+    safe: str
     """What an interruption leaves behind, for its hint."""
+    patient: bool = False
+    """True for a command that handles SIGINT and SIGTERM itself."""
 
 
 _OPTIONS: dict[str, Any] = {
@@ -93,6 +100,7 @@ class Commands:
         exits: tuple[int, ...],
         safe: str = WRITES,
         common: tuple[str, ...] = tuple(_OPTIONS),
+        patient: bool = False,
     ) -> Callable[[Callable[..., Act | tuple[Act, Text]]], None]:
         """Return a decorator; the function's name and docstring are the command's, `exits` those it can give."""
 
@@ -102,7 +110,8 @@ class Commands:
             def parse(**options: Any) -> Job:  # noqa: ANN401 - each command's own options
                 chosen = Common(**{key: options.pop(key) for key in common})
                 made = function(chosen, **options)
-                return Job(name, chosen, *made, safe) if isinstance(made, tuple) else Job(name, chosen, made, safe=safe)
+                act, text = made if isinstance(made, tuple) else (made, _no_text)
+                return Job(name, chosen, act, text, safe, patient)
 
             own = list(inspect.signature(function).parameters.values())[1:]
             shared = [

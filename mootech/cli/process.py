@@ -1,61 +1,32 @@
-"""mootech as a process: signals, logging, a closed stdout, and every failure as one of ours."""
+"""mootech as a process: logging, a closed stdout, last words, and every failure as one of ours."""
 
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
-from types import FrameType
 
 import typer
 
+from mootech.cli.signals import Signals
 from mootech.errors import InterruptError, MootechError, TerminateError, UsageError
 
 
-@dataclass
-class Signals:
-    """What the process was told from outside."""
+def failure(exc: BaseException, *, signals: Signals, safe: str, done: str = "") -> MootechError:
+    """Return the error that a person is told for whatever ended the command.
 
-    terminated: bool = False
+    Args:
+        exc: what ended it.
+        signals: tell a termination from an interruption.
+        safe: what either leaves behind, for the hint.
+        done: what had been done by then, for the message; may be empty.
 
-
-@contextmanager
-def sigterm_unwinds() -> Iterator[Signals]:
-    """Let SIGTERM end the command the way Ctrl-C does: everything unwinds, locks are released."""
-    signals = Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals  # only the main thread may set handlers
-        return
-
-    def terminate(_number: int, frame: FrameType | None) -> None:
-        signals.terminated = True
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told once is enough; a second one must not stop the unwinding
-        # Whoever handles Ctrl-C now (asyncio cancels its main task) knows best how to stop; nohup and `&` ignore it.
-        handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler):
-            raise KeyboardInterrupt
-        handler(signal.SIGINT, frame)
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield signals
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def failure(exc: BaseException, *, signals: Signals, safe: str) -> MootechError:
-    """Return the error that a person is told for whatever ended the command."""
+    """
     if isinstance(exc, MootechError):
         return exc
     if isinstance(exc, KeyboardInterrupt):
-        return (
-            TerminateError("terminated", hint=safe) if signals.terminated else InterruptError("interrupted", hint=safe)
-        )
+        return interruption(signals, safe=safe, done=done)
     if isinstance(exc, typer.TyperException):
         context = getattr(exc, "ctx", None)
         path = context.command_path if context is not None else "mootech"
@@ -64,6 +35,18 @@ def failure(exc: BaseException, *, signals: Signals, safe: str) -> MootechError:
         f"a bug in mootech: {type(exc).__name__}: {exc}",
         hint="What was published is whole and stays. Please report it, with what the same command with -v prints.",
     )
+
+
+def interruption(signals: Signals, *, safe: str, done: str, how: str = "") -> InterruptError:
+    """Return the error of a command that was told to end; `how` says it when it did not end by itself."""
+    kind, word = (TerminateError, "terminated") if signals.terminated else (InterruptError, "interrupted")
+    return kind(": ".join(filter(None, (" ".join(filter(None, (word, how))), done))), hint=safe)
+
+
+def write_raw(stream: int, text: str) -> None:
+    """Write to a file descriptor past every buffer: the thread that owns the buffer may hang in it."""
+    with suppress(OSError):
+        os.write(stream, text.encode("ascii", "backslashreplace"))
 
 
 def log_to_stderr(verbose: int) -> None:

@@ -53,8 +53,9 @@ def demo(
     exits=(0, 1, 2, 130, 143),
     safe="The sandbox has stopped; it keeps nothing.",
     common=("json", "quiet", "verbose"),
+    patient=True,  # the server finishes its answers, and a second signal hurries it
 )
-def sandbox(
+def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     common: Common,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, metavar="N", help="On this machine only; 0 takes a free one.")
@@ -64,6 +65,13 @@ def sandbox(
     today: Annotated[
         str | None, typer.Option("--today", metavar="DAY", help="The UTC day the shop takes for today.")
     ] = None,
+    faults: Annotated[
+        str | None,
+        typer.Option("--faults", metavar="PROFILE", help="Spoil answers: flaky, rough, or resets=0.2,drip=0.1."),
+    ] = None,
+    faults_seed: Annotated[
+        int, typer.Option("--faults-seed", metavar="N", help="Another seed spoils other answers.")
+    ] = 0,
 ) -> Act:
     """Serve a realistic shop to rehearse on.
 
@@ -74,18 +82,24 @@ def sandbox(
     def act(_progress: Progress | None) -> Outcome:
         from mootech.render import Screen
         from mootech.sandbox import server
+        from mootech.sandbox.faults import Draw, Profile
+
+        profile = Profile.parse(faults) if faults is not None else None
 
         def announce(url: str) -> None:
             screen = Screen.standard(quiet=common.quiet)
             screen.note(f"The sandbox answers at {url} until you press Ctrl-C. In another terminal:")
             screen.note(f"  export MOOTECH_API_URL={url} MOOTECH_API_KEY={server.API_KEY}")
             screen.note(f"  mootech ingest --start {(day or utc_today()) - timedelta(days=30)}")
+            if profile is not None:
+                screen.note(f"It spoils {profile.total:.0%} of its answers: {', '.join(profile.shares) or 'none'}.")
 
         server.serve(
             port=port,
             seed=seed,
             scale=scale,
             today=lambda: day or utc_today(),
+            faults=Draw(profile, faults_seed) if profile is not None else None,
             on_ready=announce,
             log=common.verbose > 0,
         )

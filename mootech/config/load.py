@@ -22,7 +22,7 @@ ENV_KEY_FILE = "MOOTECH_API_KEY_FILE"
 
 _KEY_HINT = (
     f"A key never stands in a configuration file, which is copied, committed and backed up. Set {ENV_KEY}, "
-    f"or {ENV_KEY_FILE} to the path of a file only you can read."
+    f"or {ENV_KEY_FILE} to the path of a file only you can read, or api_key_command under [source] to what prints it."
 )
 _MAX_KEY_BYTES = 4096
 
@@ -48,6 +48,8 @@ def load(*, config: Path | None = None, lake: str | None = None, environ: Mappin
 
     origins: dict[tuple[str, ...], str] = {}
     source = values.setdefault("source", {})
+    if "api_key_command" in source:
+        _check_owner(file)
     for name, loc, text in (
         ("MOOTECH_LAKE", ("lake",), _expanded(env.get("MOOTECH_LAKE"))),
         ("--lake", ("lake",), _expanded(lake)),
@@ -137,6 +139,17 @@ def _check_sections(values: dict[str, Any], file: Path) -> None:
     for place, keys in (("api_key", values), ("[source] api_key", values.get("source", {}))):
         if "api_key" in keys:
             raise ConfigError(f"{file}: {place} is refused", hint=_KEY_HINT)
+
+
+def _check_owner(file: Path) -> None:
+    """Refuse to run a command that somebody else may have put into the file, which may just lie where we started."""
+    about = file.stat()
+    if about.st_mode & stat.S_IWOTH or about.st_uid not in {0, os.geteuid()}:
+        raise ConfigError(
+            f"{file} names an api_key_command, and is another user's or can be written by everyone",
+            hint=f"Nothing was run. Make it yours alone: chown {os.geteuid()} {shlex.quote(str(file))} and chmod go-w "
+            f"{shlex.quote(str(file))}",
+        )
 
 
 def _api_key(env: Mapping[str, str]) -> SecretStr | None:

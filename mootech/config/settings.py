@@ -1,5 +1,6 @@
 """What mootech can be told: the settings, their types, limits and defaults. docs/configuration.md is made from this."""
 
+import shlex
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
+from mootech.config.keycommand import key_from
 from mootech.errors import ConfigError, UsageError
 from mootech.model import Table, parse_day
 
@@ -32,6 +34,20 @@ def _tables(value: object) -> object:
 
 def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _command(value: object) -> object:
+    # A ValueError never repeats the text: somebody may have put the key itself there.
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError as exc:
+            raise ValueError("has a quotation mark that is not closed") from exc
+    if isinstance(value, list | tuple):
+        if not value or value[0] == "":
+            raise ValueError("is empty: name a program and its arguments")
+        return tuple(value)
+    return value
 
 
 def _lake(value: str) -> str:
@@ -99,6 +115,11 @@ class SourceSettings(Section):
         description="The API's key. Only from the environment: refused in the file.",
         json_schema_extra={"env": "MOOTECH_API_KEY or MOOTECH_API_KEY_FILE"},
     )
+    api_key_command: Annotated[tuple[str, ...] | None, BeforeValidator(_command)] = Field(
+        default=None,
+        description="A command that prints the key, as a list of words or one text; run without a shell, and only "
+        "where neither variable above sets a key.",
+    )
     page_size: int = Field(default=5000, ge=1, le=100_000, description="Rows asked for in one page.")
     concurrency: int = Field(default=4, ge=1, le=64, description="Requests under way at once.")
     timeout_seconds: float = Field(default=30.0, gt=0, le=3600, description="Limit for one attempt at one page.")
@@ -111,7 +132,7 @@ class SourceSettings(Section):
         """Return the API's address and key.
 
         Raises:
-            ConfigError: one of them is not set.
+            ConfigError: one of them is not set, or the command that should print the key failed.
 
         """
         rehearse = "To rehearse without a shop: mootech sandbox"
@@ -120,12 +141,15 @@ class SourceSettings(Section):
                 "no address of the shop's API is set",
                 hint=f"Set MOOTECH_API_URL, or url under [source] in mootech.toml. {rehearse}",
             )
-        if self.api_key is None:
-            raise ConfigError(
-                "no key for the shop's API is set",
-                hint=f"Set MOOTECH_API_KEY, or MOOTECH_API_KEY_FILE to a file only you can read. {rehearse}",
-            )
-        return self.url, self.api_key
+        if self.api_key is not None:
+            return self.url, self.api_key
+        if self.api_key_command is not None:
+            return self.url, key_from(self.api_key_command)
+        raise ConfigError(
+            "no key for the shop's API is set",
+            hint="Set MOOTECH_API_KEY, or MOOTECH_API_KEY_FILE to a file only you can read, or api_key_command under "
+            f"[source] in mootech.toml. {rehearse}",
+        )
 
 
 class IngestSettings(Section):

@@ -81,6 +81,20 @@ class Catalog:
             self._known[layer, table] = {day: _held(entries[day], records[day]) for day in entries}
             return dict(self._known[layer, table])
 
+    def noted(self, layer: Layer, name: str) -> frozenset[str]:
+        """Return what the manifest in the lake says was published, gone or not: ISO days, or names of single objects.
+
+        `held` forgets what is gone; this is how `verify` learns of it, until the next run stores its manifests.
+        """
+        return frozenset(load(self._store, manifest_key(layer, name)).records)
+
+    def disbelieve(self, layer: Layer, name: str, day: date | None) -> None:
+        """Take an object's footer for unreadable, so that whoever builds it next does so (`day` None: no days)."""
+        with self._mutex:
+            held = self.single(layer, name) if day is None else self.partition(layer, name, day)
+            if held is not None:
+                self.remember(layer, name, day, Held(held.key, held.entry, None, None))
+
     def partition(self, layer: Layer, table: str, day: date) -> Held | None:
         """Return the day's partition as the last listing and what was published since say."""
         with self._mutex:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,9 +34,14 @@ def mapped(what: str) -> Iterator[None]:
 
 @contextmanager
 def scratch_file(folder: Path, suffix: str = "") -> Iterator[Path]:
-    """Yield the path of a new file in the folder; whatever is left of it is removed at the end."""
+    """Yield the path of a new file in the folder; whatever is left of it is removed at the end.
+
+    In a folder that only its owner may look into, the file is private too.
+    """
     path = folder / f"{uuid4().hex}{suffix}"
     try:
+        if is_private(folder):
+            path.touch(mode=0o600)
         yield path
     finally:
         path.unlink(missing_ok=True)
@@ -67,5 +73,12 @@ def make_folder(folder: Path) -> None:
 def private_folder(folder: Path) -> Path:
     """Make a folder of the state directory, which only its owner may look into, and return it."""
     with mapped(f"making {folder}"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: mkdir(parents=True) would leave the parents open to others.
+        for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+            path.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def is_private(folder: Path) -> bool:
+    """Say whether the folder is there and only its owner may look into it."""
+    return folder.is_dir() and not stat.S_IMODE(folder.stat().st_mode) & 0o077

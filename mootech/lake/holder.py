@@ -35,18 +35,18 @@ class Holder:
         return f"{self.what} on {self.host} (pid {self.pid}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def this_process(what: str, now: datetime) -> Holder:
-    """Return this process as a holder that begins `what` now (UTC)."""
+def this_process(what: str, now: datetime, machine: str) -> Holder:
+    """Return this process of this machine as a holder that begins `what` now (UTC)."""
     pid = os.getpid()
-    return Holder(socket.gethostname(), _machine(), pid, _start(pid), now, what, uuid4().hex)
+    return Holder(socket.gethostname(), machine, pid, _state_and_start(pid)[1], now, what, uuid4().hex)
 
 
-def is_dead(holder: Holder) -> bool:
-    """Say whether the holder was a process of this very machine, boot and namespace, and is no more.
+def is_dead(holder: Holder, machine: str) -> bool:
+    """Say whether the holder was a process of this very machine (boot and namespace), and is no more.
 
     False whenever that cannot be known, above all for every other machine.
     """
-    if not holder.machine or holder.machine != _machine():
+    if not holder.machine or holder.machine != machine:
         return False
     try:
         os.kill(holder.pid, 0)
@@ -55,8 +55,9 @@ def is_dead(holder: Holder) -> bool:
     except OSError:
         # It is there, and somebody else's.
         return False
-    start = _start(holder.pid)
-    return bool(holder.start and start) and holder.start != start
+    state, start = _state_and_start(holder.pid)
+    # A zombie was killed, and whoever started it has not looked yet: in a container that may be never.
+    return state == "Z" or (bool(holder.start and start) and holder.start != start)
 
 
 def held_error(holder: Holder | None, takeover: str) -> LockHeldError:
@@ -68,16 +69,18 @@ def held_error(holder: Holder | None, takeover: str) -> LockHeldError:
     return LockHeldError(msg, hint=f"{stop} {takeover} Nothing was changed.")
 
 
-def _machine() -> str:
+def this_machine() -> str:
+    """Return this boot of this machine and this process-id namespace; "" where the system does not tell."""
     try:
         return f"{_BOOT_ID.read_text().strip()}/{_PID_NAMESPACE.readlink()}"
     except OSError:
         return ""
 
 
-def _start(pid: int) -> str:
+def _state_and_start(pid: int) -> tuple[str, str]:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[_START_TIME_FIELD]
+        return "", ""
+    fields = stat.rpartition(")")[2].split()
+    return fields[0], fields[_START_TIME_FIELD]

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock, Timeout
 
-from mootech.lake.disk import mapped, scratch_file
-from mootech.lake.holder import Holder, held_error, is_dead, this_process
+from mootech.lake.disk import is_private, mapped, scratch_file
+from mootech.lake.holder import Holder, held_error, is_dead
 
 _TAKEOVER = "The lock of a run that was killed frees itself."
 
 
 @contextmanager
-def host_lock(path: Path, what: str, now: datetime) -> Iterator[None]:
-    """Hold the lock file for the body; a note beside it (`<path>.json`) says who does.
+def host_lock(path: Path, holder: Holder) -> Iterator[None]:
+    """Hold the lock file for the body; a note beside it (`<path>.json`) says that `holder`, this process, does.
 
     Raises:
         LockHeldError: another process, or another part of this one, holds it.
@@ -26,13 +25,15 @@ def host_lock(path: Path, what: str, now: datetime) -> Iterator[None]:
     # No soft lock where a file system has no flock: it would outlive a killed holder.
     lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
     with mapped(f"locking {path}"):
+        if is_private(path.parent):
+            path.touch(mode=0o600)
         try:
             lock.acquire()
         except Timeout as exc:
-            raise held_error(holder_of(path), _TAKEOVER) from exc
+            raise held_error(holder_of(path, holder.machine), _TAKEOVER) from exc
     try:
         with mapped(f"writing {_note(path)}"), scratch_file(path.parent, ".json") as file:
-            file.write_bytes(msgspec.json.encode(this_process(what, now)))
+            file.write_bytes(msgspec.json.encode(holder))
             file.replace(_note(path))
         yield
     finally:
@@ -42,7 +43,7 @@ def host_lock(path: Path, what: str, now: datetime) -> Iterator[None]:
         lock.release()
 
 
-def holder_of(path: Path) -> Holder | None:
+def holder_of(path: Path, machine: str) -> Holder | None:
     """Return who holds the lock file, as the note says; None without one, or when its writer is dead.
 
     The lock itself is not touched: trying it would turn away a run that takes it at the same moment.
@@ -51,7 +52,7 @@ def holder_of(path: Path) -> Holder | None:
         holder = msgspec.json.decode(_note(path).read_bytes(), type=Holder)
     except (OSError, msgspec.DecodeError):
         return None
-    return None if is_dead(holder) else holder
+    return None if is_dead(holder, machine) else holder
 
 
 def _note(path: Path) -> Path:

@@ -16,7 +16,7 @@ from mootech.errors import EmptyLakeError, MootechError, StoreError, UsageError
 from mootech.lake import parquet
 from mootech.lake.catalog import Catalog, Held
 from mootech.lake.disk import make_folder, mapped, private_folder, scratch_file
-from mootech.lake.lease import Clock
+from mootech.lake.lease import Terms
 from mootech.lake.paths import FORMAT_KEY, LOCK, PROBES, RUNS, TEMPORARY, Layer, belongs, run_key, table_prefix
 from mootech.lake.publishing import DayRows, Publisher
 from mootech.lake.runlock import BucketLock, DirectoryLock, Fence
@@ -35,7 +35,7 @@ class Lake:
     Reading needs no lock. Everything that publishes stands inside `with lake.lock(…)`, on a lake opened for writing.
     """
 
-    def __init__(self, store: Store, *, state_dir: Path, write: bool = False, clock: Clock | None = None) -> None:
+    def __init__(self, store: Store, *, state_dir: Path, write: bool = False, terms: Terms | None = None) -> None:
         """Open the lake that the store holds; `open` does it from an address, with the same errors."""
         self.store = store
         self.warnings: list[str] = []
@@ -48,9 +48,9 @@ class Lake:
         self._work = self._state / "work" if self._remote else Path(store.url) / TEMPORARY
         self._lock: BucketLock | DirectoryLock
         if self._remote:
-            self._lock = BucketLock(store, self._state, self._work, clock or Clock(), self.warnings)
+            self._lock = BucketLock(store, self._state, self._work, terms or Terms(), self.warnings)
         else:
-            self._lock = DirectoryLock(Path(store.url) / LOCK, clock or Clock())
+            self._lock = DirectoryLock(Path(store.url) / LOCK, terms or Terms())
         if write:
             self._make_writable()
         self._check_format()
@@ -72,7 +72,7 @@ class Lake:
             StoreError: not writable, bucket missing, no credentials, endpoint out of reach (within 15 seconds).
 
         """
-        return cls(open_store(url), state_dir=state_dir, write=write)
+        return cls(open_store(url, journal=state_dir / "uploads"), state_dir=state_dir, write=write)
 
     def held(self, layer: Layer, table: str) -> dict[date, Held]:
         """Return the table's partitions by UTC day, oldest first, from one fresh listing."""
@@ -81,6 +81,14 @@ class Lake:
     def held_object(self, layer: Layer, name: str) -> Held | None:
         """Return an object that has no days (silver/users, results/…), None when there is none."""
         return self._catalog.single(layer, name)
+
+    def noted(self, layer: Layer, name: str) -> frozenset[str]:
+        """Return what the stored manifest says was published, gone or not: ISO days, or names of single objects."""
+        return self._catalog.noted(layer, name)
+
+    def disbelieve(self, layer: Layer, name: str, day: date | None) -> None:
+        """Take an object's footer for unreadable, so that it is built again (`day` None: an object without days)."""
+        self._catalog.disbelieve(layer, name, day)
 
     def foreign(self, layer: Layer, table: str) -> list[str]:
         """Return the keys below the table's folder that mootech would not have put there, and readers would read."""
@@ -116,6 +124,9 @@ class Lake:
             raise MootechError("a lake opened for reading was asked for its lock")
         with self._lock.hold(what) as fence:
             self._remove_leftovers()
+            # A killed run's open upload costs money, not truth: that it cannot be aborted now must not stop a run.
+            with suppress(StoreError):
+                self.store.recover()
             # What was read before the lock may have been written since.
             self._catalog.forget()
             self._fence = fence

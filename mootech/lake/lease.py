@@ -17,14 +17,12 @@ from threading import Event, Thread
 import msgspec
 
 from mootech.errors import LockHeldError, StoreError
-from mootech.lake.holder import Holder, held_error, is_dead
+from mootech.lake.holder import Holder, held_error, is_dead, this_machine, this_process
 from mootech.lake.paths import LEASES
 from mootech.lake.store import Store, put_bytes
 
 EXPIRY = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 15.0
-
-_TAKEOVER = f"After {EXPIRY.seconds} s without a sign of life from it, the next run takes over."
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -56,6 +54,27 @@ class Clock:
     monotonic: Callable[[], float] = _boottime
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a lock goes by. No setting: all hosts of a lake must go by the same expiry."""
+
+    clock: Clock = Clock()
+    expiry: timedelta = EXPIRY
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    machine: str = field(default_factory=this_machine)
+    """This boot of this machine: only its own dead processes can be known to be dead."""
+
+    def holder(self, what: str) -> Holder:
+        """Return this process, which begins `what` now."""
+        return this_process(what, self.clock.now(), self.machine)
+
+    def alive(self, record: Record | None) -> Holder | None:
+        """Return the holder of a lease, None when the lease is free."""
+        if record is None or is_free(record, self.clock.now(), dead=is_dead(record.holder, self.machine)):
+            return None
+        return record.holder
+
+
 def ruling(store: Store) -> tuple[int, Record | None]:
     """Return the highest generation and its record; 0 and None before the first.
 
@@ -79,12 +98,13 @@ def ruling(store: Store) -> tuple[int, Record | None]:
 class Lease:
     """One run's turn to write. `take`, then `check` before every PUT, then `release`."""
 
-    def __init__(self, store: Store, work: Path, holder: Holder, clock: Clock) -> None:
+    def __init__(self, store: Store, work: Path, holder: Holder, terms: Terms) -> None:
         """Prepare; nothing is asked of the store yet. `work` is a local folder for files to be stored."""
         self._store = store
         self._work = work
         self._holder = holder
-        self._clock = clock
+        self._terms = terms
+        self._clock = terms.clock
         self._generation = 0
         self._deadline = 0.0
         self._stop = Event()
@@ -99,13 +119,13 @@ class Lease:
 
         """
         generation, record = ruling(self._store)
-        if record is not None and not is_free(record, self._clock.now(), dead=is_dead(record.holder)):
-            raise held_error(record.holder, _TAKEOVER)
+        if (alive := self._terms.alive(record)) is not None:
+            raise self._held_by(alive)
         self._generation = generation + 1
         asked = self._clock.monotonic()
         if not self._store.create(_key(self._generation), self._document(released=False)):
             raise self._overtaken()
-        self._deadline = asked + EXPIRY.total_seconds()
+        self._deadline = asked + self._terms.expiry.total_seconds()
         generations = _generations(self._store)
         if generations[-1:] != [self._generation]:
             self._store.delete(_key(self._generation))
@@ -127,7 +147,7 @@ class Lease:
         self.check()
         asked = self._clock.monotonic()
         put_bytes(self._store, _key(self._generation), self._document(released=False), self._work)
-        self._deadline = asked + EXPIRY.total_seconds()
+        self._deadline = asked + self._terms.expiry.total_seconds()
 
     def check(self) -> None:
         """Return when this run still holds the lease.
@@ -138,7 +158,7 @@ class Lease:
         """
         hint = "What was published is whole. Run the command again when the other run has ended."
         if self._clock.monotonic() >= self._deadline:
-            msg = f"this run lost the lake's lock: it could not renew it for {EXPIRY.seconds} s"
+            msg = f"this run lost the lake's lock: it could not renew it for {self._terms.expiry.seconds} s"
             raise StoreError(msg, hint=hint)
         if _generations(self._store)[-1:] != [self._generation]:
             raise StoreError("this run lost the lake's lock: another run has taken over", hint=hint)
@@ -158,7 +178,7 @@ class Lease:
             put_bytes(self._store, _key(self._generation), self._document(released=True), self._work)
 
     def _beat_until_stopped(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
+        while not self._stop.wait(self._terms.heartbeat_seconds):
             try:
                 self.beat()
             except StoreError:
@@ -166,11 +186,15 @@ class Lease:
                 continue
 
     def _document(self, *, released: bool) -> bytes:
-        return msgspec.json.encode(Record(self._holder, self._clock.now() + EXPIRY, released))
+        return msgspec.json.encode(Record(self._holder, self._clock.now() + self._terms.expiry, released))
 
     def _overtaken(self) -> LockHeldError:
         _, record = ruling(self._store)
-        return held_error(None if record is None else record.holder, _TAKEOVER)
+        return self._held_by(None if record is None else record.holder)
+
+    def _held_by(self, holder: Holder | None) -> LockHeldError:
+        seconds = self._terms.expiry.seconds
+        return held_error(holder, f"After {seconds} s without a sign of life from it, the next run takes over.")
 
 
 def _key(generation: int) -> str:

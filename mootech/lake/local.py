@@ -60,7 +60,14 @@ class LocalStore:
             file.seek(max(0, length - size))
             return file.read()
 
-    def put(self, key: str, file: Path, metadata: Mapping[str, str]) -> Entry:  # noqa: ARG002  # files have none
+    def put(
+        self,
+        key: str,
+        file: Path,
+        metadata: Mapping[str, str],  # noqa: ARG002  # files have none
+        *,
+        replaces: str | None = None,  # noqa: ARG002  # one host's lock is the kernel's, and nobody outlives it
+    ) -> Entry:
         """Replace the object by a rename on its own file system; a file from another one is copied over first."""
         path = self._path(check_key(key))
         with mapped(f"publishing {path}"):
@@ -107,6 +114,9 @@ class LocalStore:
                     break
             with suppress(FileNotFoundError):
                 fsync_folder(folder)
+
+    def recover(self) -> None:
+        """Do nothing: all that a killed run leaves are files in the lake's folder for temporary ones."""
 
     def uri(self, key: str) -> str:
         """Return the file's absolute path."""

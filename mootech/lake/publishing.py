@@ -18,7 +18,7 @@ from mootech.lake.canonical import content_hash
 from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
 from mootech.lake.disk import scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
-from mootech.lake.store import Entry, Store
+from mootech.lake.store import ABSENT, Entry, Store
 from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Table
 
 CONTENT_HASH = "mootech.content_hash"
@@ -82,9 +82,10 @@ class Publisher:
             )
             if changed:
                 for key in named:
-                    self._write(key, rejects, {CONTENT_HASH: content_hash(rejects)}, {})
+                    # Its name is its content, so whoever else puts it puts the same.
+                    self._write(key, rejects, {CONTENT_HASH: content_hash(rejects)}, {}, replaces=None)
                     quarantined.add(key)
-                self._partition(day, receipt)
+                self._partition(day, receipt, _version(held))
             for key in sorted(quarantined - named):
                 self._fence()
                 self._store.delete(key)
@@ -115,14 +116,15 @@ class Publisher:
             return False
         metadata = {"mootech-content-hash": provenance.content_hash}
         try:
-            entry = self._write(key, frame, {PROVENANCE: provenance.to_json()}, metadata)
+            footer = {PROVENANCE: provenance.to_json()}
+            entry = self._write(key, frame, footer, metadata, replaces=_version(held))
         except StoreError:
             self._catalog.mistrust(layer, table)
             raise
         self._catalog.remember(layer, table, day, Held(key, entry, None, provenance))
         return True
 
-    def _partition(self, day: DayRows, receipt: Receipt) -> None:
+    def _partition(self, day: DayRows, receipt: Receipt, replaces: str) -> None:
         key = partition_key(Layer.RAW, day.table.value, day.day)
         text = receipt.to_json()
         # The receipt's own hash too: counts can change where the rows do not, and a HEAD must tell the two apart.
@@ -130,7 +132,7 @@ class Publisher:
             "mootech-content-hash": receipt.content_hash,
             "mootech-receipt": hashlib.sha256(text.encode()).hexdigest(),
         }
-        entry = self._write(key, day.rows, {RECEIPT: text}, metadata)
+        entry = self._write(key, day.rows, {RECEIPT: text}, metadata, replaces=replaces)
         self._catalog.remember(Layer.RAW, day.table.value, day.day, Held(key, entry, receipt, None))
 
     def _stands(self, key: str, wanted: str) -> bool:
@@ -141,12 +143,26 @@ class Publisher:
             return False
         return content_hash(frame, leave_out=(LAST_MODIFIED,)) == wanted
 
-    def _write(self, key: str, frame: pl.DataFrame, footer: Mapping[str, str], metadata: Mapping[str, str]) -> Entry:
+    def _write(
+        self,
+        key: str,
+        frame: pl.DataFrame,
+        footer: Mapping[str, str],
+        metadata: Mapping[str, str],
+        *,
+        replaces: str | None,
+    ) -> Entry:
         with scratch_file(self._work, ".parquet") as file:
             parquet.write(frame, file, footer)
             # As late as can be: writing the file took time, in which a lease may have been lost.
             self._fence()
-            return self._store.put(key, file, metadata)
+            # A run may be stopped for an hour between that question and this PUT, and the lease be another's by now:
+            # landing on what the other has published, it would name a quarantine object that the other has deleted.
+            return self._store.put(key, file, metadata, replaces=replaces)
+
+
+def _version(held: Held | None) -> str:
+    return ABSENT if held is None else held.entry.version
 
 
 def _receipt(day: DayRows, rejects: pl.DataFrame) -> Receipt:

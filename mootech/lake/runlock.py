@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from mootech.errors import StoreError
 from mootech.lake.disk import mapped
-from mootech.lake.holder import Holder, is_dead, this_process
+from mootech.lake.holder import Holder
 from mootech.lake.hostlock import holder_of, host_lock
-from mootech.lake.lease import Clock, Lease, is_free, ruling
+from mootech.lake.lease import Lease, Terms, ruling
 from mootech.lake.paths import PROBES
 from mootech.lake.store import Store
 
@@ -26,8 +26,8 @@ Fence = Callable[[], None]
 """Returns while the run may write; raises StoreError from the moment it may not."""
 
 SINGLE_HOST_WARNING = (
-    "This S3 store does not honour create-only writes, so runs on other hosts are not kept out: "
-    "let only one host write to this lake."
+    "Single-host mode: this S3 store does not honour create-only writes, so runs on other hosts are not kept out. "
+    "Let only one host write to this lake."
 )
 
 _PROOF_LASTS = timedelta(days=1)
@@ -37,45 +37,45 @@ _KEYS, _WRITERS = 2, 3
 class DirectoryLock:
     """The lock of a lake in a directory."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, terms: Terms) -> None:
         """Lock that file, in a folder that exists."""
         self._path = path
-        self._clock = clock
+        self._terms = terms
 
     @contextmanager
     def hold(self, what: str) -> Iterator[Fence]:
         """Hold the lock for the body; LockHeldError when another run does."""
-        with host_lock(self._path, what, self._clock.now()):
+        with host_lock(self._path, self._terms.holder(what)):
             yield lambda: None
 
     def holder(self) -> Holder | None:
         """Return who holds the lock, None when nobody does."""
-        return holder_of(self._path)
+        return holder_of(self._path, self._terms.machine)
 
 
 class BucketLock:
     """The lock of a lake on S3. `warnings` receives what a person should know."""
 
-    def __init__(self, store: Store, folder: Path, work: Path, clock: Clock, warnings: list[str]) -> None:
+    def __init__(self, store: Store, folder: Path, work: Path, terms: Terms, warnings: list[str]) -> None:
         """`folder` is this host's own for this lake and exists; `work` is for files to be stored."""
         self._store = store
         self._path = folder / "lock"
         self._proof = folder / "create-only"
         self._work = work
-        self._clock = clock
+        self._terms = terms
         self._warnings = warnings
 
     @contextmanager
     def hold(self, what: str) -> Iterator[Fence]:
         """Hold the lock for the body; LockHeldError when another run does, on this host or another."""
-        now = self._clock.now()
-        with host_lock(self._path, what, now):
+        holder = self._terms.holder(what)
+        with host_lock(self._path, holder):
             if not self._proven():
                 if SINGLE_HOST_WARNING not in self._warnings:
                     self._warnings.append(SINGLE_HOST_WARNING)
                 yield lambda: None
                 return
-            lease = Lease(self._store, self._work, this_process(what, now), self._clock)
+            lease = Lease(self._store, self._work, holder, self._terms)
             lease.take()
             lease.start_heartbeat()
             try:
@@ -88,9 +88,7 @@ class BucketLock:
     def holder(self) -> Holder | None:
         """Return who holds the lease, or this host's lock; None when nobody does."""
         _, record = ruling(self._store)
-        if record is not None and not is_free(record, self._clock.now(), dead=is_dead(record.holder)):
-            return record.holder
-        return holder_of(self._path)
+        return self._terms.alive(record) or holder_of(self._path, self._terms.machine)
 
     def _proven(self) -> bool:
         # Losing writers wait up to a second on some stores, so a store that passed is not asked at every run.
@@ -98,7 +96,7 @@ class BucketLock:
             fresh = self._proof.exists() and time.time() - self._proof.stat().st_mtime < _PROOF_LASTS.total_seconds()
             if fresh or not honours_create_only(self._store):
                 return fresh
-            self._proof.touch()
+            self._proof.touch(mode=0o600)
         return True
 
 

@@ -1,51 +1,67 @@
 """A lake in an S3 bucket: small, explicit requests through s3fs, every lost answer resolved by asking again.
 
-What a repeated PUT means is decided in this module alone; nothing below it repeats a request.
+What a repeated PUT means is decided in this module alone. Below it only aiohttp repeats a request, at once and once,
+when a connection that it kept open turns out to be dead; that looks like any other lost answer.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from mootech.lake import s3_client
 from mootech.lake.disk import mapped
-from mootech.lake.s3_errors import Answer, LostError, answer_of, worth_retrying
-from mootech.lake.store import Entry, Head, check_key, check_prefix
+from mootech.lake.s3_errors import Answer, LostError, OvertakenError, answer_of, etag_of, worth_retrying
+from mootech.lake.s3_parts import DIGEST, PartsUpload
+from mootech.lake.store import ABSENT, Entry, Head, check_key, check_prefix
+from mootech.lake.uploads import Uploads
 
 T = TypeVar("T")
 
-SINGLE_PUT_BYTES = 5 * 2**30
-"""The largest object S3 takes in one request; larger ones go in parts."""
 
-PART_BYTES = 64 * 2**20
-"""10,000 parts of it are 640 GB."""
+@dataclass(frozen=True)
+class Sizes:
+    """How large files are sent, in bytes."""
 
-SLOWEST_BYTES_PER_SECOND = 2**17
-"""An upload slower than this is given up and tried again."""
+    single: int = 5 * 2**30
+    """The largest object S3 takes in one request; larger ones go in parts."""
+    part: int = 64 * 2**20
+    """10,000 parts of it are 640 GB."""
 
-DIGEST = "mootech-sha256"
-"""User metadata with the sha256 of the object's bytes: how a lost answer to a PUT is resolved."""
+
+LEFT_ALONE_SECONDS = 3600
+"""An upload whose completion was asked for is not aborted before: a server may still be completing it."""
 
 
 class S3Store:
     """Objects of one bucket below one prefix ("" for the whole bucket). Never shows a credential in repr or error."""
 
-    def __init__(self, fs: Any, bucket: str, prefix: str) -> None:  # noqa: ANN401  # an untyped library's object
-        """Take a connected S3FileSystem; `connect` makes one."""
+    def __init__(
+        self,
+        fs: Any,  # noqa: ANN401  # an untyped library's object
+        bucket: str,
+        prefix: str,
+        *,
+        journal: Path | None = None,
+        sizes: Sizes | None = None,
+    ) -> None:
+        """Take a connected S3FileSystem; `connect` makes one. `journal`: this host's folder for open uploads."""
         self._fs = fs
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
+        self._sizes = sizes or Sizes()
+        self._journal = journal
+        self._conditional = True
 
     @classmethod
-    def connect(cls, bucket: str, prefix: str) -> Self:
+    def connect(cls, bucket: str, prefix: str, *, journal: Path | None = None, sizes: Sizes | None = None) -> Self:
         """Return a store whose bucket has answered; StoreError within 15 seconds when it does not.
 
         Credentials, region, endpoint and addressing style come from the standard AWS variables and profiles.
         """
-        store = cls(s3_client.file_system(), bucket, prefix)
+        store = cls(s3_client.file_system(), bucket, prefix, journal=journal, sizes=sizes)
         first = partial(store._call, "list_objects_v2", Prefix=store._prefix, MaxKeys=1)
         s3_client.reach(f"reaching {store.url}", first)
         return store
@@ -63,6 +79,11 @@ class S3Store:
     def endpoint(self) -> str:
         """The server's address: two stores may have buckets of one name."""
         return str(self._fs.s3.meta.endpoint_url)
+
+    @cached_property
+    def _uploads(self) -> Uploads:
+        # Not before the first use: asking for the endpoint resolves profile and credentials, which may fail.
+        return Uploads(self._journal, f"{self.endpoint} {self.url}")
 
     def list(self, prefix: str) -> list[Entry]:
         """Page through ListObjectsV2, which S3 answers from what is stored now."""
@@ -92,27 +113,47 @@ class S3Store:
         """Download the end of the object."""
         return self._retrying(lambda: self._get(key, Range=f"bytes=-{size}"), "reading", key)
 
-    def put(self, key: str, file: Path, metadata: Mapping[str, str]) -> Entry:
-        """Upload the file in one PUT, or in parts above 5 GiB; a lost answer is resolved by HEAD."""
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
+        """Upload the file in one PUT, or in parts above 5 GiB; If-Match or If-None-Match where `replaces` says so."""
         with mapped(f"reading {file}"):
             size = file.stat().st_size
             with file.open("rb") as body:
                 digest = hashlib.file_digest(body, "sha256").hexdigest()
         wanted = {**metadata, DIGEST: digest}
-        send = self._put_once if size <= SINGLE_PUT_BYTES else self._put_parts
+        settle = partial(self._settle, key, size, wanted, replaces)
+        if size <= self._sizes.single:
+            return settle(partial(self._put_once, key, file, wanted))
+        call = partial(self._call, Key=self._full(key))
+        parts = PartsUpload.begin(call, self._uploads, f"publishing {self.uri(key)}", key, wanted)
+        parts.send(file, self._sizes.part)
+        return parts.complete(settle)
+
+    def _settle(
+        self, key: str, size: int, wanted: Mapping[str, str], replaces: str | None, send: Callable[..., str]
+    ) -> Entry:
+        """Make the request that publishes; every answer but a clear success is resolved by HEAD."""
 
         def attempt() -> Entry:
+            condition = _condition(replaces) if self._conditional else {}
             try:
-                etag = send(key, file, wanted)
+                return Entry(key, size, send(**condition))
             except Exception as exc:
-                if not worth_retrying(exc):
+                answer = answer_of(exc)
+                # Some servers answer If-Match for an object that is not there with 404.
+                met = bool(condition) and answer in {Answer.TAKEN, Answer.ABSENT, Answer.UNABLE}
+                if not met and not worth_retrying(exc):
                     raise
                 head = self._head(key)
                 # Exactly these bytes with these metadata: it does not matter which attempt stored them.
                 if head is not None and wanted.items() <= head.metadata.items() and head.entry.size == size:
                     return head.entry
-                raise
-            return Entry(key, size, etag)
+                if not met:
+                    raise
+                if answer is not Answer.UNABLE and replaces != (ABSENT if head is None else head.entry.version):
+                    raise OvertakenError from exc
+                # What this run saw still stands there, so it is the condition that this store does not understand.
+                self._conditional = False
+                raise LostError from exc
 
         return self._retrying(attempt, "publishing", key)
 
@@ -123,6 +164,10 @@ class S3Store:
             try:
                 self._call("put_object", Key=self._full(key), Body=data, IfNoneMatch="*")
             except Exception as exc:
+                if answer_of(exc) is Answer.UNABLE:
+                    # It says so at least. The lock's probe finds out that every create succeeds here.
+                    self._call("put_object", Key=self._full(key), Body=data)
+                    return True
                 if answer_of(exc) is not Answer.TAKEN and not worth_retrying(exc):
                     raise
                 try:
@@ -140,6 +185,19 @@ class S3Store:
         """Delete the object; S3 does not mind when there is none."""
         self._retrying(lambda: self._call("delete_object", Key=self._full(key)), "deleting", key)
 
+    def recover(self) -> None:
+        """Abort the uploads in parts that this host's journal names, unless they may have been completed."""
+        for upload, age in list(self._uploads.left()):
+            if upload.completing:
+                head = self.head(upload.key)
+                if head is not None and head.metadata.get(DIGEST) == upload.digest:
+                    self._uploads.forget(upload)
+                    continue
+                if age < LEFT_ALONE_SECONDS:
+                    continue
+            call = partial(self._call, Key=self._full(upload.key))
+            PartsUpload(call, self._uploads, f"cleaning up {self.uri(upload.key)}", upload).abort()
+
     def uri(self, key: str) -> str:
         """Return s3://bucket/prefix/key."""
         return f"s3://{self._bucket}/{self._full(key)}"
@@ -156,6 +214,10 @@ class S3Store:
         return self._prefix + check_key(key)
 
     def _call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401  # what botocore takes and gives
+        if "Body" in arguments:
+            # A writer that dies between the headers and the body has replaced a good object by an empty one on
+            # SeaweedFS, which believes only this header.
+            arguments["ContentMD5"] = s3_client.content_md5(arguments["Body"])
         return self._fs.call_s3(method, Bucket=self._bucket, **arguments)
 
     def _retrying(self, call: Callable[[], T], doing: str, key: str) -> T:
@@ -175,36 +237,14 @@ class S3Store:
         answer = self._call("get_object", Key=self._full(key), **arguments)
         return s3_client.download(self._fs, answer["Body"])
 
-    def _put_once(self, key: str, file: Path, metadata: Mapping[str, str]) -> str:
-        # A connection that stalls half-way through the body has no timeout of its own.
-        deadline = 60 + file.stat().st_size / SLOWEST_BYTES_PER_SECOND
+    def _put_once(self, key: str, file: Path, metadata: Mapping[str, str], **condition: str) -> str:
+        deadline = s3_client.patience(file.stat().st_size)
         with file.open("rb") as body:
-            answer = self._call("put_object", Key=self._full(key), Body=body, Metadata=metadata, timeout=deadline)
-        return _etag(answer)
-
-    def _put_parts(self, key: str, file: Path, metadata: Mapping[str, str]) -> str:
-        target = {"Key": self._full(key)}
-        target["UploadId"] = self._call("create_multipart_upload", **target, Metadata=metadata)["UploadId"]
-        parts: list[dict[str, Any]] = []
-        try:
-            with file.open("rb") as body:
-                while chunk := body.read(PART_BYTES):
-                    number = len(parts) + 1
-                    deadline = 60 + len(chunk) / SLOWEST_BYTES_PER_SECOND
-                    answer = self._call("upload_part", **target, PartNumber=number, Body=chunk, timeout=deadline)
-                    parts.append({"PartNumber": number, "ETag": _etag(answer)})
-        except BaseException:
-            # Only our own upload, and only before its completion was asked for: aborting one that may be
-            # complete has destroyed live objects on some stores.
-            with suppress(Exception):
-                self._call("abort_multipart_upload", **target)
-            raise
-        return _etag(self._call("complete_multipart_upload", **target, MultipartUpload={"Parts": parts}))
+            arguments = {"Key": self._full(key), "Body": body, "Metadata": metadata, "timeout": deadline}
+            return etag_of(self._call("put_object", **arguments, **condition))
 
 
-def _etag(answer: Mapping[str, Any]) -> str:
-    # Some stores answer 200 with an error in the body: only an etag is a success.
-    etag = answer.get("ETag")
-    if not etag:
-        raise LostError
-    return str(etag).strip('"')
+def _condition(replaces: str | None) -> dict[str, str]:
+    if replaces is None:
+        return {}
+    return {"IfNoneMatch": "*"} if replaces == ABSENT else {"IfMatch": f'"{replaces}"'}

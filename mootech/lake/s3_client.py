@@ -3,8 +3,11 @@
 s3fs and botocore retry on their own by default; here one place does it, with one bound.
 """
 
+import base64
+import hashlib
 from collections.abc import Callable
 from functools import partial
+from io import BufferedReader, BytesIO
 from typing import Any, TypeVar
 
 import fsspec.asyn
@@ -22,6 +25,9 @@ PAUSE = wait_random_exponential(multiplier=0.4, max=5)
 FIRST_ATTEMPTS = 3
 FIRST_ANSWER_SECONDS = 4
 """Three attempts to reach a bucket and the pauses between them stay below 15 seconds."""
+
+SLOWEST_BYTES_PER_SECOND = 2**17
+"""An upload slower than this is given up and tried again."""
 
 _CONFIG = {
     "connect_timeout": 3,
@@ -66,6 +72,11 @@ def reach(what: str, call: Callable[..., object]) -> None:
     retrying(what, partial(call, timeout=FIRST_ANSWER_SECONDS), attempts=FIRST_ATTEMPTS)
 
 
+def patience(size: int) -> float:
+    """Return how many seconds a request with so many bytes may take: a stalled body has no timeout of its own."""
+    return 60 + size / SLOWEST_BYTES_PER_SECOND
+
+
 def download(fs: Any, body: Any) -> bytes:  # noqa: ANN401  # untyped libraries' objects
     """Return the whole body of an answer."""
 
@@ -74,6 +85,14 @@ def download(fs: Any, body: Any) -> bytes:  # noqa: ANN401  # untyped libraries'
             return bytes(await stream.read())
 
     return bytes(fsspec.asyn.sync(fs.loop, whole))
+
+
+def content_md5(body: bytes | BufferedReader) -> str:
+    """Return what the Content-MD5 header says of a body; a file is left at its beginning."""
+    whole = BytesIO(body) if isinstance(body, bytes) else body
+    digest = hashlib.file_digest(whole, partial(hashlib.md5, usedforsecurity=False)).digest()
+    whole.seek(0)
+    return base64.b64encode(digest).decode()
 
 
 def duckdb_secret(fs: Any) -> dict[str, str]:  # noqa: ANN401  # an untyped library's object

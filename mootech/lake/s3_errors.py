@@ -1,5 +1,6 @@
 """What an S3 error means, and what a person is told about it. Texts never contain a credential."""
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
@@ -29,18 +30,37 @@ _HINTS = {
     "SignatureDoesNotMatch": _CREDENTIALS,
     "ExpiredToken": f"{_INTACT} The temporary credentials ran out. Renew them and run the command again.",
     "NoSuchKey": "It was removed after it was listed. Run `mootech ingest` to publish it again.",
+    "NoSuchUpload": f"{_INTACT} Somebody aborted the upload. Run the command again.",
 }
-_TRANSIENT_CODES = frozenset({"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "IncompleteBody"})
+# The answer to a HEAD has no code.
+_FALLBACKS = {
+    int(HTTPStatus.BAD_REQUEST): f"{_INTACT} Temporary credentials may have run out; renew them. Then run it again.",
+    int(HTTPStatus.FORBIDDEN): _HINTS["AccessDenied"],
+}
+# An upload that is no more may have been completed by a request whose answer was lost.
+_TRANSIENT_CODES = frozenset(
+    {
+        "SlowDown",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "InternalError",
+        "IncompleteBody",
+        "BadDigest",
+        "NoSuchUpload",
+    }
+)
 _TRANSIENT_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class Answer(Enum):
-    """The four things an S3 error can mean to the store."""
+    """What an S3 error can mean to the store."""
 
     ABSENT = auto()
     """There is no such object."""
     TAKEN = auto()
-    """If-None-Match met an object."""
+    """If-None-Match met an object, or If-Match another one than expected."""
+    UNABLE = auto()
+    """The store knows no such request, or no such header."""
     TRANSIENT = auto()
     """Nothing was said clearly: asking again may help, and a write may have happened."""
     REFUSED = auto()
@@ -55,7 +75,9 @@ def answer_of(exc: BaseException) -> Answer:
         return Answer.TRANSIENT if lost else Answer.REFUSED
     if status == HTTPStatus.PRECONDITION_FAILED:
         return Answer.TAKEN
-    if status == HTTPStatus.NOT_FOUND and code != "NoSuchBucket":
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        return Answer.UNABLE
+    if status == HTTPStatus.NOT_FOUND and code not in {"NoSuchBucket", "NoSuchUpload"}:
         return Answer.ABSENT
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
         return Answer.TRANSIENT
@@ -70,17 +92,49 @@ class LostError(Exception):
         super().__init__("the store did not confirm it")
 
 
+def etag_of(answer: Mapping[str, Any]) -> str:
+    """Return the etag of an answer; LostError without one: some stores answer 200 with an error in the body."""
+    etag = answer.get("ETag")
+    if not etag:
+        raise LostError
+    return str(etag).strip('"')
+
+
+class OvertakenError(Exception):
+    """Somebody else has written the object since this run looked at it."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("somebody else has written it since this run looked at it")
+
+
 def worth_retrying(exc: BaseException) -> bool:
     """Say whether the same request may end otherwise the next time."""
     return isinstance(exc, LostError) or answer_of(exc) is Answer.TRANSIENT
 
 
+def is_no(exc: BaseException | None) -> bool:
+    """Say whether the store refused a request clearly: it did not happen, and is not happening still."""
+    if exc is None:
+        return False
+    answered = _status_and_code(exc)[0] is not None
+    return isinstance(exc, OvertakenError) or (answered and answer_of(exc) is not Answer.TRANSIENT)
+
+
+def is_gone(exc: BaseException | None) -> bool:
+    """Say whether an upload in parts is no more: aborted, or complete."""
+    return exc is not None and _status_and_code(exc)[1] == "NoSuchUpload"
+
+
 def store_error(what: str, exc: BaseException) -> StoreError:
     """Say what failed, in whose words, and what to do."""
+    if isinstance(exc, OvertakenError):
+        hint = "What stands there now is whole. Run the command again when no other run works on the lake."
+        return StoreError(f"{what} failed: {exc}", hint=hint)
     status, code = _status_and_code(exc)
     if status is not None:
         text = f"{code}: {exc}" if code and not code.isdigit() else f"the store answered {status}"
-        fallback = _HINTS["AccessDenied"] if status == HTTPStatus.FORBIDDEN else _ENDPOINT
+        fallback = _FALLBACKS.get(status, _ENDPOINT)
         return StoreError(f"{what} failed: {text}", hint=_HINTS.get(code, fallback))
     if isinstance(exc, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError | ProfileNotFound):
         return StoreError(f"{what} failed: {exc}", hint=_CREDENTIALS)

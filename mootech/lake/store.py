@@ -16,6 +16,9 @@ from mootech.lake.disk import mapped, scratch_file
 MAX_KEY_BYTES = 1024
 """S3's limit; a directory keeps to it too, so that a lake can be copied from one to the other."""
 
+ABSENT = ""
+"""The version of no object at all."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -55,11 +58,15 @@ class Store(Protocol):
     def read_tail(self, key: str, size: int) -> bytes:
         """Return the last `size` bytes, fewer when the object is smaller; StoreError when there is none."""
 
-    def put(self, key: str, file: Path, metadata: Mapping[str, str]) -> Entry:
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Publish a finished local file atomically: a reader sees the object before or the object after, whole.
 
         The file may be moved away, so the caller does not use it again. An answer that is lost on the way is
         resolved by asking what the store holds; StoreError means that the new object is not known to be there.
+
+        `replaces` is the version that the caller knows to stand there (ABSENT: none; None: whatever does). Where hosts
+        share the store and it can tell, another version is left alone, which is a StoreError: a second line of
+        defence behind the run lock, no lock of its own.
         """
 
     def create(self, key: str, data: bytes) -> bool:
@@ -70,6 +77,9 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; no error when there is none."""
+
+    def recover(self) -> None:
+        """Clear away what runs of this host began and did not finish, out of readers' sight. Needs the run lock."""
 
     def uri(self, key: str) -> str:
         """Return what DuckDB and Polars read: an absolute path, or s3://bucket/prefix/key."""
@@ -95,10 +105,11 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, journal: Path | None = None) -> Store:
     """Return the store of a lake's address: a directory (plain path or file://) or s3://bucket/prefix.
 
-    An S3 store has answered once when this returns; a directory need not exist yet.
+    An S3 store has answered once when this returns; a directory need not exist yet. `journal` is this host's folder
+    for notes about unfinished uploads; None keeps none.
 
     Raises:
         UsageError: the address is neither.
@@ -119,7 +130,7 @@ def open_store(url: str) -> Store:
         from mootech.lake.s3 import S3Store  # noqa: PLC0415
 
         prefix = parts.path.strip("/")
-        return S3Store.connect(parts.netloc, check_key(prefix) if prefix else "")
+        return S3Store.connect(parts.netloc, check_key(prefix) if prefix else "", journal=journal)
     # The address itself stays out of the message: a mistaken one may hold a password.
     msg = f"a lake cannot be kept at this {parts.scheme}:// address"
     raise UsageError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mootech.lake.disk import mapped
+from mootech.lake.disk import mapped, private_folder
 from mootech.model import Job, Table
 
 _FOOTER_KEY = "mootech.blocked"
@@ -48,7 +48,7 @@ class BlockedDays:
         path = self._path(job)
         beside = path.with_suffix(".new")
         with mapped(f"keeping the rejected rows of {job.table} {job.day} in {self._root}"):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(path.parent)
             beside.touch(mode=0o600)
             rejects.write_parquet(beside, metadata={_FOOTER_KEY: json.dumps(asdict(blocked))})
             beside.replace(path)

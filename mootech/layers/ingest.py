@@ -13,7 +13,7 @@ from pathlib import Path
 from mootech.errors import IncompleteError, MootechError
 from mootech.layers.fetching import stage_day
 from mootech.layers.publishing import Gatekeeper, Staged, failed
-from mootech.layers.stage import StagedDay
+from mootech.layers.stage import StagedDay, remove_stale
 from mootech.model import DayResult, DayStatus, Job, Progress
 from mootech.source.http import Api, Connection
 
@@ -53,6 +53,7 @@ class Ingest:
 
     async def run(self, jobs: Sequence[Job]) -> list[DayResult]:
         """Work through the jobs; return their results in the jobs' order. A failed day does not stop the others."""
+        await asyncio.to_thread(remove_stale, self._fetcher.folder)
         waiting = iter(dict.fromkeys(jobs))
         connection = self._fetcher.connection
 
@@ -71,7 +72,7 @@ class Ingest:
         """Stage a day and hand it on; every expected failure becomes its result."""
         staged = self._fetcher.staged(job)
         try:
-            self._gatekeeper.check_store(job)
+            self._gatekeeper.check_store()
             note = await stage_day(api, job, staged, lambda rows: self._progress.rows(job.table, rows))
         except IncompleteError as exc:
             staged.clear()

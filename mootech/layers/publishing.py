@@ -1,7 +1,9 @@
 """From staged days to bronze: the gate's verdict, the shrink guard, then the lake or the folder of blocked days."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Event
 
 from mootech.errors import MootechError, QualityError, StoreError
 from mootech.lake.lake import DayRows, Lake
@@ -58,38 +60,56 @@ class Gatekeeper:
         self._blocked = blocked
         self._published = published
         self._store_failures = 0
+        self._stopped = Event()
+        self._ended: list[DayStatus] = []
 
-    def check_store(self, job: Job) -> None:
+    def stop(self) -> None:
+        """Take no further day; the one in hand is finished. May be called from any thread."""
+        self._stopped.set()
+
+    @property
+    def standing(self) -> Counter[DayStatus]:
+        """How many days have ended how so far; may be asked from any thread."""
+        return Counter(self._ended)
+
+    def check_store(self) -> None:
         """Refuse to go on when the store has failed again and again.
 
         Raises:
-            StoreError: it has; `job` is the day that is not even fetched.
+            StoreError: it has; the day is not even fetched.
 
         """
         if self._store_failures >= _STORE_GIVES_UP_AFTER:
             raise StoreError(
-                f"{job.table} {job.day} was not fetched: the store failed {_STORE_GIVES_UP_AFTER} days in a row",
+                f"it was left out, because the store failed {_STORE_GIVES_UP_AFTER} days in a row",
                 hint="What was published before is intact. Mend the store, then run the same command again.",
             )
 
     def work(self, batch: Sequence[Staged]) -> list[DayResult]:
-        """Check and publish staged days of one table; every expected failure becomes its day's result."""
+        """Check and publish staged days of one table; every expected failure becomes its day's result.
+
+        After `stop` the results of the days that were not begun are missing.
+        """
         days = [StagedPages(each.job.day, each.pages.bodies(), each.pages.progress.total) for each in batch]
         checked = check_days(batch[0].job.table, days)
         return list(self._results(zip(batch, checked, strict=True)))
 
     def _results(self, checked: Iterator[tuple[Staged, DayRows]]) -> Iterator[DayResult]:
         for staged, rows in checked:
+            if self._stopped.is_set():
+                return
             try:
-                self.check_store(staged.job)
+                self.check_store()
                 result = self._publish(staged.job, rows)
             except StoreError as exc:
                 # The pages stay staged: the next run does not fetch them again.
                 self._store_failures += 1
+                self._ended.append(DayStatus.FAILED)
                 yield failed(staged.job, exc, DayStatus.FAILED)
             else:
                 self._store_failures = 0
                 staged.pages.clear()
+                self._ended.append(result.status)
                 yield replace(result, note=staged.note)
 
     def _publish(self, job: Job, rows: DayRows) -> DayResult:
@@ -121,28 +141,23 @@ class Gatekeeper:
 
     def _refusal(self, job: Job, rows: DayRows) -> QualityError | None:
         """Return why the day must not be published, None when it may."""
-        what = f"{job.table} {job.day}"
         only = f"-t {job.table} --start {job.day} --end {job.day}"
         held = self._published.get(job)
         intact = "the version published before is intact" if held else "nothing of it was published"
         bad = rows.rejects.height
         if self._rules.threshold.blocks(fetched=rows.fetched, bad=bad):
             return QualityError(
-                f"{what} is blocked: {bad:,} of {rows.fetched:,} rows are bad; {intact}",
+                f"{bad:,} of {rows.fetched:,} rows are bad; {intact}",
                 hint=f"Run `mootech qa {only}` to see why. The next run fetches the day again.",
             )
         if held is not None and not self._rules.allow_shrink and shrinks(held.published, rows.rows.height):
             return QualityError(
-                f"{what} would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
+                f"it would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
                 hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
             )
         return None
 
 
 def failed(job: Job, error: MootechError, status: DayStatus) -> DayResult:
-    """Return the result of a day that ended with an error, which names the day."""
-    if str(job.day) in error.message:
-        return DayResult(job.table, job.day, status, error=error)
-    named = type(error)(f"{job.table} {job.day}: {error.message}", hint=error.hint)
-    named.__cause__ = error
-    return DayResult(job.table, job.day, status, error=named)
+    """Return the result of a day that ended with an error."""
+    return DayResult(job.table, job.day, status, error=error)

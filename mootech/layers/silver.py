@@ -18,7 +18,8 @@ from mootech.lake.paths import SNAPSHOTS, Layer
 from mootech.layers import silver_frames
 from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress, Table
 
-_TRANSFORMS = {Table.TRANSACTIONS: silver_frames.transactions, Table.CLICKSTREAM: silver_frames.clickstream}
+TRANSFORMS = {Table.TRANSACTIONS: silver_frames.transactions, Table.CLICKSTREAM: silver_frames.clickstream}
+"""How one day of bronze becomes silver, for the tables that have one partition per day there."""
 
 
 def stale_days(bronze: Mapping[date, Held], silver: Mapping[date, Held], *, full: bool) -> list[date]:
@@ -112,7 +113,7 @@ class Builder:
         inputs_hash = _certified(plan, day)
         bronze = self.lake.read(plan.bronze[day].key)
         try:
-            frame = _TRANSFORMS[plan.table](bronze, last_modified=self.today)
+            frame = TRANSFORMS[plan.table](bronze, last_modified=self.today)
         except pl.exceptions.PolarsError as exc:
             msg = f"bronze {plan.table} of {day} does not have the columns of its contract"
             raise StoreError(msg, hint=_refetch(plan.table, day)) from exc

@@ -1,10 +1,12 @@
 """Staged pages on local disk: what has arrived of a day, kept until the day is published.
 
 A day's folder holds one file per page and a journal, one line per page, written after the page is safe on disk; so
-after a kill at any moment the journal names only whole pages, and the next run fetches the rest. What does not check
-out, belongs to other settings, or is stale is thrown away, never believed.
+after a kill at any moment the journal names only whole pages, and the next run fetches the rest. The journal says which
+pages are whole, and only that: what they say is read from the pages themselves, through the guards they first came
+through. What does not check out, belongs to other settings or another version, or is stale is thrown away, never
+believed.
 
-    <root>/<table>/<day>/journal.jsonl        a header line, then a line per page
+    <root>/<table>/<day>/journal.jsonl        a header line, then a line per page: its number and its hash
     <root>/<table>/<day>/page-00001.json      the body, decoded from the wire
 """
 
@@ -13,31 +15,32 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from mootech.errors import IncompleteError
+import msgspec
+
+from mootech.errors import IncompleteError, RefusedError
 from mootech.lake.disk import mapped
 from mootech.model import Table
-from mootech.source.pages import START, Page, Progress, TotalChangedError
+from mootech.source.body import TransientError
+from mootech.source.guards import START, Page, Progress, TotalChangedError
+from mootech.source.pages import parse_page, rows_of
 
-_JOURNAL_VERSION = 1
+_JOURNAL_VERSION = 2
 _STALE_SECONDS = 6 * 3600
 """Pages older than this are fetched again: the shop's rows may have moved between pages since."""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A journal line: what `Progress` needs of a page, and the proof that its file is whole."""
+class _Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A journal line: this page is whole on disk, and this is how to tell."""
 
-    number: int
-    cursor: str | None
-    next_cursor: str | None
-    rows: int
-    total: int | None
+    page: int
     sha256: str
+
+
+_LINE = msgspec.json.Decoder(_Whole)
 
 
 class StagedDay:
@@ -64,26 +67,28 @@ class StagedDay:
             "page_size": page_size,
         }
         self._started = time.time()
-        self._entries: list[_Entry] = []
+        self._whole: list[_Whole] = []
         self.progress: Progress = START
 
     def resume(self) -> int:
-        """Take up what an earlier run staged, as far as it checks out; return the number of pages."""
-        self._entries, self.progress = [], START
-        entries = self._believable()
-        if not entries:
+        """Take up what an earlier run staged, as far as it checks out; return the number of pages.
+
+        Raises:
+            StoreError: the state folder cannot be written.
+
+        """
+        self._whole, self.progress = [], START
+        try:
+            self._take_up()
+        except (TotalChangedError, IncompleteError):
+            # Whole pages that do not belong together.
+            self._whole = []
+        if not self._whole:
             self.clear()
-            return 0
-        for entry in entries:
-            try:
-                self.progress = self.progress.after(_page(entry, b""))
-            except (TotalChangedError, IncompleteError):
-                self.clear()
-                return 0
-            self._entries.append(entry)
-        # Written anew, because a torn last line would swallow the next one.
-        self._start_journal()
-        return len(entries)
+        else:
+            # Written anew, because a torn last line would swallow the next one.
+            self._start_journal()
+        return len(self._whole)
 
     def add(self, page: Page) -> None:
         """Keep one page: its body first, then, when that is safe on disk, its journal line.
@@ -92,26 +97,58 @@ class StagedDay:
             StoreError: the state folder cannot be written; what was staged before is intact.
 
         """
-        digest = hashlib.sha256(page.body).hexdigest()
-        entry = _Entry(page.number, page.cursor, page.next_cursor, page.rows, page.total, digest)
+        whole = _Whole(page.number, hashlib.sha256(page.body).hexdigest())
         with mapped(f"staging page {page.number} in {self._folder}"):
-            if not self._entries:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not self._whole:
+                # Each on its own: the mode is not that of parents which are made on the way.
+                folders = (*reversed(self._folder.parents[:2]), self._folder)
+                for folder in (each for each in folders if not each.exists()):
+                    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._start_journal()
             _write(self._file(page.number), page.body, os.O_TRUNC)
-            _write(self._journal, _line(asdict(entry)), os.O_APPEND)
-        self._entries.append(entry)
+            _write(self._journal, msgspec.json.encode(whole) + b"\n", os.O_APPEND)
+        self._whole.append(whole)
         self.progress = self.progress.after(page)
 
     def bodies(self) -> list[Path]:
         """Return the pages' files in order."""
-        return [self._file(entry.number) for entry in self._entries]
+        return [self._file(whole.page) for whole in self._whole]
+
+    def digest(self) -> bytes:
+        """Return a hash of all rows in their order, however they are cut into pages, to compare passes by.
+
+        Raises:
+            StoreError: a staged page cannot be read.
+
+        """
+        digest = hashlib.sha256()
+        for path in self.bodies():
+            with mapped(f"reading the staged page {path}"):
+                rows = rows_of(path.read_bytes())
+            for row in rows:
+                digest.update(bytes(row) + b"\n")
+        return digest.digest()
+
+    def begin_again(self, page_size: int) -> None:
+        """Forget the day's pages and begin with so many rows a page; a run that is killed does not resume these.
+
+        Raises:
+            StoreError: the state folder cannot be written.
+
+        """
+        self.clear()
+        self.page_size = self._header["page_size"] = page_size
 
     def clear(self) -> None:
-        """Forget the day's pages."""
-        self._entries, self.progress, self._started = [], START, time.time()
-        # The journal goes first: pages without a journal are nothing, a journal without pages would be a lie.
-        self._journal.unlink(missing_ok=True)
+        """Forget the day's pages.
+
+        Files that cannot be removed are not worth an error: a published day does not fail for them, and the next page
+        to stage finds out what is wrong with the folder.
+        """
+        self._whole, self.progress, self._started = [], START, time.time()
+        with suppress(OSError):
+            # The journal goes first: pages without a journal are nothing, a journal without pages would be a lie.
+            self._journal.unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -122,45 +159,60 @@ class StagedDay:
         return self._folder / f"page-{number:05d}.json"
 
     def _start_journal(self) -> None:
-        """Write the header and the entries there are, in one step."""
-        lines = [{**self._header, "started": self._started}, *map(asdict, self._entries)]
+        """Write the header and the lines there are, in one step."""
+        header = json.dumps({**self._header, "started": self._started}).encode()
+        lines = b"\n".join([header, *map(msgspec.json.encode, self._whole), b""])
         beside = self._journal.with_suffix(".new")
-        _write(beside, b"".join(map(_line, lines)), os.O_TRUNC)
-        beside.replace(self._journal)
+        with mapped(f"writing {self._journal}"):
+            _write(beside, lines, os.O_TRUNC)
+            beside.replace(self._journal)
 
-    def _believable(self) -> list[_Entry]:
-        """Return the journal's entries up to the first that does not hold."""
+    def _take_up(self) -> None:
+        """Read the journal and its pages, up to the first that does not hold."""
         try:
-            first, *lines = self._journal.read_text().splitlines()
+            first, *lines = self._journal.read_bytes().splitlines()
             header = json.loads(first)
             age = time.time() - header.pop("started")
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return []
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return
         if header != self._header or not 0 <= age < _STALE_SECONDS:
-            return []
+            return
         self._started -= age
-        entries: list[_Entry] = []
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
+            if self._whole and self.progress.next_cursor is None:
+                return
             try:
-                entry = _Entry(**json.loads(line))
-                body = self._file(entry.number).read_bytes()
-            except (OSError, ValueError, TypeError):
-                break
-            follows = entry.number == len(entries) + 1 and entry.cursor == (
-                entries[-1].next_cursor if entries else None
-            )
-            if not follows or hashlib.sha256(body).hexdigest() != entry.sha256:
-                break
-            entries.append(entry)
-        return entries
+                whole = _LINE.decode(line)
+                body = self._file(number).read_bytes()
+                if whole != _Whole(number, hashlib.sha256(body).hexdigest()):
+                    return
+                page = parse_page(body, number, self.progress.next_cursor)
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, TransientError, RefusedError):
+                return
+            self.progress = self.progress.after(page)
+            self._whole.append(whole)
 
 
-def _page(entry: _Entry, body: bytes) -> Page:
-    return Page(entry.number, entry.cursor, entry.next_cursor, entry.rows, entry.total, body)
+def remove_stale(root: Path) -> None:
+    """Remove the staging that no run would resume any more, whether its day is still wanted or not.
+
+    Nothing has been written to it for so long that its pages have gone stale. For a run that holds the lake's lock.
+    What cannot be removed stays: it is in nobody's way.
+
+    Args:
+        root: the staging area of one lake; it need not exist.
+
+    """
+    for day in root.glob("*/*"):
+        with suppress(OSError):
+            touched = max(path.stat().st_mtime for path in (day, *day.iterdir()))
+            if time.time() - touched > _STALE_SECONDS:
+                shutil.rmtree(day)
 
 
-def _line(values: Mapping[str, object]) -> bytes:
-    return json.dumps(values).encode() + b"\n"
+def staged_pages(root: Path) -> int:
+    """Count the pages that are staged below a lake's staging area, of all tables and days."""
+    return sum(1 for _ in root.glob("*/*/page-*.json"))
 
 
 def _write(path: Path, data: bytes, flag: int) -> None:

@@ -1,6 +1,6 @@
 """How far a long command is: a bar per table on a terminal, silence in a log."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -52,6 +52,9 @@ class Bars:
         """Move the table's bar by one day."""
         if result.table in self._tasks:
             self.bars.advance(self._tasks[result.table])
+
+    def standing(self, say: Callable[[], str]) -> None:
+        """Draw nothing: the bars show it."""
 
 
 @contextmanager

@@ -47,11 +47,11 @@ def create_app(shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date])
             table = Table(request.path_params["table"])
         except ValueError as exc:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no such table; they are: {', '.join(Table)}") from exc
-        now, compress = today(), _accepts_gzip(request)
+        now, compress = today(), accepts_gzip(request)
 
         def answer() -> Response:
             page = pages.read(pages.parse(table, request.query_params, shop, now), shop, now)
-            return _compressed(_body(page)) if compress else _plain(_body(page))
+            return encoded(_body(page), compress=compress)
 
         # Making, encoding and compressing a page are work; the loop stays free for the other requests.
         return await run_in_threadpool(answer)
@@ -92,20 +92,16 @@ def _body(page: Page) -> bytes:
     return f'{{"data":[{",".join(page.rows)}],"next_cursor":{tail},"total":{page.total}}}'.encode()
 
 
-def _plain(body: bytes) -> Response:
-    """Answer a body as it is."""
-    return Response(body, media_type="application/json", headers={"Vary": "Accept-Encoding"})
-
-
-def _compressed(body: bytes) -> Response:
-    """Answer a body compressed, at the level that costs least, when that is worth it."""
-    if len(body) < _WORTH_COMPRESSING:
-        return _plain(body)
-    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+def encoded(body: bytes, *, compress: bool) -> Response:
+    """Answer with a JSON body, compressed at the level that costs least when that is wanted and worth it."""
+    headers = {"Vary": "Accept-Encoding"}
+    if not compress or len(body) < _WORTH_COMPRESSING:
+        return Response(body, media_type="application/json", headers=headers)
+    headers["Content-Encoding"] = "gzip"
     return Response(gzip.compress(body, compresslevel=1, mtime=0), media_type="application/json", headers=headers)
 
 
-def _accepts_gzip(request: Request) -> bool:
+def accepts_gzip(request: Request) -> bool:
     """Say whether the client takes gzip (RFC 9110, 12.5.3)."""
     for each in request.headers.get("Accept-Encoding", "").split(","):
         coding, _, weight = each.replace(" ", "").lower().partition(";q=")
@@ -114,7 +110,7 @@ def _accepts_gzip(request: Request) -> bool:
     return False
 
 
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:  # noqa: ANN401  # RFC 9457 lets members be anything
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:  # noqa: ANN401  # RFC 9457 lets members be anything
     """Return a problem document (RFC 9457); without a type of its own, the title is the status's phrase."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     return JSONResponse(document, status, headers=headers, media_type="application/problem+json")
@@ -132,16 +128,16 @@ def _http_problem(request: Request, exc: Exception) -> Response:
     detail = exc.detail
     if detail == HTTPStatus(exc.status_code).phrase:
         detail = f"{request.method} {request.url.path}: {detail.lower()}"
-    return _problem(exc.status_code, detail, dict(exc.headers or {}))
+    return problem(exc.status_code, detail, dict(exc.headers or {}))
 
 
 def _parameter_problem(_: Request, exc: Exception) -> Response:
     """Answer a parameter that cannot be used."""
     if not isinstance(exc, BadParameterError):
         raise exc
-    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc), parameter=exc.parameter)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc), parameter=exc.parameter)
 
 
 def _bug(_: Request, __: Exception) -> Response:
     """Answer an error that nobody expected."""
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a bug in the sandbox")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a bug in the sandbox")

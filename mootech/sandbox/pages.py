@@ -93,7 +93,7 @@ def parse(table: Table, query: Mapping[str, str], shop: Shop, today: date) -> Pa
     if not (limit.isascii() and limit.isdigit() and len(limit) <= len(str(MOST_ROWS)) and 1 <= int(limit) <= MOST_ROWS):
         raise BadParameterError("limit", f"{limit[:20]!r} is not a whole number from 1 to {MOST_ROWS}")
     cursor = query.get("cursor")
-    day, offset = (first, 0) if cursor is None else _decode(cursor, table)
+    day, offset = (first, 0) if cursor is None else decode_cursor(cursor, table)
     if cursor is not None and not (day in days and 0 <= offset < shop.count(table, day, today=today)):
         raise BadParameterError("cursor", "is not one that this request's pages hand out")
     return PageRequest(table, days, int(limit), day, offset)
@@ -108,22 +108,22 @@ def read(request: PageRequest, shop: Shop, today: date) -> Page:
         held = shop.count(request.table, day, today=today)
         room = request.limit - len(rows)
         if room == 0 and held:
-            next_cursor = _encode(request.table, day, 0)
+            next_cursor = encode_cursor(request.table, day, 0)
             break
         rows += shop.page(request.table, day, begin, room, today=today)
         if held - begin > room:
-            next_cursor = _encode(request.table, day, begin + room)
+            next_cursor = encode_cursor(request.table, day, begin + room)
             break
     total = sum(shop.count(request.table, day, today=today) for day in request.days)
     return Page(rows, next_cursor, total)
 
 
-def _encode(table: Table, day: date, offset: int) -> str:
+def encode_cursor(table: Table, day: date, offset: int) -> str:
     """Return the opaque cursor of a place among the rows."""
     return base64.urlsafe_b64encode(f"{table}:{day}:{offset}".encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, table: Table) -> tuple[date, int]:
+def decode_cursor(cursor: str, table: Table) -> tuple[date, int]:
     """Return the place that a cursor of this table stands for; BadParameterError when it is none."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
@@ -132,6 +132,6 @@ def _decode(cursor: str, table: Table) -> tuple[date, int]:
     except (binascii.Error, ValueError) as exc:
         raise BadParameterError("cursor", "is not one that this API hands out") from exc
     # Only the very text that was handed out is a cursor, not another spelling of it.
-    if name != table or cursor != _encode(table, *place):
+    if name != table or cursor != encode_cursor(table, *place):
         raise BadParameterError("cursor", f"is not one that this API hands out for {table}")
     return place

@@ -8,11 +8,14 @@ from datetime import date
 from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from mootech.errors import MootechError, UsageError
 from mootech.model import utc_today
+from mootech.sandbox.acts import Protocol
 from mootech.sandbox.app import create_app
+from mootech.sandbox.faults import Draw
+from mootech.sandbox.misbehave import Misbehaving
 from mootech.sandbox.shop import API_KEY, Shop
 
 __all__ = ["API_KEY", "create_app", "running", "serve"]
@@ -25,11 +28,12 @@ _GRACE: Final = 2
 class _Server(uvicorn.Server):
     """A server that says when it accepts connections."""
 
-    def __init__(self, app: Starlette, on_ready: Callable[[], None], *, log: bool) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[], None], *, log: bool) -> None:
         """Take the application and what to call once, when it is reachable."""
         # Without a log configuration of its own uvicorn logs through the process's; "critical" silences even that.
         config = uvicorn.Config(
             app,
+            http=Protocol,
             lifespan="off",
             log_config=None,
             log_level="info" if log else "critical",
@@ -51,6 +55,7 @@ def serve(  # noqa: PLR0913  # one for each of the command's options
     seed: int = 2023,
     scale: float = 1.0,
     today: Callable[[], date] = utc_today,
+    faults: Draw | None = None,
     on_ready: Callable[[str], None] = lambda _url: None,
     log: bool = False,
 ) -> None:
@@ -64,6 +69,7 @@ def serve(  # noqa: PLR0913  # one for each of the command's options
         seed: see Shop.
         scale: see Shop.
         today: answers the current UTC day.
+        faults: which answers are spoiled; None spoils none.
         on_ready: called once with the API's URL, `http://127.0.0.1:PORT/v1`, when it answers.
         log: True lets uvicorn log its requests (never their headers) through `logging`.
 
@@ -71,14 +77,19 @@ def serve(  # noqa: PLR0913  # one for each of the command's options
         UsageError: a port that is taken or none, or a wrong seed or scale.
 
     """
-    app = create_app(Shop(seed=seed, scale=scale), today=today)
+    app = _spoilt(create_app(Shop(seed=seed, scale=scale), today=today), faults)
     with closing(_listen(port)) as listener:
         _Server(app, lambda: on_ready(_url(listener)), log=log).run([listener])
 
 
 @contextmanager
 def running(
-    shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date] = utc_today, port: int = 0
+    shop: Shop,
+    *,
+    api_key: str = API_KEY,
+    today: Callable[[], date] = utc_today,
+    port: int = 0,
+    faults: Draw | None = None,
 ) -> Iterator[str]:
     """Serve a shop from a thread for as long as the context lasts; yields `http://127.0.0.1:PORT/v1`.
 
@@ -87,6 +98,7 @@ def running(
         api_key: what X-API-Key must be.
         today: answers the current UTC day.
         port: of 127.0.0.1; 0 takes a free one.
+        faults: which answers are spoiled; None spoils none.
 
     Raises:
         UsageError: a port that is taken or none.
@@ -94,7 +106,7 @@ def running(
     """
     with closing(_listen(port)) as listener:
         up = threading.Event()
-        server = _Server(create_app(shop, api_key=api_key, today=today), up.set, log=False)
+        server = _Server(_spoilt(create_app(shop, api_key=api_key, today=today), faults), up.set, log=False)
 
         def work() -> None:
             try:
@@ -113,6 +125,11 @@ def running(
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _spoilt(app: ASGIApp, faults: Draw | None) -> ASGIApp:
+    """Return the application, with faults if there are any."""
+    return app if faults is None else Misbehaving(app, faults)
 
 
 def _listen(port: int) -> socket.socket:

@@ -100,6 +100,10 @@ class Api:
                     return await self._get(path, params, parse)
         return await self._get(path, params, parse)
 
+    async def pause(self, attempt: int) -> None:
+        """Wait before asking for a day again whose pages did not fit together; `attempt` 1 was the first."""
+        await self._sleep(wait_seconds(attempt, None, self._rng))
+
     async def _get(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
         known = self._given_up or self._refused.get(path)
         if known is not None:
@@ -133,7 +137,8 @@ class Api:
                 raise
 
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            # A wait beyond the deadline would only hold up the other days.
+            stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_before_delay(deadline),
             wait=self._wait,
             retry=tenacity.retry_if_exception_type(TransientError),
             sleep=self._sleep,
@@ -178,9 +183,11 @@ class Api:
         status = response.status_code
         detail = await problem_detail(response)
         told = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
+        # Some servers repeat the key they refuse.
+        told = told.replace(self.connection.api_key, "***")
         if status in _ASK_AGAIN or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return TransientError(told, retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)))
-        refused = RefusedError(f"{self.connection.url}/{path} answered {told}", hint=_hint(status))
+        refused = RefusedError(f"{self.connection.url}/{path} answered {told}", hint=_hint(status), status=status)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._given_up = refused
         elif status == httpx.codes.NOT_FOUND:

@@ -1,29 +1,24 @@
 """The pages protocol: one table and day, page by page, with guards against a source that lies about its pages."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
 import msgspec
 
-from mootech.errors import IncompleteError
+from mootech.errors import RefusedError
 from mootech.model import Table
 from mootech.source.body import TransientError
+from mootech.source.guards import START, Page, Progress
 from mootech.source.http import Api
-
-_HINT = (
-    "Nothing of the day was published; what was there before is intact. "
-    "Run the same command again; if it stays, the shop's API needs mending."
-)
-
-
-class TotalChangedError(Exception):
-    """The declared total changed between two pages: the day must be asked for from its first page again."""
+from mootech.source.strict import MOST_ROWS, is_dense, is_too_deep
 
 
 class _Envelope(msgspec.Struct, frozen=True):
-    """The body of a page; the rows stay text, because one bad row must not cost the page."""
+    """The body of a page; the rows stay text, because one bad row must not cost the page.
+
+    Of a name that stands twice in one object the last value counts, here and in rows, as in Python and JavaScript.
+    """
 
     data: list[msgspec.Raw]
     next_cursor: str | None = None
@@ -31,23 +26,6 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(_Envelope)
-
-
-@dataclass(frozen=True)
-class Page:
-    """One accepted page of a table's day."""
-
-    number: int
-    """1 is the first."""
-    cursor: str | None
-    """What it was asked for with; None for the first."""
-    next_cursor: str | None
-    """What the next page is asked for with; None on the last."""
-    rows: int
-    total: int | None
-    """The rows of the whole day as declared by the source."""
-    body: bytes
-    """The JSON text, decoded from the wire."""
 
 
 def rows_of(body: bytes) -> list[msgspec.Raw]:
@@ -60,8 +38,11 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
 
     Raises:
         TransientError: it is not strict JSON in UTF-8, or not a page; it is worth asking again.
+        RefusedError: it has more rows than any page may have.
 
     """
+    if is_dense(body):
+        raise _too_many()
     try:
         if not body.isascii():
             # Rows stay undecoded here, and with them bytes that are no UTF-8.
@@ -69,46 +50,18 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
         envelope = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise TransientError(f"a body that is no page of rows ({exc})") from exc
-    return Page(number, cursor, envelope.next_cursor or None, len(envelope.data), envelope.total, body)
+    if len(envelope.data) > MOST_ROWS:
+        raise _too_many()
+    if is_too_deep(body, envelope.data):
+        raise TransientError("a body that is no page of rows (it nests too deep)")
+    return Page(number, cursor, envelope.next_cursor or None, envelope.data, envelope.total, body)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where in a day's pages a reader stands; the first page follows on `START`."""
-
-    pages: int
-    rows: int
-    next_cursor: str | None
-    total: int | None
-    cursors: frozenset[str]
-    """Every cursor used or handed out so far."""
-
-    def after(self, page: Page) -> "Progress":
-        """Return where one stands after this page.
-
-        Raises:
-            TotalChangedError: it declares another total than the pages before it.
-            IncompleteError: the source repeats a cursor, or hands out pages beyond its own total, or without end.
-
-        """
-        where = f"page {page.number}"
-        if self.pages and page.total != self.total:
-            raise TotalChangedError(f"{where} declares {page.total} rows, the pages before it {self.total}")
-        rows = self.rows + page.rows
-        if page.next_cursor is not None:
-            if page.next_cursor in self.cursors:
-                raise IncompleteError(f"{where} hands out a cursor for the second time", hint=_HINT)
-            if page.rows == 0:
-                raise IncompleteError(f"{where} is empty and yet says that there is more", hint=_HINT)
-        if page.total is not None and rows > page.total:
-            raise IncompleteError(f"{rows:,} rows came by {where}, {page.total:,} were declared", hint=_HINT)
-        if page.next_cursor is None and page.total is not None and rows != page.total:
-            raise IncompleteError(f"only {rows:,} rows came of {page.total:,} declared", hint=_HINT)
-        cursors = self.cursors if page.next_cursor is None else self.cursors | {page.next_cursor}
-        return Progress(self.pages + 1, rows, page.next_cursor, page.total, cursors)
-
-
-START = Progress(pages=0, rows=0, next_cursor=None, total=None, cursors=frozenset())
+def _too_many() -> RefusedError:
+    return RefusedError(
+        f"a page has more than {MOST_ROWS:,} rows, or rows too small to be any",
+        hint="Nothing of it was kept. The shop's API must heed `limit`, the rows asked for ([source] page_size).",
+    )
 
 
 async def pages(

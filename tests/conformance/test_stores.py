@@ -1,21 +1,25 @@
-"""What every store promises, proved on a directory and on a real S3 server."""
+"""What every store promises, proved on a directory, on a real S3 server and on the tests' own store in memory."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
 from mootech.errors import StoreError
-from mootech.lake.store import Store, open_store, put_bytes
+from mootech.lake.store import ABSENT, Store, open_store, put_bytes
+from tests.stores import MemoryStore
 
 KEY = "raw_data/users/utc_date=2023-03-01/data.parquet"
 
 
-@pytest.fixture
-def store(lake_url: str) -> Store:
+@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=pytest.mark.s3)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Open an empty store."""
-    return open_store(lake_url)
+    if request.param == "memory":
+        return MemoryStore()
+    return open_store(str(tmp_path / "lake") if request.param == "local" else request.getfixturevalue("s3_lake"))
 
 
 def test_an_object_reads_back_as_it_was_put(store: Store, tmp_path: Path) -> None:
@@ -56,6 +60,30 @@ def test_a_file_that_cannot_be_read_changes_nothing(store: Store, tmp_path: Path
     put_bytes(store, KEY, b"good", tmp_path)
     with pytest.raises(StoreError):
         store.put(KEY, tmp_path / "missing", {})
+    assert store.read(KEY) == b"good"
+
+
+def test_what_a_put_replaces(store: Store, tmp_path: Path) -> None:
+    """A put that names what stands there succeeds; one that names another version is taken whole or refused whole."""
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    one = store.put(KEY, file, {}, replaces=ABSENT)
+    file.write_bytes(b"two")
+    two = store.put(KEY, file, {}, replaces=one.version)
+    assert store.read(KEY) == b"two"
+    for stale in (ABSENT, one.version):
+        file.write_bytes(b"three")
+        with suppress(StoreError):
+            two = store.put(KEY, file, {}, replaces=stale)
+        assert store.list("") == [two]
+        assert store.read(KEY) in {b"two", b"three"}
+
+
+def test_recovering_touches_no_object(store: Store, tmp_path: Path) -> None:
+    """Clearing away what is half done leaves every object as it is."""
+    entry = put_bytes(store, KEY, b"good", tmp_path)
+    store.recover()
+    assert store.list("") == [entry]
     assert store.read(KEY) == b"good"
 
 

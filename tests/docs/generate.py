@@ -35,6 +35,21 @@ A flag beats an environment variable, which beats `mootech.toml`, which beats th
 when it is there; `--config` or `MOOTECH_CONFIG` names another file. A relative path in the file starts at the file's
 folder, one in a flag or a variable at the current directory. An empty variable counts as not set. An unknown key or a
 wrong type is an error, exit 2, and nothing is done."""
+_KEY = """\
+## The API's key
+
+It comes from one of three places, the first of these that is set: `MOOTECH_API_KEY`; the file that
+`MOOTECH_API_KEY_FILE` names, which only its owner may read (mode 0600); the stdout of `api_key_command`. Both
+variables at once are an error. The file never holds the key itself.
+
+```toml
+[source]
+api_key_command = ["pass", "show", "shop/api-key"]
+```
+
+The command runs only when the key is needed, without a shell, with nothing on stdin, for 20 seconds at most. It must
+print the key and end with 0; what it prints never reaches a message or a log. A `mootech.toml` that others may write,
+or that is another user's, may not name one."""
 _TYPES: dict[object, str] = {
     bool: "true or false",
     int: "whole number",
@@ -83,6 +98,8 @@ def configuration_reference() -> str:
         _table(top),
     ]
     for name, section in SECTIONS.items():
+        if name == "source":
+            parts.append(_KEY)
         parts += [f"## [{name}]", (section.__doc__ or "").strip(), _table(section.model_fields)]
     return "\n\n".join(parts) + "\n"
 

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tenacity import wait_none
 
 from mootech.errors import EmptyLakeError, LockHeldError, StoreError
-from mootech.lake import s3, s3_client
+from mootech.lake import s3_client
 from mootech.lake.lake import Lake, Layer
 from mootech.lake.paths import partition_key
 from mootech.lake.runlock import SINGLE_HOST_WARNING
-from mootech.lake.s3 import S3Store
+from mootech.lake.s3 import S3Store, Sizes
 from mootech.lake.store import open_store, put_bytes
 from tests.conftest import SECRET_KEY, S3Server
 from tests.stores import DAY, BlindStore, RecordingStore, day_rows
@@ -71,10 +71,12 @@ def store(s3_lake: str) -> S3Store:
     return opened
 
 
-def faulty(store: S3Store, method: str, **how: Any) -> tuple[S3Store, Faulty]:  # noqa: ANN401  # Faulty's own
+def faulty(
+    store: S3Store, method: str, *, times: int = 1, lost: bool = True, sizes: Sizes | None = None
+) -> tuple[S3Store, Faulty]:
     """Return a store on the same bucket with a fault, and the fault."""
-    fault = Faulty(store, method, **how)
-    return S3Store(fault, store.url.split("/")[2], "lake"), fault
+    fault = Faulty(store, method, times=times, lost=lost)
+    return S3Store(fault, store.url.split("/")[2], "lake", sizes=sizes), fault
 
 
 @pytest.mark.parametrize("lost", [True, False])
@@ -115,22 +117,21 @@ def test_a_create_that_lost_while_its_answer_was_lost_says_so(store: S3Store) ->
 
 
 @pytest.mark.parametrize("method", ["", "upload_part", "complete_multipart_upload"])
-def test_large_files_go_in_parts(store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+def test_large_files_go_in_parts(store: S3Store, tmp_path: Path, method: str) -> None:
     """A file above the limit arrives whole, with its metadata, also when an answer is lost; no upload stays open."""
-    monkeypatch.setattr(s3, "SINGLE_PUT_BYTES", 6 * 2**20)
-    monkeypatch.setattr(s3, "PART_BYTES", 5 * 2**20)
     data = bytes(range(256)) * 4 * 11 * 1024
     file = tmp_path / "large"
     file.write_bytes(data)
-    flaky, fault = faulty(store, method)
+    flaky, fault = faulty(store, method, sizes=Sizes(single=6 * 2**20, part=5 * 2**20))
     entry = flaky.put(KEY, file, {"mootech-content-hash": "ab"})
     assert "put_object" not in fault.calls
     head = store.head(KEY)
     assert head is not None
     assert (head.entry, head.metadata["mootech-content-hash"]) == (entry, "ab")
     assert hashlib.sha256(store.read(KEY)).digest() == hashlib.sha256(data).digest()
-    assert fault.calls.count("abort_multipart_upload") == (1 if method == "upload_part" else 0)
-    assert fault.calls.count("create_multipart_upload") == (2 if method == "upload_part" else 1)
+    assert fault.calls.count("abort_multipart_upload") == 0
+    assert fault.calls.count("create_multipart_upload") == 1
+    assert fault.calls.count("upload_part") == (4 if method == "upload_part" else 3)
 
 
 def test_a_listing_goes_on_beyond_one_page(store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.model import Table
+from mootech.source.guards import Page, TotalChangedError
 from mootech.source.http import Api, Connection
-from mootech.source.pages import Page, TotalChangedError, pages
+from mootech.source.pages import pages
 from tests.rows import DAY, page_body
 from tests.wire import Answer, Wire, answer, cut, drip, problem, serving
 
@@ -109,7 +110,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_a_source_that_is_not_there_is_given_up_on_once() -> None:
     """A dead source is tried with all retries once, not once per day of the range."""
     with serving([lambda client, _: client.close()]) as wire, pytest.raises(SourceError, match="failed") as caught:
-        fetch(wire, days=20)
+        fetch(wire, days=20, deadline_seconds=60.0)
     assert len(wire.requests) == 8
     assert "run the same command again" in caught.value.hint
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import LockHeldError, StoreError
-from mootech.lake.holder import Holder, is_dead, this_process
-from mootech.lake.lease import EXPIRY, Clock, Lease, Record, is_free, ruling
+from mootech.lake.holder import Holder, is_dead, this_machine, this_process
+from mootech.lake.lease import EXPIRY, Clock, Lease, Record, Terms, is_free, ruling
 from mootech.lake.local import LocalStore
 from mootech.lake.runlock import honours_create_only
 from mootech.lake.store import Store
@@ -30,9 +30,9 @@ class Time:
     seconds: float = 0
 
     @property
-    def clock(self) -> Clock:
-        """The clock to hand over."""
-        return Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: self.seconds)
+    def terms(self) -> Terms:
+        """The terms of a lease on this clock."""
+        return Terms(Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: self.seconds))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def time() -> Time:
 
 def lease(store: Store, tmp_path: Path, time: Time, *, host: str) -> Lease:
     """Prepare a lease of a run on another host: its process is never known to be dead."""
-    return Lease(store, tmp_path, replace(ELSEWHERE, host=host, nonce=host), time.clock)
+    return Lease(store, tmp_path, replace(ELSEWHERE, host=host, nonce=host), time.terms)
 
 
 def leases(store: Store) -> list[str]:
@@ -172,20 +172,20 @@ def test_a_killed_run_on_this_host_is_taken_over_at_once(store: LocalStore, tmp_
     """A lease of a process of this host that is no more is free, long before it runs out."""
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
-    gone = replace(this_process("ingest", NOON), pid=child.pid)
-    assert is_dead(gone)
-    Lease(store, tmp_path, gone, time.clock).take()
+    gone = replace(this_process("ingest", NOON, this_machine()), pid=child.pid)
+    assert is_dead(gone, this_machine())
+    Lease(store, tmp_path, gone, time.terms).take()
     lease(store, tmp_path, time, host="two").take()
     assert ruling(store)[0] == 2
 
 
 def test_only_what_is_known_counts_as_dead() -> None:
     """A running process lives; a process id used again is another process; other machines are unknown."""
-    me = this_process("ingest", NOON)
-    assert not is_dead(me)
-    assert is_dead(replace(me, start="0"))
-    assert not is_dead(replace(me, start="0", machine="another boot"))
-    assert not is_dead(replace(me, start="0", machine=""))
+    me = this_process("ingest", NOON, this_machine())
+    assert not is_dead(me, this_machine())
+    assert is_dead(replace(me, start="0"), this_machine())
+    assert not is_dead(replace(me, start="0", machine="another boot"), this_machine())
+    assert not is_dead(replace(me, start="0", machine=""), this_machine())
 
 
 @given(released=st.booleans(), dead=st.booleans(), seconds=st.integers(-120, 120))

@@ -279,9 +279,9 @@ def test_the_metadata_tell_two_receipts_apart(store: RecordingStore, state_dir: 
     seen = []
     put = store.inner.put
 
-    def watched(key: str, file: Path, metadata: dict[str, str]) -> object:
+    def watched(key: str, file: Path, metadata: dict[str, str], *, replaces: str | None = None) -> object:
         seen.append((key, metadata))
-        return put(key, file, metadata)
+        return put(key, file, metadata, replaces=replaces)
 
     store.inner.put = watched  # type: ignore[method-assign, assignment]  # a spy on one verb
     receipt, _ = publish(store, state_dir, OLD)

@@ -235,7 +235,11 @@ def test_json_has_the_same_keys_for_everything() -> None:
     }
     assert clicks["days"][1]["status"] == "blocked"
     assert clicks["days"][1]["published"] is None
-    assert found["error"] == {"type": "QualityError", "message": GATE.message, "hint": GATE.hint}
+    assert found["error"] == {
+        "type": "QualityError",
+        "message": f"clickstream 2023-03-02: {GATE.message}",
+        "hint": GATE.hint,
+    }
     assert json.loads(dumps(document(Outcome("silver"))))["error"] is None
 
 
@@ -243,7 +247,7 @@ def test_json_names_the_error_that_decided() -> None:
     """Of several errors, `error` is one with the exit code, `errors` has all of them."""
     found = document(Outcome("ingest", days=(BLOCKED,), errors=(SourceError("api"), StoreError("disk"))))
     assert (found["exit_code"], found["error"]["message"]) == (5, "disk")
-    assert [error["message"] for error in found["errors"]] == ["api", "disk", GATE.message]
+    assert [error["message"] for error in found["errors"]] == ["api", "disk", f"clickstream 2023-03-02: {GATE.message}"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Silver: what its rows are, and which days are rebuilt."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -220,6 +220,9 @@ def test_progress_is_told_of_every_rebuilt_day(shop: Workshop) -> None:
 
         def done(self, result: DayResult) -> None:
             self.lines.append(f"{result.utc_date} {result.published}")
+
+        def standing(self, say: Callable[[], str]) -> None:
+            raise AssertionError(say())
 
     shop.publish(Table.TRANSACTIONS, DAY, [order()])
     log = Log()

@@ -1,0 +1,114 @@
+"""Being told to stop: the first SIGINT or SIGTERM unwinds the command, a second one ends it at once, and so does time.
+
+Python runs its handlers between two steps of the main thread, which may hang in a library. So a thread of our own reads
+what the interpreter writes down of each signal as it comes in, and ends the process when unwinding takes too long.
+"""
+
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+STOP_SECONDS = 8.0
+"""From the first signal until the process ends whatever hangs; ten are promised."""
+_SPEAK_SECONDS = 1.0
+"""For the last words: whoever should read them may hang, too."""
+_ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
+
+
+def _nothing(_what: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class Signals:
+    """What the process was told from outside, and what it says to that."""
+
+    first: int | None = None
+    """The number of the first SIGINT or SIGTERM."""
+    patient: bool = False
+    """True for a command that handles signals itself: it is neither hurried nor forced."""
+    acknowledge: Callable[[], None] = field(default=lambda: None)
+    """Called from another thread at the first signal."""
+    last_words: Callable[[str], None] = _nothing
+    """Called from another thread, with what happened, before the process is ended."""
+
+    @property
+    def terminated(self) -> bool:
+        """Say whether SIGTERM came first."""
+        return self.first == signal.SIGTERM
+
+
+@contextmanager
+def unwinding() -> Iterator[Signals]:
+    """Let SIGINT and SIGTERM end the body as KeyboardInterrupt, so that locks are released, within STOP_SECONDS."""
+    signals = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals  # only the main thread may set handlers
+        return
+
+    def terminate(_number: int, frame: FrameType | None) -> None:
+        signals.first = signals.first or signal.SIGTERM
+        signal.signal(signal.SIGTERM, lambda *_: None)  # the thread sees a second one; nothing more unwinds
+        # Whoever handles Ctrl-C now (asyncio cancels its main task) knows best how to stop; nohup and `&` ignore it.
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        with _watched(signals):
+            yield signals
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _watched(signals: Signals) -> Iterator[None]:
+    """Have a thread see every signal while the body lasts."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=_watch, args=(reader, signals), name="mootech-signals", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.write(writer, b"\0")
+        watcher.join()
+        os.close(writer)
+        os.close(reader)
+
+
+def _watch(reader: int, signals: Signals) -> None:
+    """Read the numbers of signals as they come; 0 ends it."""
+    deadline: float | None = None
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([reader], [], [], left)[0]:
+            _end(signals, "what hung was cut off")
+        for number in os.read(reader, 64):
+            if number == 0:
+                return
+            if signals.patient or number not in _ENDING:
+                continue
+            if deadline is not None:
+                _end(signals, "at once")
+            signals.first = signals.first or number
+            deadline = time.monotonic() + STOP_SECONDS
+            signals.acknowledge()
+
+
+def _end(signals: Signals, how: str) -> None:
+    """End the process; the kernel frees its locks, and everything published is whole at any moment."""
+    speaker = threading.Thread(target=signals.last_words, args=(how,), daemon=True)
+    speaker.start()
+    speaker.join(_SPEAK_SECONDS)
+    os._exit(128 + (signals.first or signal.SIGINT))

@@ -1,0 +1,156 @@
+"""Which answers of the sandbox are spoiled, and how: a profile of faults, drawn from a seed."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Self
+
+from mootech.errors import UsageError
+
+
+class Fault(StrEnum):
+    """One way to spoil an answer."""
+
+    RATE_LIMIT = "rate-limit"
+    SERVER_ERRORS = "server-errors"
+    RESETS = "resets"
+    DRIP = "drip"
+    SLOW = "slow"
+    TRUNCATED_GZIP = "truncated-gzip"
+    BOMB = "bomb"
+    OVERSIZED = "oversized"
+    HTML = "html"
+    EMPTY = "empty"
+    NAN = "nan"
+    BAD_UTF8 = "bad-utf8"
+    TRAILING = "trailing"
+    DEEP = "deep"
+    REPEATED_CURSOR = "repeated-cursor"
+    REPEATED_PAGE = "repeated-page"
+    ENDLESS = "endless"
+    SHORT = "short"
+    MOVING_TOTAL = "moving-total"
+    SHIFTING_ROWS = "shifting-rows"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not-found"
+    GONE = "gone"
+
+
+_BAD_JSON: Final = (Fault.HTML, Fault.EMPTY, Fault.NAN, Fault.BAD_UTF8, Fault.TRAILING, Fault.DEEP)
+LIES: Final = (
+    Fault.REPEATED_CURSOR,
+    Fault.REPEATED_PAGE,
+    Fault.ENDLESS,
+    Fault.SHORT,
+    Fault.MOVING_TOTAL,
+    Fault.SHIFTING_ROWS,
+)
+"""Whole, well-formed pages that are not true."""
+
+_DEFAULT_SHARE: Final = 0.1
+_GROUPS: Final[Mapping[str, tuple[float, tuple[Fault, ...]]]] = {
+    "flaky": (
+        0.1,
+        (Fault.RATE_LIMIT, Fault.SERVER_ERRORS, Fault.RESETS, Fault.SLOW, Fault.TRUNCATED_GZIP, Fault.HTML),
+    ),
+    # Everything after which a later run can still have every row.
+    "rough": (0.4, tuple(fault for fault in Fault if fault not in {Fault.SLOW, Fault.GONE})),
+    "bad-json": (_DEFAULT_SHARE, _BAD_JSON),
+    "lies": (_DEFAULT_SHARE, LIES),
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How large a share of the answers is spoiled in which way; the shares add up to 1 at most."""
+
+    shares: Mapping[Fault, float]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `NAME[=SHARE]`, several with commas between them; a later one replaces an earlier one's share.
+
+        A name is that of a fault or of a group, whose faults have equal parts of its share.
+
+        Raises:
+            UsageError: an unknown name, a share that is none, or more than all answers.
+
+        """
+        shares: dict[Fault, float] = {}
+        for item in text.split(","):
+            name, given, share = item.strip().partition("=")
+            default, faults = _named(name.strip())
+            whole = _share(share) if given else default
+            shares |= dict.fromkeys(faults, whole / len(faults))
+        if sum(shares.values()) > 1 + 1e-9:
+            raise UsageError(
+                f"the shares of --faults {text!r} add up to {sum(shares.values()):g}",
+                hint="They are shares of all answers: 1 is every one.",
+            )
+        return cls({fault: share for fault, share in shares.items() if share})
+
+    @property
+    def total(self) -> float:
+        """The share of the answers that are spoiled in some way."""
+        return min(sum(self.shares.values()), 1.0)
+
+
+@dataclass
+class Draw:
+    """Decides for each answer; the same requests get the same faults, in whatever order they come."""
+
+    profile: Profile
+    seed: int = 0
+    _seen: Counter[str] = field(default_factory=Counter)
+
+    def fault(self, request: str, possible: Collection[Fault]) -> tuple[Fault | None, int]:
+        """Decide on one answer.
+
+        Args:
+            request: what is asked for; each time it is asked again is decided anew.
+            possible: the faults that this answer can have; they take the share of the others too.
+
+        Returns:
+            The fault, None for a good answer; and a number to choose among the fault's variants.
+
+        """
+        time = self._seen[request]
+        self._seen[request] += 1
+        digest = hashlib.blake2b(f"{self.seed}\n{time}\n{request}".encode(), digest_size=16).digest()
+        drawn = int.from_bytes(digest[:8], "big") / 2**64
+        shares = {fault: share for fault, share in self.profile.shares.items() if fault in possible}
+        stretch = self.profile.total / sum(shares.values()) if shares else 0.0
+        edge = 0.0
+        for fault, share in shares.items():
+            edge += share * stretch
+            if drawn < edge:
+                return fault, digest[8]
+        return None, digest[8]
+
+
+def _named(name: str) -> tuple[float, tuple[Fault, ...]]:
+    """Return the default share and the faults of a name."""
+    if name in _GROUPS:
+        return _GROUPS[name]
+    try:
+        return _DEFAULT_SHARE, (Fault(name),)
+    except ValueError as exc:
+        raise UsageError(
+            f"there is no fault {name!r}",
+            hint=f"The profiles are: {', '.join(_GROUPS)}; and each fault by its name: {', '.join(Fault)}. "
+            "A share goes behind it: resets=0.2,drip=0.1.",
+        ) from exc
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise UsageError(f"{text!r} is no share of the answers", hint="Give a number from 0 to 1: resets=0.2.")
+    return share

@@ -1,0 +1,146 @@
+"""The guards of pagination: a source that repeats itself, never ends or contradicts itself is not believed.
+
+Pure functions of the pages so far. What they cannot see: a row taken out before the place where the reader stands,
+while another one comes in behind it, so that every count still fits, and nothing of it is handed out twice.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from mootech.errors import IncompleteError
+
+MOST_PAGES = 10_000
+"""Pages of one table and day: fifty million rows at the default page size."""
+
+_HINT = (
+    "Nothing of the day was published; what was there before is intact. "
+    "Run the same command again; if it stays, the shop's API needs mending."
+)
+
+
+class TotalChangedError(Exception):
+    """The declared total changed between two pages: the day must be asked for from its first page again."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One accepted page of a table's day."""
+
+    number: int
+    """1 is the first."""
+    cursor: str | None
+    """What it was asked for with; None for the first."""
+    next_cursor: str | None
+    """What the next page is asked for with; None on the last."""
+    data: Sequence[msgspec.Raw] = field(repr=False)
+    """The JSON text of each row."""
+    total: int | None
+    """The rows of the whole day as declared by the source; None when this page declares none."""
+    body: bytes = field(repr=False)
+    """The JSON text, decoded from the wire."""
+
+    @property
+    def rows(self) -> int:
+        """Count the rows."""
+        return len(self.data)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where in a day's pages a reader stands; the first page follows on `START`."""
+
+    pages: int = 0
+    rows: int = 0
+    next_cursor: str | None = None
+    total: int | None = None
+    """As declared; None as long as no page declares one."""
+    overlaps: bool = False
+    """True when neighbouring pages share a row: a repeat of the source's, or its rows moved while they were read."""
+    cursors: frozenset[str] = frozenset()
+    """Every cursor used or handed out so far."""
+    prints: frozenset[bytes] = frozenset()
+    """What the pages so far are known again by."""
+    before: Sequence[msgspec.Raw] = field(default=(), repr=False)
+    """Rows of the page before; none after the last page, so that a day that waits for the gate holds no page."""
+
+    def after(self, page: Page) -> "Progress":
+        """Return where one stands after this page.
+
+        Raises:
+            TotalChangedError: it declares another total than the pages before it.
+            IncompleteError: the source repeats a cursor or a page, or hands out pages beyond its own total, without
+                end, or fewer rows than it declared.
+
+        """
+        where = f"page {page.number}"
+        if None not in (self.total, page.total) and page.total != self.total:
+            raise TotalChangedError(f"{where} declares {page.total} rows, the pages before it {self.total}")
+        total = self.total if page.total is None else page.total
+        rows = self.rows + page.rows
+        self._check_end(page, where)
+        if total is not None and rows > total:
+            raise IncompleteError(f"{rows:,} rows came by {where}, {total:,} were declared", hint=_HINT)
+        known_by = _print(page.data)
+        if known_by in self.prints:
+            raise IncompleteError(f"{where} has the same rows as a page before it", hint=_HINT)
+        if page.next_cursor is None and total is not None and rows != total:
+            raise IncompleteError(f"only {rows:,} rows came of {total:,} declared", hint=_HINT)
+        return Progress(
+            pages=self.pages + 1,
+            rows=rows,
+            next_cursor=page.next_cursor,
+            total=total,
+            overlaps=self.overlaps or _overlap(self.before, page.data),
+            cursors=self.cursors | {cursor for cursor in (page.next_cursor,) if cursor is not None},
+            prints=self.prints | {each for each in (known_by,) if each is not None},
+            before=() if page.next_cursor is None else page.data,
+        )
+
+    def _check_end(self, page: Page, where: str) -> None:
+        """Refuse a page that says there is more when that would never end."""
+        if page.next_cursor is None:
+            return
+        if page.next_cursor in self.cursors:
+            raise IncompleteError(f"{where} hands out a cursor for the second time", hint=_HINT)
+        if page.rows == 0:
+            raise IncompleteError(f"{where} is empty and yet says that there is more", hint=_HINT)
+        if page.number >= MOST_PAGES:
+            raise IncompleteError(
+                f"{where} says that there is more, and {MOST_PAGES:,} pages of a day are the most",
+                hint="Nothing of the day was published; what was there before is intact. "
+                "If the day really is that large, ask for more rows a page ([source] page_size).",
+            )
+
+
+START = Progress()
+
+
+def _print(rows: Sequence[msgspec.Raw]) -> bytes | None:
+    """Return what a page is known again by, None for one that has not two different rows.
+
+    Its count and its outermost rows are enough. A page of one row, however often repeated, may well come again: shops
+    hand out exact duplicates.
+    """
+    if not rows:
+        return None
+    sample = [rows[0], rows[-1]]
+    if rows[0] == rows[-1]:
+        sample = list(rows)
+        if all(row == rows[0] for row in rows):
+            return None
+    known_by = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
+    for row in sample:
+        known_by.update(b"\n")
+        known_by.update(bytes(row))
+    return known_by.digest()
+
+
+def _overlap(before: Sequence[msgspec.Raw], after: Sequence[msgspec.Raw]) -> bool:
+    """Say whether a page begins with a row of the page before it, or that page ended with a row of this one.
+
+    So it is when rows were put in or taken out between the two; and now and then when the source repeats a row.
+    """
+    return bool(before and after) and (after[0] in before or before[-1] in after)

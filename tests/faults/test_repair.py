@@ -1,0 +1,132 @@
+"""`mootech ingest --repair` fetches exactly the broken days again, restores the same bytes, and deletes nothing."""
+
+import subprocess
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mootech import pipeline
+from mootech.config import Settings, SourceSettings
+from mootech.errors import ConfigError
+from mootech.lake.paths import Layer
+from mootech.lake.store import open_store
+from mootech.model import DayStatus, Outcome, Table, utc_today
+from mootech.sandbox.server import running
+from mootech.sandbox.shop import Shop
+from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, flip, key_of, quarantined, rewritten
+from tests.faults.invariants import World, check_converged, contents, ingest_command
+from tests.faults.test_verify import broken, settings, settings_for, verify, whole_lake
+
+__all__ = ["settings", "whole_lake"]
+
+EVERYTHING = pipeline.Wanted()
+
+
+def days(outcome: Outcome) -> list[tuple[str, date, DayStatus]]:
+    """Return what became of each day."""
+    return [(day.table, day.utc_date, day.status) for day in outcome.days]
+
+
+@pytest.mark.fault(24)
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
+def test_repair_and_silver_make_the_lake_whole(damage: Damage, settings: Settings, tmp_path: Path) -> None:
+    """One repair and one silver later raw_data and quarantine are byte for byte as they were, and silver holds.
+
+    Only the broken day was fetched; a foreign object still lies there, and the exit code says so.
+    """
+    store = open_store(settings.lake)
+    before = contents(store)
+    damage.act(store, tmp_path / "scratch")
+    repaired = pipeline.repair(settings, EVERYTHING)
+    fetched = {(table, day) for layer, table, day, _ in damage.found if layer is not Layer.SILVER and day}
+    assert {(table, day) for table, day, _ in days(repaired)} == fetched
+    assert repaired.exit_code == (6 if damage.foreign else 0)
+    assert all(key in error.message for error in repaired.errors for key in damage.foreign)
+    assert pipeline.silver(settings).exit_code == 0
+    assert {finding.check for finding in broken(verify(settings))} == ({"foreign_object"} if damage.foreign else set())
+    after = contents(store)
+    assert set(after) - set(before) == set(damage.foreign)
+    written = {key for key in before if not key.startswith(Layer.SILVER)}
+    assert {key: after[key] for key in written} == {key: before[key] for key in written}
+    if not damage.foreign:
+        again = pipeline.repair(settings, EVERYTHING)
+        assert (again.days, again.exit_code) == ((), 0)
+
+
+@pytest.mark.fault(24)
+def test_a_repair_of_silver_alone_needs_no_source(settings: Settings, tmp_path: Path) -> None:
+    """Where only silver is broken no shop is asked, nor its key; the note says what to type."""
+    key = key_of(Layer.SILVER, Table.TRANSACTIONS)
+    change(key, flip(300))(open_store(settings.lake), tmp_path / "scratch")
+    offline = settings.model_copy(update={"source": SourceSettings()})
+    repaired = pipeline.repair(offline, EVERYTHING)
+    assert repaired.exit_code == 0
+    assert "mootech silver" in repaired.notes[0]
+    rebuilt = pipeline.silver(offline)
+    assert days(rebuilt) == [("transactions", DAY, DayStatus.PUBLISHED)]
+    assert broken(verify(settings)) == []
+
+
+def test_without_a_key_nothing_is_touched(settings: Settings) -> None:
+    """A repair that has to fetch says what is missing."""
+    open_store(settings.lake).delete(key_of(Layer.RAW, Table.USERS))
+    with pytest.raises(ConfigError, match="no address"):
+        pipeline.repair(settings.model_copy(update={"source": SourceSettings()}), EVERYTHING)
+
+
+@pytest.mark.fault(24)
+def test_the_shrink_guard_lets_a_damaged_day_be_replaced(settings: Settings, tmp_path: Path) -> None:
+    """The shop has fewer rows by now: a damaged partition is replaced all the same, a whole one is kept."""
+    store = open_store(settings.lake)
+    change(key_of(Layer.RAW, Table.CLICKSTREAM), rewritten)(store, tmp_path / "scratch")
+    store.delete(quarantined(store))
+    with running(Shop(scale=0.02), today=utc_today) as url:
+        smaller = settings.model_copy(update={"source": settings_for(url, tmp_path).source})
+        repaired = pipeline.repair(smaller, EVERYTHING)
+    assert days(repaired) == [
+        ("clickstream", DAY, DayStatus.PUBLISHED),
+        ("clickstream", REJECTS, DayStatus.BLOCKED),
+    ]
+    assert repaired.exit_code == 3
+
+
+def test_a_dry_run_names_the_days_and_writes_nothing(settings: Settings) -> None:
+    """With --dry-run the broken days are planned, and neither the lake nor a lock is touched."""
+    store = open_store(settings.lake)
+    store.delete(key_of(Layer.RAW, Table.USERS))
+    before = {entry.key: entry.version for entry in store.list("")}
+    planned = pipeline.repair(settings, EVERYTHING, dry_run=True)
+    assert days(planned) == [("users", DAY, DayStatus.PLANNED)]
+    assert {entry.key: entry.version for entry in store.list("")} == before
+
+
+@pytest.mark.fault(24)
+@pytest.mark.s3
+def test_the_command_finds_and_mends_on_s3(world: World, s3_lake: str, tmp_path: Path) -> None:
+    """On S3, too: objects deleted, cut and flipped are named by `verify`, and `ingest --repair` restores the bytes."""
+    argv, env = ingest_command(world, s3_lake, tmp_path / "state")
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[Any]":
+        return subprocess.run(  # noqa: S603  # our own command
+            [argv[0], *arguments], env=env, capture_output=True, text=True, check=False, timeout=240
+        )
+
+    assert run(*argv[1:]).returncode == 0
+    store = open_store(s3_lake)
+    store.delete(key_of(Layer.RAW, Table.USERS))
+    change(key_of(Layer.RAW, Table.CLICKSTREAM), lambda data: data[:-1])(store, tmp_path / "scratch")
+    change(key_of(Layer.RAW, Table.TRANSACTIONS), flip(-100))(store, tmp_path / "scratch")
+    store.delete(quarantined(store))
+    found = run("verify")
+    assert found.returncode == 6, found.stdout + found.stderr
+    for table, check in (("users", "deleted"), ("clickstream", "unreadable"), ("transactions", "bytes")):
+        assert [
+            line for line in found.stdout.splitlines() if f"{table} " in line and str(DAY) in line and check in line
+        ]
+    assert "mootech ingest --repair" in found.stderr
+    repaired = run("ingest", "--repair")
+    assert repaired.returncode == 0, repaired.stderr
+    check_converged(store, world)
+    assert run("verify", "--source").returncode == 0

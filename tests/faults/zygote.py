@@ -1,0 +1,175 @@
+"""A process that has imported everything and forks one child per command: importing costs a second, a thousand times.
+
+The child is a process of its own that does what the installed command does, and dies by a real SIGKILL, from outside
+or at the very moment of a chosen file event.
+
+Spoken to in lines of JSON (`Zygote` is the client): a `Start` in, the child's pid out; that pid in, its end out.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+_WATCHED = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree"})
+"""Audit events of what a run does to files; Python raises each just before it does it."""
+
+
+_IMPORTED = (
+    "mootech.pipeline",
+    "mootech.config",
+    "mootech.render",
+    "mootech.lake.local",
+    "mootech.lake.s3",
+    "anyio._backends._asyncio",
+    "h11",
+    "httpcore",
+    "hypothesis",  # pandera asks for it where it is installed
+    "s3fs",
+)
+"""What `mootech ingest` imports on its way."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """One command to run: the first of `argv` is the installed command's path, which is not needed here."""
+
+    argv: Sequence[str]
+    env: dict[str, str]
+    folder: str
+    """For the output: stdout and stderr."""
+    watched: Sequence[str] = ()
+    """Folders whose file events count."""
+    die_at: int = 0
+    """Die by SIGKILL just before the file event of this number; 0 is never."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    returncode: int
+    """Negative: the signal that killed it."""
+    stdout: str
+    stderr: str
+    events: int
+    """File events it came to; 0 when it was killed from outside."""
+
+
+class Zygote(AbstractContextManager["Zygote"]):
+    """The client of one zygote process."""
+
+    def __init__(self) -> None:
+        """Start it; it answers when everything is imported."""
+        command = [sys.executable, "-m", "tests.faults.zygote"]
+        root = Path(__file__).parents[2]
+        # OpenBLAS would start threads on import, which a fork does not copy.
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(  # noqa: S603  # our own command line
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, env=env
+        )
+
+    def __enter__(self) -> Self:
+        """Be ready."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the zygote."""
+        self._process.communicate()
+
+    def start(self, start: Start) -> int:
+        """Fork a child that runs the command; return its process id, which stays its own until `wait`."""
+        return int(self._ask(asdict(start)))
+
+    def wait(self, pid: int, folder: Path) -> Ended:
+        """Wait for the child's end; `folder` is that of its `Start`."""
+        status = int(self._ask(pid))
+        events = folder / "events"
+        return Ended(
+            os.waitstatus_to_exitcode(status),
+            (folder / "stdout").read_text(),
+            (folder / "stderr").read_text(),
+            int(events.read_text()) if events.exists() else 0,
+        )
+
+    def _ask(self, question: object) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+
+class _FileEvents:
+    """Counts the file events below some folders, and kills this process just before a chosen one."""
+
+    def __init__(self, start: Start) -> None:
+        self.count = 0
+        self._below = tuple(start.watched)
+        self._die_at = start.die_at
+        if self._below:
+            sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if event not in _WATCHED or not isinstance(args[0], str | os.PathLike):
+            return
+        if not os.fspath(args[0]).startswith(self._below):
+            return
+        self.count += 1
+        if self.count == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _child(start: Start, main: Callable[[Sequence[str]], int]) -> int:
+    """Become the command: its environment, its folder, its output, and nothing of the zygote's."""
+    folder = Path(start.folder)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(start.env)
+    (folder / "events").unlink(missing_ok=True)
+    events = _FileEvents(start)
+    code = main(start.argv[1:])
+    (folder / "events").write_text(str(events.count))
+    return code
+
+
+def _serve(main: Callable[[Sequence[str]], int]) -> None:
+    for line in sys.stdin:
+        question = json.loads(line)
+        if isinstance(question, int):
+            sys.stdout.write(f"{os.waitpid(question, 0)[1]}\n")
+        else:
+            pid = os.fork()
+            if pid == 0:
+                code = 70
+                try:
+                    code = _child(Start(**question), main)
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                finally:
+                    # Not sys.exit: the zygote's own cleaning up is not the child's.
+                    os._exit(code)
+            sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+def _preload() -> Callable[[Sequence[str]], int]:
+    """Import everything, which starts no thread that a child would miss, and return the command's `main`."""
+    for module in _IMPORTED:
+        importlib.import_module(module)
+    main: Callable[[Sequence[str]], int] = importlib.import_module("mootech.cli").main
+    return main
+
+
+if __name__ == "__main__":
+    _serve(_preload())
