@@ -280,23 +280,31 @@ class FlakyStore(EveryCall):
 
 
 @dataclass
-class DyingStore(EveryCall):
-    """Kills its own process with SIGKILL at call number `dying` (from 1; 0: never), before or after (`after`) it."""
+class DyingStore(Wrapper):
+    """Kills its own process with SIGKILL just before its write number `dying` (from 1)."""
 
-    dying: int = 0
-    after: bool = False
-    calls: int = 0
+    dying: int
+    writes: int = 0
 
-    def through(self, call: Callable[[], T]) -> T:
-        """Count, and die when it is time."""
-        self.calls += 1
-        dies = self.calls == self.dying
-        if dies and not self.after:
+    def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
+        """Put, or die."""
+        self._live()
+        return super().put(key, file, metadata, replaces=replaces)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Create, or die."""
+        self._live()
+        return super().create(key, data)
+
+    def delete(self, key: str) -> None:
+        """Delete, or die."""
+        self._live()
+        super().delete(key)
+
+    def _live(self) -> None:
+        self.writes += 1
+        if self.writes == self.dying:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = call()
-        if dies:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
 
 
 @dataclass

@@ -12,7 +12,7 @@ import msgspec
 
 from mootech.lake import parquet
 from mootech.lake.manifest import Manifest, Record, load, manifest_key
-from mootech.lake.paths import Layer, day_of, object_key, partition_day, table_prefix
+from mootech.lake.paths import Layer, belongs, day_of, object_key, partition_day, table_prefix
 from mootech.lake.store import Entry, Store
 from mootech.model import Provenance, Receipt
 
@@ -125,13 +125,14 @@ class Catalog:
                 self._known[layer, table][day] = held
 
     def quarantined(self, table: str, day: date) -> set[str]:
-        """Return the keys below the day's quarantine folder; a caller that changes them changes this set."""
+        """Return the keys of the day's quarantine objects; a caller that changes them changes this set."""
         with self._mutex:
             if table not in self._quarantined:
                 days: dict[date, set[str]] = {}
                 for entry in self._store.list(table_prefix(Layer.QUARANTINE, table)):
                     where = day_of(Layer.QUARANTINE, table, entry.key)
-                    if where is not None:
+                    # What is not ours is not ours to delete either.
+                    if where is not None and belongs(Layer.QUARANTINE, table, entry.key):
                         days.setdefault(where, set()).add(entry.key)
                 self._quarantined[table] = days
             return self._quarantined[table].setdefault(day, set())

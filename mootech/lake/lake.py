@@ -36,7 +36,10 @@ class Lake:
     """
 
     def __init__(self, store: Store, *, state_dir: Path, write: bool = False, terms: Terms | None = None) -> None:
-        """Open the lake that the store holds; `open` does it from an address, with the same errors."""
+        """Open the lake that the store holds; `open` does it from an address, with the same errors.
+
+        `terms` are those of the run lock, which only tests have a reason to set.
+        """
         self.store = store
         self.warnings: list[str] = []
         self._write = write
@@ -63,7 +66,7 @@ class Lake:
         return self._state
 
     @classmethod
-    def open(cls, url: str, *, state_dir: Path, write: bool = False) -> Self:
+    def open(cls, url: str, *, state_dir: Path, write: bool = False, terms: Terms | None = None) -> Self:
         """Open the lake at an address; `write` makes what is missing and proves that it can be written.
 
         Raises:
@@ -72,7 +75,7 @@ class Lake:
             StoreError: not writable, bucket missing, no credentials, endpoint out of reach (within 15 seconds).
 
         """
-        return cls(open_store(url, journal=state_dir / "uploads"), state_dir=state_dir, write=write)
+        return cls(open_store(url, journal=state_dir / "uploads"), state_dir=state_dir, write=write, terms=terms)
 
     def held(self, layer: Layer, table: str) -> dict[date, Held]:
         """Return the table's partitions by UTC day, oldest first, from one fresh listing."""

@@ -19,7 +19,7 @@ from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
 from mootech.lake.disk import scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
 from mootech.lake.store import ABSENT, Entry, Store
-from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Table
+from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Reconciled, Table
 
 CONTENT_HASH = "mootech.content_hash"
 LAST_MODIFIED = "last_modified"
@@ -33,7 +33,8 @@ class DayRows:
     """One table and UTC day, ready to publish: every fetched row is in `rows`, in `rejects` or a duplicate.
 
     `rows` is sorted and has the contract's columns and `extra`. `rejects` has `reasons` (list of strings) and `raw`
-    (the row's JSON text). `source_total` is what the source declared, None when it declared nothing.
+    (the row's JSON text). `source_total` is what the source declared, None when it declared nothing; `reconciled` how
+    the day compares with what it counts, None when it was not asked.
     """
 
     table: Table
@@ -43,6 +44,7 @@ class DayRows:
     fetched: int
     duplicates: int
     source_total: int | None
+    reconciled: Reconciled | None = None
 
 
 class Publisher:
@@ -59,7 +61,8 @@ class Publisher:
         """Publish a day of raw_data; return its receipt, and whether the partition was written.
 
         A day whose receipt the lake holds already, with the rows and the quarantine object it speaks of, is not
-        written again; both are read, so that one damaged from outside is rebuilt.
+        written again; both are read, so that one damaged from outside is rebuilt. In how many passes the same rows
+        came is no difference: the receipt that stands there goes on saying how it was that time.
 
         Raises:
             StoreError: the new partition is not known to stand; the one before it does, whole.
@@ -73,12 +76,14 @@ class Publisher:
         try:
             held = self._catalog.partition(Layer.RAW, table, day.day)
             quarantined = self._catalog.quarantined(table, day.day)
+            if held is not None and held.receipt is not None and held.receipt.of_one_pass == receipt.of_one_pass:
+                receipt = held.receipt
             changed = (
                 held is None
                 or held.receipt != receipt
                 or not named <= quarantined
-                or not self._stands(held.key, receipt.content_hash)
-                or not all(self._stands(key, content_hash(rejects)) for key in named)
+                or not self._stands(held.key, receipt.content_hash, {RECEIPT: receipt.to_json()})
+                or not all(self._stands(key, content_hash(rejects), {}) for key in named)
             )
             if changed:
                 for key in named:
@@ -110,7 +115,7 @@ class Publisher:
             held is not None
             and held.provenance is not None
             and _same_content(held.provenance, provenance)
-            and self._stands(key, provenance.content_hash)
+            and self._stands(key, provenance.content_hash, {})
         ):
             self._catalog.remember(layer, table, day, Held(key, held.entry, None, provenance))
             return False
@@ -135,13 +140,14 @@ class Publisher:
         entry = self._write(key, day.rows, {RECEIPT: text}, metadata, replaces=replaces)
         self._catalog.remember(Layer.RAW, day.table.value, day.day, Held(key, entry, receipt, None))
 
-    def _stands(self, key: str, wanted: str) -> bool:
+    def _stands(self, key: str, wanted: str, footer: Mapping[str, str]) -> bool:
         try:
-            frame = parquet.read(self._store, key)
+            found = parquet.inspect(self._store, key)
         except StoreError:
             # Missing or damaged: writing it again is right. Out of reach: writing it again will say so.
             return False
-        return content_hash(frame, leave_out=(LAST_MODIFIED,)) == wanted
+        whole = found.intact and footer.items() <= found.footer.items()
+        return whole and content_hash(found.rows, leave_out=(LAST_MODIFIED,)) == wanted
 
     def _write(
         self,
@@ -176,6 +182,7 @@ def _receipt(day: DayRows, rejects: pl.DataFrame) -> Receipt:
         source_total=day.source_total,
         quarantine=None if rejects.is_empty() else f"{content_hash(rejects)[:_NAME_DIGITS]}.parquet",
         content_hash=content_hash(day.rows),
+        reconciled=day.reconciled,
     )
     if not receipt.conserved:
         msg = (

@@ -6,7 +6,6 @@ when a connection that it kept open turns out to be dead; that looks like any ot
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -14,25 +13,11 @@ from typing import Any, Self, TypeVar
 from mootech.lake import s3_client
 from mootech.lake.disk import mapped
 from mootech.lake.s3_errors import Answer, LostError, OvertakenError, answer_of, etag_of, worth_retrying
-from mootech.lake.s3_parts import DIGEST, PartsUpload
+from mootech.lake.s3_parts import DIGEST, LEFT_ALONE_SECONDS, PartsUpload, Sizes
 from mootech.lake.store import ABSENT, Entry, Head, check_key, check_prefix
 from mootech.lake.uploads import Uploads
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How large files are sent, in bytes."""
-
-    single: int = 5 * 2**30
-    """The largest object S3 takes in one request; larger ones go in parts."""
-    part: int = 64 * 2**20
-    """10,000 parts of it are 640 GB."""
-
-
-LEFT_ALONE_SECONDS = 3600
-"""An upload whose completion was asked for is not aborted before: a server may still be completing it."""
 
 
 class S3Store:
@@ -111,7 +96,7 @@ class S3Store:
 
     def read_tail(self, key: str, size: int) -> bytes:
         """Download the end of the object."""
-        return self._retrying(lambda: self._get(key, Range=f"bytes=-{size}"), "reading", key)
+        return self._retrying(lambda: self._tail(key, size), "reading", key)
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Upload the file in one PUT, or in parts above 5 GiB; If-Match or If-None-Match where `replaces` says so."""
@@ -236,6 +221,14 @@ class S3Store:
     def _get(self, key: str, **arguments: str) -> bytes:
         answer = self._call("get_object", Key=self._full(key), **arguments)
         return s3_client.download(self._fs, answer["Body"])
+
+    def _tail(self, key: str, size: int) -> bytes:
+        try:
+            return self._get(key, Range=f"bytes=-{size}")
+        except Exception as exc:
+            if answer_of(exc) is Answer.EMPTY:
+                return b""
+            raise
 
     def _put_once(self, key: str, file: Path, metadata: Mapping[str, str], **condition: str) -> str:
         deadline = s3_client.patience(file.stat().st_size)

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
+import aiohttp
 from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
@@ -59,6 +60,8 @@ class Answer(Enum):
     """There is no such object."""
     TAKEN = auto()
     """If-None-Match met an object, or If-Match another one than expected."""
+    EMPTY = auto()
+    """A part of an object that has no bytes."""
     UNABLE = auto()
     """The store knows no such request, or no such header."""
     TRANSIENT = auto()
@@ -67,16 +70,24 @@ class Answer(Enum):
     """No, and asking again gives the same answer."""
 
 
+_MEANINGS = {
+    int(HTTPStatus.PRECONDITION_FAILED): Answer.TAKEN,
+    int(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE): Answer.EMPTY,
+    int(HTTPStatus.NOT_IMPLEMENTED): Answer.UNABLE,
+}
+
+
 def answer_of(exc: BaseException) -> Answer:
     """Classify what a call through s3fs raised."""
     status, code = _status_and_code(exc)
     if status is None:
-        lost = isinstance(exc, HTTPClientError | IncompleteReadError | TimeoutError | ConnectionError)
+        # aiohttp's own: a connection that breaks in the middle of a body comes through as it is.
+        lost = isinstance(
+            exc, HTTPClientError | IncompleteReadError | TimeoutError | ConnectionError | aiohttp.ClientError
+        )
         return Answer.TRANSIENT if lost else Answer.REFUSED
-    if status == HTTPStatus.PRECONDITION_FAILED:
-        return Answer.TAKEN
-    if status == HTTPStatus.NOT_IMPLEMENTED:
-        return Answer.UNABLE
+    if status in _MEANINGS:
+        return _MEANINGS[status]
     if status == HTTPStatus.NOT_FOUND and code not in {"NoSuchBucket", "NoSuchUpload"}:
         return Answer.ABSENT
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -18,8 +19,21 @@ from mootech.lake.uploads import Upload, Uploads
 DIGEST = "mootech-sha256"
 """User metadata with the sha256 of the object's bytes: how a lost answer to a PUT is resolved."""
 
+LEFT_ALONE_SECONDS = 3600
+"""An upload whose completion was asked for is not aborted before: a server may still be completing it."""
+
 Publish = Callable[..., str]
 """The request that publishes; takes a condition, returns the etag."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large files are sent, in bytes."""
+
+    single: int = 5 * 2**30
+    """The largest object S3 takes in one request; larger ones go in parts."""
+    part: int = 64 * 2**20
+    """10,000 parts of it are 640 GB."""
 
 
 class PartsUpload:

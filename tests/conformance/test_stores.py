@@ -35,6 +35,14 @@ def test_an_object_reads_back_as_it_was_put(store: Store, tmp_path: Path) -> Non
     assert store.read_tail(KEY, 99) == b"0123456789"
 
 
+def test_an_empty_object_is_an_object(store: Store, tmp_path: Path) -> None:
+    """An object without bytes is listed with its size and reads as nothing, whole and from the end."""
+    entry = put_bytes(store, KEY, b"", tmp_path)
+    assert store.list("") == [entry]
+    assert entry.size == 0
+    assert store.read(KEY) == store.read_tail(KEY, 8) == b""
+
+
 def test_metadata_comes_back_or_is_empty(store: Store, tmp_path: Path) -> None:
     """A store returns the metadata of a put, or, when it keeps none, an empty mapping: never something else."""
     file = tmp_path / "file"

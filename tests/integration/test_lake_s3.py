@@ -18,7 +18,8 @@ from mootech.lake import s3_client
 from mootech.lake.lake import Lake, Layer
 from mootech.lake.paths import partition_key
 from mootech.lake.runlock import SINGLE_HOST_WARNING
-from mootech.lake.s3 import S3Store, Sizes
+from mootech.lake.s3 import S3Store
+from mootech.lake.s3_parts import Sizes
 from mootech.lake.store import open_store, put_bytes
 from tests.conftest import SECRET_KEY, S3Server
 from tests.stores import DAY, BlindStore, RecordingStore, day_rows

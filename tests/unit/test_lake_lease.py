@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,26 +13,14 @@ from hypothesis import strategies as st
 
 from mootech.errors import LockHeldError, StoreError
 from mootech.lake.holder import Holder, is_dead, this_machine, this_process
-from mootech.lake.lease import EXPIRY, Clock, Lease, Record, Terms, is_free, ruling
+from mootech.lake.lease import EXPIRY, Lease, Record, is_free, ruling
 from mootech.lake.local import LocalStore
 from mootech.lake.runlock import honours_create_only
 from mootech.lake.store import Store
+from tests.clocks import NOON, Time
 from tests.stores import BlindStore, CutAfter, Wrapper
 
-NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 ELSEWHERE = Holder("host7", "another boot", 4242, "1", NOON, "ingest", "nonce")
-
-
-@dataclass
-class Time:
-    """Both clocks of a lease, moved by hand."""
-
-    seconds: float = 0
-
-    @property
-    def terms(self) -> Terms:
-        """The terms of a lease on this clock."""
-        return Terms(Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: self.seconds))
 
 
 @pytest.fixture

@@ -1,0 +1,20 @@
+"""A lease's clocks, moved by hand."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mootech.lake.lease import Clock, Terms
+
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+
+
+@dataclass
+class Time:
+    """Both clocks of a lease, moved by hand; they begin at NOON."""
+
+    seconds: float = 0
+
+    @property
+    def terms(self) -> Terms:
+        """The terms of a lease on this clock."""
+        return Terms(Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: self.seconds))
