@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.listening import listening
+
 Answer = Callable[[socket.socket, str], None]
 """Sends what it likes to the client; given the request's head."""
 
@@ -67,11 +69,8 @@ class Wire:
 @contextmanager
 def serving(answers: Sequence[Answer]) -> Iterator[Wire]:
     """Serve on loopback: one answer per connection, the last of them for ever."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    wire = Wire(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
-    clients: list[threading.Thread] = []
 
-    def one(client: socket.socket, send: Answer) -> None:
+    def one(client: socket.socket, number: int) -> None:
         with client:
             head = b""
             while b"\r\n\r\n" not in head:
@@ -82,29 +81,10 @@ def serving(answers: Sequence[Answer]) -> Iterator[Wire]:
             wire.heads.append(head.decode())
             wire.requests.append(head.decode().split("\r\n", 1)[0])
             try:
-                send(client, head.decode())
+                answers[min(number, len(answers) - 1)](client, head.decode())
             except OSError:
                 return  # the client has gone, which some answers are meant to make it do
 
-    def accept() -> None:
-        number = 0
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=one, args=(client, answers[min(number, len(answers) - 1)]))
-            number += 1
-            clients.append(thread)
-            thread.start()
-
-    acceptor = threading.Thread(target=accept)
-    acceptor.start()
-    try:
+    with listening(one) as address:
+        wire = Wire(f"http://{address}/v1")
         yield wire
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        acceptor.join()
-        for thread in clients:
-            thread.join()

@@ -1,12 +1,11 @@
 """The installed command in an environment of its own, for tests that look at everything it says and writes."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.environment import environment
 from tests.faults.invariants import COMMAND
 
 
@@ -43,17 +42,4 @@ def command_for(folder: Path, lake: str | Path, url: str, key: str) -> Command:
     """Return the command with a home, a state folder and a current directory below `folder`."""
     cwd = folder / "cwd"
     cwd.mkdir(parents=True, exist_ok=True)
-    own = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(folder / "home"),
-        "MOOTECH_API_URL": url,
-        "MOOTECH_API_KEY": key,
-        "MOOTECH_LAKE": str(lake),
-        "MOOTECH_STATE_DIR": str(folder / "state"),
-    }
-    return Command({**own, **aws(lake)}, cwd)
-
-
-def aws(lake: str | Path) -> Mapping[str, str]:
-    """Return this process's AWS variables, for a lake on S3."""
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")} if "://" in str(lake) else {}
+    return Command({"HOME": str(folder / "home"), **environment(lake, folder / "state", url, key)}, cwd)

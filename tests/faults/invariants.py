@@ -27,6 +27,7 @@ from mootech.lake.store import Store, open_store
 from mootech.model import DayRange, Receipt, Table, utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from tests.environment import environment
 
 COMMAND = os.environ.get("MOOTECH_E2E_COMMAND") or str(Path(sysconfig.get_path("scripts")) / "mootech")
 WEEK = DayRange(date(2024, 2, 26), date(2024, 3, 3))
@@ -77,17 +78,8 @@ def ingest_command(world: World, lake: str | Path, state: Path, *more: object) -
     config = Path(f"{state}.toml")
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(f"[source]\npage_size = {PAGE_SIZE}\n")
-    own = {
-        "PATH": "/usr/bin:/bin",
-        "MOOTECH_API_URL": world.url,
-        "MOOTECH_API_KEY": API_KEY,
-        "MOOTECH_LAKE": str(lake),
-        "MOOTECH_STATE_DIR": str(state),
-        "MOOTECH_CONFIG": str(config),
-    }
-    aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")} if "://" in str(lake) else {}
     argv = [COMMAND, "ingest", *tables, "--start", str(world.start), "--end", str(world.end), *map(str, more)]
-    return argv, {**own, **aws}
+    return argv, {**environment(lake, state, world.url, API_KEY), "MOOTECH_CONFIG": str(config)}
 
 
 def contents(store: Store) -> dict[str, bytes]:
@@ -121,8 +113,8 @@ def check_lake(store: Store, world: World, previous: Mapping[str, bytes] | None 
             assert not foreign, f"below the table's root: {foreign} (I4)"
             if layer is Layer.RAW:
                 for key in of_table:
-                    _check_partition(found, table, key)
-    _check_manifests(store, found)
+                    check_partition(found, table, key)
+    check_manifests(store, found)
 
 
 def check_converged(store: Store, world: World) -> None:
@@ -131,7 +123,7 @@ def check_converged(store: Store, world: World) -> None:
     assert found.keys() == world.objects.keys(), f"too many or too few: {found.keys() ^ world.objects.keys()} (I7)"
     different = [key for key in found if found[key] != world.objects[key]]
     assert not different, f"other bytes than the oracle's: {different} (I7)"
-    _check_manifests(store, found)
+    check_manifests(store, found)
 
 
 def check_against_shop(world: World) -> None:
@@ -184,7 +176,8 @@ def _partition(data: bytes) -> tuple[Receipt, pl.DataFrame]:
     return receipt, pl.read_parquet(BytesIO(data), hive_partitioning=False)
 
 
-def _check_partition(found: Mapping[str, bytes], table: Table, key: str) -> None:
+def check_partition(found: Mapping[str, bytes], table: Table, key: str) -> None:
+    """Assert I2 and I3 of one partition among the objects found: keys are unique, the receipt adds up."""
     receipt, rows = _partition(found[key])
     assert rows.select(table.key).n_unique() == rows.height, f"{key} holds a key twice (I2)"
     day = partition_day(Layer.RAW, table, key)
@@ -200,7 +193,7 @@ def _check_partition(found: Mapping[str, bytes], table: Table, key: str) -> None
     assert (receipt.published, receipt.quarantined) == (rows.height, rejected), f"{key} counts wrongly (I3)"
 
 
-def _check_manifests(store: Store, found: Mapping[str, bytes]) -> None:
+def check_manifests(store: Store, found: Mapping[str, bytes]) -> None:
     """A manifest may know less than the lake holds, never more, and nothing else of what it knows (I5)."""
     entries = {entry.key: entry for entry in store.list("")}
     for manifest in entries:

@@ -25,8 +25,8 @@ from tests.faults.zygote import Ended, Start, Zygote
 _HANGS_AFTER_SECONDS = 180
 """A run takes a few seconds; one that takes this long never ends."""
 _SHARE_AT_FILE_EVENTS = 0.5
-_CLEAN_AFTER = 5
-"""Kills in a row, on average, before a run is left in peace."""
+_CLEAN_AFTER, _CLEAN_AT_LAST = 5, 8
+"""Kills in a row before a run is left in peace: on average, and at most."""
 
 
 @dataclass
@@ -99,15 +99,15 @@ def chain(target: Target, worlds: Sequence[World], rng: Random, kills: int, tall
     AssertionError as soon as an invariant does not hold.
     """
     before: Mapping[str, bytes] = {}
-    turn, last = 0, tally.kills + kills
+    turn, since, last = 0, tally.kills, tally.kills + kills
     while tally.kills < last:
         world = worlds[turn % len(worlds)]
         _kill(target, world, rng, tally)
         check_lake(target.store, world, before)
-        if tally.kills == last or rng.random() < 1 / _CLEAN_AFTER:
+        if tally.kills in {last, since + _CLEAN_AT_LAST} or rng.random() < 1 / _CLEAN_AFTER:
             converge(target, world, tally)
             before = contents(target.store)
-            turn += 1
+            turn, since = turn + 1, tally.kills
 
 
 def converge(target: Target, world: World, tally: Tally) -> None:

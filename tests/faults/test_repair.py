@@ -15,7 +15,7 @@ from mootech.lake.store import open_store
 from mootech.model import DayStatus, Outcome, Table, utc_today
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
-from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, flip, key_of, quarantined, rewritten
+from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, copy, flip, key_of, quarantined, rewritten
 from tests.faults.invariants import World, check_converged, contents, ingest_command
 from tests.faults.test_verify import broken, settings, settings_for, verify, whole_lake
 
@@ -90,6 +90,20 @@ def test_the_shrink_guard_lets_a_damaged_day_be_replaced(settings: Settings, tmp
         ("clickstream", REJECTS, DayStatus.BLOCKED),
     ]
     assert repaired.exit_code == 3
+
+
+@pytest.mark.fault(24)
+def test_no_foreign_object_is_ever_deleted(settings: Settings, tmp_path: Path) -> None:
+    """Publishing a day again removes quarantine objects of its own that are out of date, and nobody else's file."""
+    store = open_store(settings.lake)
+    stray = quarantined(store).replace(".parquet", " (copy).parquet")
+    copy(quarantined(store), stray)(store, tmp_path / "scratch")
+    change(key_of(Layer.RAW, Table.CLICKSTREAM, REJECTS), rewritten)(store, tmp_path / "scratch")
+    repaired = pipeline.repair(settings, EVERYTHING)
+    assert days(repaired) == [("clickstream", REJECTS, DayStatus.PUBLISHED)]
+    assert repaired.exit_code == 6
+    assert stray in repaired.errors[0].message
+    assert store.head(stray) is not None
 
 
 def test_a_dry_run_names_the_days_and_writes_nothing(settings: Settings) -> None:

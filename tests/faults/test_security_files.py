@@ -12,7 +12,7 @@ from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from tests.docs.test_house import LOCKS
 from tests.docs.test_house import test_lock_has_hashes_and_names_no_index as check_lock
-from tests.faults.command import aws
+from tests.environment import aws
 from tests.faults.invariants import COMMAND
 
 PRIVATE = pytest.mark.security("state folder 0700, files 0600")

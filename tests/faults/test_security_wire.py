@@ -162,6 +162,17 @@ def test_a_body_over_the_limit_is_refused(kind: str, tmp_path: Path) -> None:
 
 
 @CAPS
+def test_a_row_over_the_limit_is_refused(tmp_path: Path) -> None:
+    """A row of more than 1 MB is exit 4, though its page is within the limits, and nothing of the page is kept."""
+    large = {"user_name": "x" * 2**20}
+    with serving([answer(page([large], total=1))]) as wire:
+        done = command(tmp_path, wire.url)("ingest", *DAY, expect=4)
+    assert "a row of a page is larger than 1 MB" in done.stderr
+    assert len(wire.requests) == 1
+    assert not list((tmp_path / "state").rglob("page-*"))
+
+
+@CAPS
 @pytest.mark.fault(17)
 def test_a_row_that_nests_too_deep_is_refused(tmp_path: Path) -> None:
     """A body that nests over 64 levels is no page."""

@@ -66,6 +66,7 @@ def test_a_whole_lake_has_no_finding(settings: Settings) -> None:
     assert isinstance(outcome, QaOutcome)
     proved = {(finding.table, finding.check): finding.data["partitions"] for finding in outcome.findings}
     assert proved[Table.CLICKSTREAM, "raw_data"] == proved[Table.CLICKSTREAM, "silver"] == 7
+    assert proved[Table.USERS, "silver"] == 1
 
 
 @pytest.mark.fault(24)

@@ -139,7 +139,10 @@ def _child(start: Start, main: Callable[[Sequence[str]], int]) -> int:
     (folder / "events").unlink(missing_ok=True)
     events = _FileEvents(start)
     code = main(start.argv[1:])
-    (folder / "events").write_text(str(events.count))
+    # In one step: the kill may come between the file and its digits.
+    count = folder / "events.new"
+    count.write_text(str(events.count))
+    count.replace(folder / "events")
     return code
 
 
@@ -163,7 +166,7 @@ def _serve(main: Callable[[Sequence[str]], int]) -> None:
         sys.stdout.flush()
 
 
-def _preload() -> Callable[[Sequence[str]], int]:
+def preloaded() -> Callable[[Sequence[str]], int]:
     """Import everything, which starts no thread that a child would miss, and return the command's `main`."""
     for module in _IMPORTED:
         importlib.import_module(module)
@@ -172,4 +175,4 @@ def _preload() -> Callable[[Sequence[str]], int]:
 
 
 if __name__ == "__main__":
-    _serve(_preload())
+    _serve(preloaded())

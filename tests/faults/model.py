@@ -1,0 +1,104 @@
+"""The model's world: a shop whose rows a test changes as it likes, and what a run must make of a day of them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from mootech.model import Table
+from tests.rows import DAY, NOON, order
+
+DAYS = (DAY, DAY + timedelta(days=1), DAY + timedelta(days=2))
+PAGE_SIZE = 4
+TABLE = Table.TRANSACTIONS
+
+Row = tuple[str, float]
+"""order_id and amount; a negative amount breaks the contract."""
+Held = frozenset[Row]
+
+
+@dataclass
+class Shop:
+    """What the shop hands out, by day, over HTTP; it can refuse all requests but the first few."""
+
+    rows: dict[date, list[Row]] = field(default_factory=lambda: {day: [] for day in DAYS})
+    patience: int | None = None
+    """How many more requests are answered; None is any number."""
+
+    def answer(self, query: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        """Return the status and body for a page's request."""
+        if self.patience is not None:
+            self.patience -= 1
+            if self.patience < 0:
+                return 404, b"{}"
+        day = date.fromisoformat(query["start_date"][0])
+        first = int(query.get("cursor", ["0"])[0])
+        rows = [_json(day, *row) for row in self.rows[day][first : first + PAGE_SIZE]]
+        last = first + PAGE_SIZE >= len(self.rows[day])
+        cursor = None if last else str(first + PAGE_SIZE)
+        page = {"data": rows, "next_cursor": cursor, "total": len(self.rows[day])}
+        return 200, json.dumps(page).encode()
+
+
+def _json(day: date, order_id: str, amount: float) -> dict[str, Any]:
+    noon = NOON + (day - DAY).days * 86_400
+    return order(order_id, total_purchase_usd=amount, transaction_timestamp=noon, utc_date=day.isoformat())
+
+
+@contextmanager
+def open_shop(shop: Shop) -> Iterator[str]:
+    """Serve the shop on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            status, body = shop.answer(parse_qs(urlsplit(self.path).query))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:  # noqa: ANN401  # as the base class has it
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = Thread(target=partial(server.serve_forever, poll_interval=0.01))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        server.shutdown()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run must make of a day's rows."""
+
+    good: Held
+    bad: int
+    duplicates: int
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> "Expected":
+        """Split rows the way docs/design.md says; in these every order_id has one amount."""
+        different = set(rows)
+        good = frozenset(row for row in different if row[1] >= 0)
+        bad = sum(row[1] < 0 for row in rows)
+        return cls(good, bad, len(rows) - bad - len(good))
+
+    @property
+    def blocked(self) -> bool:
+        """More than ten bad rows and more than 1 % of the day, or nothing else."""
+        fetched = len(self.good) + self.bad + self.duplicates
+        return self.bad > 0 and (not self.good or (self.bad > 10 and self.bad > 0.01 * fetched))
+
+    def shrinks(self, held: Held | None) -> bool:
+        """Fewer than 95 % of the rows there are, or none."""
+        return bool(held) and (not self.good or len(self.good) < 0.95 * len(held or ()))
