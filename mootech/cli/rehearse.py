@@ -72,6 +72,13 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     faults_seed: Annotated[
         int, typer.Option("--faults-seed", metavar="N", help="Another seed spoils other answers.")
     ] = 0,
+    buckets: Annotated[
+        str | None,
+        typer.Option("--buckets", metavar="DIR", help="Take jobs; buckets are folders in DIR. s3:// is a real server."),
+    ] = None,
+    job_seconds: Annotated[
+        float, typer.Option("--job-seconds", min=0, metavar="N", help="How long a job takes at least.")
+    ] = 0.2,
 ) -> Act:
     """Serve a realistic shop to rehearse on.
 
@@ -92,7 +99,9 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
             screen.note(f"  export MOOTECH_API_URL={url} MOOTECH_API_KEY={server.API_KEY}")
             screen.note(f"  mootech ingest --start {(day or utc_today()) - timedelta(days=30)}")
             if profile is not None:
-                screen.note(f"It spoils {profile.total:.0%} of its answers: {', '.join(profile.shares) or 'none'}.")
+                screen.note(f"It spoils {profile.total:.0%} of its answers. The faults: {', '.join(profile.shares)}.")
+            if buckets is not None:
+                screen.note(f"It takes jobs and delivers to buckets in {buckets}.")
 
         server.serve(
             port=port,
@@ -100,6 +109,8 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
             scale=scale,
             today=lambda: day or utc_today(),
             faults=Draw(profile, faults_seed) if profile is not None else None,
+            buckets=buckets,
+            job_seconds=job_seconds,
             on_ready=announce,
             log=common.verbose > 0,
         )

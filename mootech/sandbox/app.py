@@ -1,12 +1,12 @@
-"""The shop's API as an ASGI application: the pages protocol, every error an RFC 9457 problem document."""
+"""The shop's API as an ASGI application: pages and jobs, every error an RFC 9457 problem document."""
 
 import gzip
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,33 +16,40 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mootech.model import Table
-from mootech.sandbox import openapi, pages
+from mootech.sandbox import older, openapi, pages
+from mootech.sandbox.jobs import Jobs
+from mootech.sandbox.leaks import Leak
 from mootech.sandbox.pages import BadParameterError, Page
 from mootech.sandbox.shop import API_KEY, Shop
+
+BASES: Final = ("/v1/", "/dev/")
+"""What every path of the API begins with; both answer the same."""
 
 # Below that a compressed body gains nothing on the wire.
 _WORTH_COMPRESSING = 1_024
 
 
-def create_app(shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date]) -> Starlette:
+def create_app(
+    shop: Shop,
+    *,
+    api_key: str = API_KEY,
+    today: Callable[[], date],
+    leak: Leak | None = None,
+    jobs: Jobs | None = None,
+) -> Starlette:
     """Return the API of a shop.
 
     Args:
         shop: whose rows are handed out.
+        leak: leaves some of them out of the pages; the metrics remain the shop's.
         api_key: what X-API-Key must be.
         today: answers the current UTC day; asked once for each request.
+        jobs: what delivers to buckets; None refuses such orders.
 
     """
 
-    def check_key(request: Request) -> None:
-        given = request.headers.get("X-API-Key")
-        if given is None:
-            raise _unauthorized("the header X-API-Key is missing")
-        if not hmac.compare_digest(given.encode(), api_key.encode()):
-            raise _unauthorized("the key in X-API-Key is not the shop's")
-
     async def rows(request: Request) -> Response:
-        check_key(request)
+        _check_key(api_key, request)
         try:
             table = Table(request.path_params["table"])
         except ValueError as exc:
@@ -50,20 +57,22 @@ def create_app(shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date])
         now, compress = today(), accepts_gzip(request)
 
         def answer() -> Response:
-            page = pages.read(pages.parse(table, request.query_params, shop, now), shop, now)
-            return encoded(_body(page), compress=compress)
+            return encoded(_body(_page(table, request.query_params, leak or shop, now)), compress=compress)
 
         # Making, encoding and compressing a page are work; the loop stays free for the other requests.
         return await run_in_threadpool(answer)
 
     async def metric(request: Request) -> Response:
-        check_key(request)
+        body = await older.body_of(request)
+        # Clients of the older service show their key only when they order a job.
+        if body is None or "api_key" in body or "X-API-Key" in request.headers:
+            _check_key(api_key, request, body)
         counts = {"hits": shop.hits, "visitors": shop.visitors}
         count = counts.get(request.path_params["name"])
         if count is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no such metric; they are: {', '.join(counts)}")
         now = today()
-        day = pages.parse_day(request.query_params, "date", now)
+        day = pages.parse_day(request.query_params, "date", now) if body is None else older.day(body, "date", now)
         return JSONResponse(await run_in_threadpool(count, day, today=now))
 
     async def description(_: Request) -> Response:
@@ -71,8 +80,12 @@ def create_app(shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date])
 
     app = Starlette(
         routes=[
-            Route("/v1/metrics/{name}", metric),
-            Route("/v1/{table}", rows),
+            *_routes(api_key, today, jobs),
+            *(
+                Route(base + path, handler)
+                for base in BASES
+                for path, handler in (("metrics/{name}", metric), ("{table}", rows))
+            ),
             Route("/openapi.json", description),
         ],
         exception_handlers={
@@ -84,6 +97,53 @@ def create_app(shop: Shop, *, api_key: str = API_KEY, today: Callable[[], date])
     # A path with a slash too many is an unknown path; a redirect would make a client show its key once more.
     app.router.redirect_slashes = False
     return app
+
+
+def _page(table: Table, query: Mapping[str, str], rows: Shop | Leak, today: date) -> Page:
+    """Return the page that a query asks for."""
+    asked = pages.parse(table, query, rows, today)
+    if isinstance(rows, Leak) and "cursor" not in query:
+        rows.begin(table, asked.days)
+    return pages.read(asked, rows, today)
+
+
+def _routes(api_key: str, today: Callable[[], date], jobs: Jobs | None) -> list[Route]:
+    """Return the routes of the jobs protocol."""
+
+    async def fetch_data(request: Request) -> Response:
+        body = await older.body_of(request) or {}
+        _check_key(api_key, request, body)
+        order = older.order(body, today())
+        if jobs is None:
+            raise HTTPException(HTTPStatus.CONFLICT, "this sandbox has no buckets; start it with --buckets")
+        return JSONResponse({"job_id": jobs.start(order)})
+
+    async def job_status(request: Request) -> Response:
+        job_id = older.text(await older.body_of(request) or {}, "job_id")
+        standing = jobs.standing(job_id) if jobs is not None else None
+        if standing is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such job")
+        told = {"job_id": job_id, "execution_status": standing.status, "rows": standing.rows, "error": standing.error}
+        return JSONResponse({name: value for name, value in told.items() if value is not None})
+
+    return [
+        route
+        for base in BASES
+        for route in (
+            Route(f"{base}fetch_data", fetch_data, methods=["POST"]),
+            Route(f"{base}job_status", job_status),
+        )
+    ]
+
+
+def _check_key(api_key: str, request: Request, body: older.Body | None = None) -> None:
+    """Refuse a request without the shop's key, in the body as `api_key` or in the header."""
+    header = request.headers.get("X-API-Key")
+    given, place = (body["api_key"], "api_key") if body and "api_key" in body else (header, "X-API-Key")
+    if given is None:
+        raise _unauthorized("the header X-API-Key is missing")
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), api_key.encode()):
+        raise _unauthorized(f"the key in {place} is not the shop's")
 
 
 def _body(page: Page) -> bytes:

@@ -38,6 +38,13 @@ class Fault(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not-found"
     GONE = "gone"
+    DROPPED_ROWS = "dropped-rows"
+    WITHHELD_ROWS = "withheld-rows"
+    JOB_FAILED = "job-failed"
+    JOB_LOST = "job-lost"
+    JOB_STUCK = "job-stuck"
+    JOB_TRUNCATED = "job-truncated"
+    JOB_SHORT = "job-short"
 
 
 _BAD_JSON: Final = (Fault.HTML, Fault.EMPTY, Fault.NAN, Fault.BAD_UTF8, Fault.TRAILING, Fault.DEEP)
@@ -50,23 +57,30 @@ LIES: Final = (
     Fault.SHIFTING_ROWS,
 )
 """Whole, well-formed pages that are not true."""
+LEAKS: Final = (Fault.DROPPED_ROWS, Fault.WITHHELD_ROWS)
+"""Hits that are left out of whole, well-formed pages which fit together; their shares are of the hits."""
+JOBS: Final = (Fault.JOB_FAILED, Fault.JOB_LOST, Fault.JOB_STUCK, Fault.JOB_TRUNCATED, Fault.JOB_SHORT)
+"""What becomes of jobs; no answer has these."""
 
 _DEFAULT_SHARE: Final = 0.1
-_GROUPS: Final[Mapping[str, tuple[float, tuple[Fault, ...]]]] = {
+_LEAKING_SHARE: Final = 0.08
+GROUPS: Final[Mapping[str, tuple[float, tuple[Fault, ...]]]] = {
     "flaky": (
         0.1,
         (Fault.RATE_LIMIT, Fault.SERVER_ERRORS, Fault.RESETS, Fault.SLOW, Fault.TRUNCATED_GZIP, Fault.HTML),
     ),
     # Everything after which a later run can still have every row.
-    "rough": (0.4, tuple(fault for fault in Fault if fault not in {Fault.SLOW, Fault.GONE})),
+    "rough": (0.4, tuple(fault for fault in Fault if fault not in {Fault.SLOW, Fault.GONE, *LEAKS, *JOBS})),
     "bad-json": (_DEFAULT_SHARE, _BAD_JSON),
     "lies": (_DEFAULT_SHARE, LIES),
+    "jobs": (_DEFAULT_SHARE, JOBS),
 }
+"""Names for several faults: their share together unless another one is given, and the faults."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How large a share of the answers is spoiled in which way; the shares add up to 1 at most."""
+    """How large a share of the answers is spoiled in which way, those of answers adding up to 1 at most."""
 
     shares: Mapping[Fault, float]
 
@@ -86,17 +100,28 @@ class Profile:
             default, faults = _named(name.strip())
             whole = _share(share) if given else default
             shares |= dict.fromkeys(faults, whole / len(faults))
-        if sum(shares.values()) > 1 + 1e-9:
+        profile = cls({fault: share for fault, share in shares.items() if share})
+        together = sum(profile.of_answers.values())
+        if together > 1 + 1e-9:
             raise UsageError(
-                f"the shares of --faults {text!r} add up to {sum(shares.values()):g}",
+                f"the shares of --faults {text!r} add up to {together:g}",
                 hint="They are shares of all answers: 1 is every one.",
             )
-        return cls({fault: share for fault, share in shares.items() if share})
+        return profile
+
+    @property
+    def of_answers(self) -> Mapping[Fault, float]:
+        """The shares of the faults that spoil single answers."""
+        return {fault: share for fault, share in self.shares.items() if fault not in LEAKS}
+
+    def only(self, faults: Collection[Fault]) -> "Profile":
+        """Return the part of the profile that these faults are."""
+        return Profile({fault: share for fault, share in self.shares.items() if fault in faults})
 
     @property
     def total(self) -> float:
         """The share of the answers that are spoiled in some way."""
-        return min(sum(self.shares.values()), 1.0)
+        return min(sum(self.of_answers.values()), 1.0)
 
 
 @dataclass
@@ -122,7 +147,7 @@ class Draw:
         self._seen[request] += 1
         digest = hashlib.blake2b(f"{self.seed}\n{time}\n{request}".encode(), digest_size=16).digest()
         drawn = int.from_bytes(digest[:8], "big") / 2**64
-        shares = {fault: share for fault, share in self.profile.shares.items() if fault in possible}
+        shares = {fault: share for fault, share in self.profile.of_answers.items() if fault in possible}
         stretch = self.profile.total / sum(shares.values()) if shares else 0.0
         edge = 0.0
         for fault, share in shares.items():
@@ -134,16 +159,17 @@ class Draw:
 
 def _named(name: str) -> tuple[float, tuple[Fault, ...]]:
     """Return the default share and the faults of a name."""
-    if name in _GROUPS:
-        return _GROUPS[name]
+    if name in GROUPS:
+        return GROUPS[name]
     try:
-        return _DEFAULT_SHARE, (Fault(name),)
+        fault = Fault(name)
     except ValueError as exc:
         raise UsageError(
             f"there is no fault {name!r}",
-            hint=f"The profiles are: {', '.join(_GROUPS)}; and each fault by its name: {', '.join(Fault)}. "
+            hint=f"The profiles are: {', '.join(GROUPS)}; and each fault by its name: {', '.join(Fault)}. "
             "A share goes behind it: resets=0.2,drip=0.1.",
         ) from exc
+    return _LEAKING_SHARE if fault in LEAKS else _DEFAULT_SHARE, (fault,)
 
 
 def _share(text: str) -> float:

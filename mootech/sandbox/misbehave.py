@@ -14,13 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mootech.model import Table
 from mootech.sandbox import lies
 from mootech.sandbox.acts import Connection, act
-from mootech.sandbox.app import accepts_gzip, encoded
-from mootech.sandbox.faults import LIES, Draw, Fault
+from mootech.sandbox.app import BASES, accepts_gzip, encoded
+from mootech.sandbox.faults import JOBS, LEAKS, LIES, Draw, Fault
 from mootech.sandbox.lies import Asked, Page
 
 _WITH_GZIP: Final = frozenset({Fault.TRUNCATED_GZIP, Fault.BOMB})
 _IN_ROWS: Final = frozenset({Fault.NAN, Fault.BAD_UTF8, Fault.DEEP})
-_ON_ANYTHING: Final = frozenset(Fault) - {*LIES, *_WITH_GZIP, *_IN_ROWS}
+_ON_ANYTHING: Final = frozenset(Fault) - {*LIES, *LEAKS, *JOBS, *_WITH_GZIP, *_IN_ROWS}
 
 
 class _RefusedError(Exception):
@@ -41,10 +41,10 @@ class Misbehaving:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        if scope["type"] != "http" or not scope["path"].startswith(BASES):
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
+        request = Request(scope, receive)
         connection = Connection(scope, receive, send, accepts_gzip(request))
         if self._gone:
             await act(Fault.GONE, connection, b"", 0)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from mootech.model import Table
+from mootech.sandbox.jobs import Status
 from mootech.sandbox.pages import DEFAULT_LIMIT, MOST_DAYS, MOST_ROWS
 
 Schema = dict[str, Any]
@@ -59,10 +60,14 @@ COLUMNS: Final[dict[Table, dict[str, Schema]]] = {
 }
 """The declared columns of each table, in the order in which the shop delivers them."""
 
+_OLDER_DAY: Final[Schema] = {"type": "string", "pattern": "^[0-9]{2}-[0-9]{2}-[0-9]{4}$", "description": "mm-dd-yyyy."}
+
 _PROBLEMS: Final = {
+    400: "The body is no JSON object.",
     401: "No API key, or a wrong one.",
-    404: "There is no such path.",
-    405: "The method is not GET.",
+    404: "There is no such path, or no such job.",
+    405: "The method is another one.",
+    409: "The sandbox has no buckets.",
     422: "A parameter is missing or cannot be used; `parameter` names it.",
 }
 
@@ -75,12 +80,14 @@ def document() -> Schema:
             "title": "mootech sandbox",
             "version": "1",
             "description": "A shop to rehearse on. Its data is made up, and a documented small share of its rows is "
-            "broken on purpose: repeated, or not of the types described here.",
+            "broken on purpose: repeated, or not of the types described here. All of /v1 answers under /dev too.",
         },
         "security": [{"key": []}],
         "paths": {
             **{f"/v1/{table}": _rows_path(table) for table in Table},
             **{f"/v1/metrics/{name}": _metric_path(name) for name in ("hits", "visitors")},
+            "/v1/fetch_data": {"post": _order()},
+            "/v1/job_status": {"get": _standing()},
             "/openapi.json": {
                 "get": {
                     "summary": "This document.",
@@ -146,10 +153,57 @@ def _metric_path(name: str) -> Schema:
     return {
         "get": {
             "summary": f"The shop's own count of {name} on one day.",
-            "parameters": [_parameter("date", _DAY, required=True)],
-            "responses": {"200": _json("The count.", {"type": "integer"}), **_problems(401, 405, 422)},
+            "parameters": [_parameter("date", _DAY)],
+            "requestBody": _body({"date": _OLDER_DAY}, "Instead of the parameter, and then without a key."),
+            "security": [{"key": []}, {}],
+            "responses": {"200": _json("The count.", {"type": "integer"}), **_problems(400, 401, 405, 422)},
         }
     }
+
+
+def _order() -> Schema:
+    """Describe how a job is ordered."""
+    fields = {
+        "start_date": _OLDER_DAY,
+        "end_date": {**_OLDER_DAY, "description": f"mm-dd-yyyy, included; at most {MOST_DAYS} days."},
+        "api_key": _TEXT,
+        "destination_s3_bucket": _TEXT,
+        "destination_s3_directory": _TEXT,
+        "table": {"enum": [*Table]},
+    }
+    answer = {"type": "object", "properties": {"job_id": _TEXT}, "required": ["job_id"]}
+    return {
+        "summary": "Have the rows of a range of days written into a bucket, as Parquet.",
+        "security": [],
+        "requestBody": {**_body(fields, "The order, and the key."), "required": True},
+        "responses": {"200": _json("The job.", answer), **_problems(400, 401, 405, 409, 422)},
+    }
+
+
+def _standing() -> Schema:
+    """Describe how a job's standing is asked for."""
+    answer = {
+        "type": "object",
+        "properties": {
+            "job_id": _TEXT,
+            "execution_status": {"enum": [*Status]},
+            "rows": {"type": "integer", "description": "Rows in the files of a complete job."},
+            "error": {"type": "string", "description": "Why a job failed."},
+        },
+        "required": ["job_id", "execution_status"],
+    }
+    return {
+        "summary": "How far a job is.",
+        "security": [],
+        "requestBody": {**_body({"job_id": _TEXT}, "Which job."), "required": True},
+        "responses": {"200": _json("Its standing.", answer), **_problems(400, 404, 405, 422)},
+    }
+
+
+def _body(fields: Schema, description: str) -> Schema:
+    """Describe the body of a request, all of whose fields must be there."""
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _parameter(name: str, schema: Schema, *, required: bool = False) -> Schema:

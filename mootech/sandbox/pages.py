@@ -2,15 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
 from mootech.errors import UsageError
 from mootech.model import DayRange, Table
 from mootech.sandbox.calendar import check_day
-from mootech.sandbox.shop import Shop
 
 DEFAULT_LIMIT: Final = 1_000
 MOST_ROWS: Final = 10_000
@@ -26,6 +25,16 @@ class BadParameterError(Exception):
         """Keep the parameter's name apart from the reason."""
         super().__init__(f"{parameter}: {reason}")
         self.parameter = parameter
+
+
+class Rows(Protocol):
+    """Whatever has the rows: the shop, or what hands out only some of them."""
+
+    def count(self, table: Table, day: date, *, today: date) -> int:
+        """Return how many rows are handed out for a day."""
+
+    def page(self, table: Table, day: date, offset: int, limit: int, *, today: date) -> Sequence[str]:
+        """Return the JSON text of up to `limit` of these rows, from the one at `offset` on."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,11 @@ def parse_day(query: Mapping[str, str], parameter: str, today: date) -> date:
         raise BadParameterError(parameter, f"{text!r} is not a day of the calendar; give YYYY-MM-DD") from exc
     if day.isoformat() != text:
         raise BadParameterError(parameter, f"{text!r} is not in the form YYYY-MM-DD")
+    return check_over(day, parameter, today)
+
+
+def check_over(day: date, parameter: str, today: date) -> date:
+    """Return a parameter's day when it is over and within the shop's life; BadParameterError when it is not."""
     try:
         check_day(day, today)
     except UsageError as exc:
@@ -75,7 +89,7 @@ def parse_day(query: Mapping[str, str], parameter: str, today: date) -> date:
     return day
 
 
-def parse(table: Table, query: Mapping[str, str], shop: Shop, today: date) -> PageRequest:
+def parse(table: Table, query: Mapping[str, str], shop: Rows, today: date) -> PageRequest:
     """Return what the query asks for.
 
     Raises:
@@ -99,7 +113,7 @@ def parse(table: Table, query: Mapping[str, str], shop: Shop, today: date) -> Pa
     return PageRequest(table, days, int(limit), day, offset)
 
 
-def read(request: PageRequest, shop: Shop, today: date) -> Page:
+def read(request: PageRequest, shop: Rows, today: date) -> Page:
     """Return the page that answers a request."""
     rows: list[str] = []
     next_cursor = None

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from typing import Final
 
@@ -14,7 +14,10 @@ from mootech.errors import MootechError, UsageError
 from mootech.model import utc_today
 from mootech.sandbox.acts import Protocol
 from mootech.sandbox.app import create_app
-from mootech.sandbox.faults import Draw
+from mootech.sandbox.buckets import Buckets
+from mootech.sandbox.faults import JOBS, LEAKS, Draw, Fault
+from mootech.sandbox.jobs import JOB_SECONDS, Jobs
+from mootech.sandbox.leaks import Leak
 from mootech.sandbox.misbehave import Misbehaving
 from mootech.sandbox.shop import API_KEY, Shop
 
@@ -56,6 +59,8 @@ def serve(  # noqa: PLR0913  # one for each of the command's options
     scale: float = 1.0,
     today: Callable[[], date] = utc_today,
     faults: Draw | None = None,
+    buckets: str | None = None,
+    job_seconds: float = JOB_SECONDS,
     on_ready: Callable[[str], None] = lambda _url: None,
     log: bool = False,
 ) -> None:
@@ -69,7 +74,9 @@ def serve(  # noqa: PLR0913  # one for each of the command's options
         seed: see Shop.
         scale: see Shop.
         today: answers the current UTC day.
-        faults: which answers are spoiled; None spoils none.
+        faults: which answers are spoiled, and which jobs go wrong; None spoils none.
+        buckets: where jobs put their files, a folder or `s3://` (see Buckets); None takes no jobs.
+        job_seconds: how long a job takes at least.
         on_ready: called once with the API's URL, `http://127.0.0.1:PORT/v1`, when it answers.
         log: True lets uvicorn log its requests (never their headers) through `logging`.
 
@@ -77,19 +84,24 @@ def serve(  # noqa: PLR0913  # one for each of the command's options
         UsageError: a port that is taken or none, or a wrong seed or scale.
 
     """
-    app = _spoilt(create_app(Shop(seed=seed, scale=scale), today=today), faults)
-    with closing(_listen(port)) as listener:
+    with ExitStack() as stack:
+        shop = Shop(seed=seed, scale=scale)
+        jobs = _jobs(stack, shop, buckets, job_seconds, faults)
+        app = _app(shop, API_KEY, today, faults, jobs)
+        listener = stack.enter_context(closing(_listen(port)))
         _Server(app, lambda: on_ready(_url(listener)), log=log).run([listener])
 
 
 @contextmanager
-def running(
+def running(  # noqa: PLR0913  # one for each thing that a rehearsal may want otherwise
     shop: Shop,
     *,
     api_key: str = API_KEY,
     today: Callable[[], date] = utc_today,
     port: int = 0,
     faults: Draw | None = None,
+    buckets: str | None = None,
+    job_seconds: float = JOB_SECONDS,
 ) -> Iterator[str]:
     """Serve a shop from a thread for as long as the context lasts; yields `http://127.0.0.1:PORT/v1`.
 
@@ -98,15 +110,19 @@ def running(
         api_key: what X-API-Key must be.
         today: answers the current UTC day.
         port: of 127.0.0.1; 0 takes a free one.
-        faults: which answers are spoiled; None spoils none.
+        faults: which answers are spoiled, and which jobs go wrong; None spoils none.
+        buckets: where jobs put their files, a folder or `s3://` (see Buckets); None takes no jobs.
+        job_seconds: how long a job takes at least.
 
     Raises:
         UsageError: a port that is taken or none.
 
     """
-    with closing(_listen(port)) as listener:
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(_listen(port)))
+        jobs = _jobs(stack, shop, buckets, job_seconds, faults)
         up = threading.Event()
-        server = _Server(_spoilt(create_app(shop, api_key=api_key, today=today), faults), up.set, log=False)
+        server = _Server(_app(shop, api_key, today, faults, jobs), up.set, log=False)
 
         def work() -> None:
             try:
@@ -127,9 +143,21 @@ def running(
             thread.join()
 
 
-def _spoilt(app: ASGIApp, faults: Draw | None) -> ASGIApp:
+def _app(shop: Shop, api_key: str, today: Callable[[], date], faults: Draw | None, jobs: Jobs | None) -> ASGIApp:
     """Return the application, with faults if there are any."""
-    return app if faults is None else Misbehaving(app, faults)
+    if faults is None:
+        return create_app(shop, api_key=api_key, today=today, jobs=jobs)
+    leak = Leak(shop, faults.profile, faults.seed) if faults.profile.shares.keys() & set(LEAKS) else None
+    app = create_app(shop, api_key=api_key, today=today, leak=leak, jobs=jobs)
+    return Misbehaving(app, Draw(faults.profile.only(set(Fault) - set(JOBS)), faults.seed))
+
+
+def _jobs(stack: ExitStack, shop: Shop, buckets: str | None, seconds: float, faults: Draw | None) -> Jobs | None:
+    """Open the service's jobs, if there are buckets for them, for as long as the stack."""
+    if buckets is None:
+        return None
+    wrong = None if faults is None else Draw(faults.profile.only(JOBS), faults.seed)
+    return stack.enter_context(Jobs(shop, Buckets(buckets), seconds=seconds, faults=wrong))
 
 
 def _listen(port: int) -> socket.socket:

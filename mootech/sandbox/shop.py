@@ -19,7 +19,7 @@ from mootech.sandbox.customers import Customers
 from mootech.sandbox.dirt import Delivery, Dirt
 from mootech.sandbox.draws import mix
 from mootech.sandbox.orders import Orders, Purchases
-from mootech.sandbox.spoil import spoil
+from mootech.sandbox.spoil import fitting, spoil
 from mootech.sandbox.visits import Hits
 
 _T = TypeVar("_T")
@@ -84,6 +84,22 @@ class Shop:
             broken = spoil(table, plan.flaw_at(position), json.loads(texts[at]), variant)
             texts[at] = json.dumps(broken, separators=(",", ":"))
         return texts
+
+    def frame(self, table: Table, day: date, *, today: date) -> pl.DataFrame:
+        """Return the rows of `rows` as columns of one type each; a value that its column cannot hold is null there."""
+        end, plan = self.count(table, day, today=today), self._deliveries[table](day)
+        frame = self._frame(table, day, plan.source[:end])
+        places = plan.malformed_between(0, end)
+        broken = [
+            fitting(
+                frame.schema,
+                spoil(table, plan.flaw_at(place), row, int(mix([place], day.toordinal())[0])),
+            )
+            for place, row in zip(places, frame[places].to_dicts(), strict=True)
+        ]
+        order = np.arange(frame.height)
+        order[places] = frame.height + np.arange(len(places))
+        return pl.concat([frame, pl.DataFrame(broken, schema=frame.schema, orient="row")])[order]
 
     def count(self, table: Table, day: date, *, today: date) -> int:
         """Return how many rows the API hands out for that day, dirt included."""

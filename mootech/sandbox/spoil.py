@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import polars as pl
+
 from mootech.model import Table
 from mootech.sandbox.dirt import Flaw
 
@@ -21,6 +23,15 @@ def spoil(table: Table, flaw: Flaw, row: Row, variant: int) -> Row:
 
     """
     return _SPOILERS[table](flaw, dict(row), variant)
+
+
+def fitting(schema: pl.Schema, row: Row) -> Row:
+    """Return the row with the columns of a schema: null where it has none, or a value that no such column can hold."""
+    kinds: Mapping[pl.DataType, Any] = {pl.Int64(): int, pl.Float64(): int | float, pl.String(): str}
+    return {
+        name: value if isinstance(value := row.get(name), kinds.get(dtype, list)) else None
+        for name, dtype in schema.items()
+    }
 
 
 def _hit(flaw: Flaw, row: Row, variant: int) -> Row:

@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import subprocess
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from mootech.model import Table
 from mootech.sandbox.faults import Draw, Fault, Profile
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from tests.faults.invariants import COMMAND
 from tests.rows import DAY
 
 SHOP = Shop(scale=0.05)
@@ -208,3 +210,12 @@ def test_broken_connections_make_no_noise(caplog: pytest.LogCaptureFixture) -> N
             except httpx.ReadError:
                 pass
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_an_unknown_profile_is_a_usage_error_of_the_command() -> None:
+    """`mootech sandbox --faults tidy` ends with exit 2 and the names there are, before it listens."""
+    argv = [COMMAND, "sandbox", "--port", "0", "--faults", "tidy"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603  # our own command
+    assert done.returncode == 2
+    assert "there is no fault 'tidy'" in done.stderr
+    assert "shifting-rows" in " ".join(done.stderr.split())

@@ -1,11 +1,13 @@
 """Which answers the sandbox spoils: profiles, and draws that are the same every time."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from mootech.errors import UsageError
-from mootech.sandbox.faults import Draw, Fault, Profile
+from mootech.sandbox.faults import GROUPS, JOBS, LEAKS, Draw, Fault, Profile
 
 
 def test_a_profile_is_a_list_of_names_with_shares() -> None:
@@ -20,8 +22,8 @@ def test_a_profile_is_a_list_of_names_with_shares() -> None:
 
 
 def test_rough_has_every_fault_that_a_later_run_can_overcome() -> None:
-    """All but the source that never comes back, and the one that is only slow."""
-    assert Profile.parse("rough").shares.keys() == set(Fault) - {Fault.GONE, Fault.SLOW}
+    """All but the source that never comes back, the slow one, the one that keeps rows to itself, and the jobs' own."""
+    assert Profile.parse("rough").shares.keys() == set(Fault) - {Fault.GONE, Fault.SLOW, *LEAKS, *JOBS}
 
 
 @pytest.mark.parametrize("text", ["", "tidy", "resets=", "resets=much", "resets=2", "resets=-1", "drip=nan"])
@@ -61,10 +63,28 @@ def test_as_many_answers_are_spoiled_as_the_profile_says(possible: set[Fault]) -
     draw = Draw(Profile.parse("rough"))
     drawn = Counter(draw.fault(f"{n}", possible)[0] for n in range(5_000))
     assert 0.37 < 1 - drawn[None] / 5_000 < 0.43
-    assert set(drawn) - {None} == possible - {Fault.GONE, Fault.SLOW}
+    assert set(drawn) - {None} == possible - {Fault.GONE, Fault.SLOW, *LEAKS, *JOBS}
 
 
 def test_an_answer_that_can_have_no_fault_of_the_profile_is_good() -> None:
     """A profile of faults in pages spoils nothing else."""
     draw = Draw(Profile.parse("repeated-page=1"))
     assert draw.fault("GET /v1/metrics/hits", {Fault.RESETS})[0] is None
+
+
+def test_every_fault_and_group_is_documented() -> None:
+    """The table in docs/sandbox.md has a line for each, and no other."""
+    section = (
+        (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text().split("## The faults")[1].split("\n## ")[0]
+    )
+    groups, faults = (
+        [
+            name
+            for row in table.splitlines()
+            if row.startswith("| `")
+            for name in re.findall("`([^`]+)`", row.split("|")[1])
+        ]
+        for table in (section.split("| fault |")[0], section.split("| fault |")[1])
+    )
+    assert groups == list(GROUPS)
+    assert sorted(faults) == sorted(Fault)
