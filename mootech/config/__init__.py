@@ -1,14 +1,18 @@
 """Configuration: the one reader of the environment and of mootech.toml. A flag beats the environment beats the file."""
 
+from mootech.config.dialect import FieldSettings, PagesSettings, TableSettings
 from mootech.config.load import load, state_dir
 from mootech.config.settings import IngestSettings, QaSettings, ReportSettings, Settings, SourceSettings
 
 __all__ = [
+    "FieldSettings",
     "IngestSettings",
+    "PagesSettings",
     "QaSettings",
     "ReportSettings",
     "Settings",
     "SourceSettings",
+    "TableSettings",
     "load",
     "state_dir",
 ]

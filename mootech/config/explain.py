@@ -2,12 +2,15 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mootech.config.settings import Section, Settings
+from mootech.config.section import Section
+from mootech.config.settings import Settings
 from mootech.errors import ConfigError
 
 SECTIONS: dict[str, type[Section]] = {
@@ -18,9 +21,47 @@ SECTIONS: dict[str, type[Section]] = {
 """The sections of mootech.toml and what may stand in them."""
 
 
+def sections_below(name: str, section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield a section and those within it, by their names in the file; alike ones once, as `<table>` or `<column>`."""
+    within = inner_sections(section)
+    if len(set(within.values())) == 1 and within.keys() == section.model_fields.keys():
+        within = {"<table>": next(iter(within.values()))}
+    else:
+        yield name, section
+    for key, inner in within.items():
+        below = f"{name}.{key}.<column>" if key == "fields" else f"{name}.{key}"
+        # A section that only takes what another one says anew is described there.
+        if inner is not SECTIONS.get(key) and not (key == "pages" and "<table>" in name):
+            yield from sections_below(below, inner)
+
+
+def inner_sections(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Return the sections within a section, and those that may stand there under any name."""
+    return {
+        name: each
+        for name, field in section.model_fields.items()
+        for each in (field.annotation, *(get_args(part)[0] for part in get_args(field.annotation) if get_args(part)))
+        if isinstance(each, type) and issubclass(each, BaseModel)
+    }
+
+
 def keys_of(section: type[BaseModel]) -> str:
     """List the keys of a section, for a person; the API key is none of the file's."""
-    return ", ".join(name for name in section.model_fields if name != "api_key")
+    return ", ".join(field.alias or name for name, field in section.model_fields.items() if name != "api_key")
+
+
+def _placed(loc: Sequence[str]) -> tuple[list[str], type[BaseModel], str]:
+    """Return the names of the sections that an error lies in, the innermost of them, and its key there."""
+    names: list[str] = []
+    section: type[BaseModel] = Settings
+    key, *rest = loc
+    while rest and key in inner_sections(section):
+        names.append(key)
+        if key == "fields" and len(rest) > 1:
+            names.append(rest.pop(0))
+        section = inner_sections(section)[key]
+        key, *rest = rest
+    return names, section, key
 
 
 def explained(exc: ValidationError, file: Path, origins: Mapping[tuple[str, ...], str]) -> ConfigError:
@@ -30,14 +71,13 @@ def explained(exc: ValidationError, file: Path, origins: Mapping[tuple[str, ...]
     """
     error = exc.errors(include_url=False)[0]
     loc = tuple(str(part) for part in error["loc"])
-    section = SECTIONS.get(loc[0], Settings)
-    key = loc[1] if section is not Settings else loc[0]
+    names, section, key = _placed(loc)
     origin = next((name for place, name in origins.items() if loc[: len(place)] == place), None)
-    place = key if section is Settings else f"[{loc[0]}] {key}"
+    place = f"[{'.'.join(names)}] {key}" if names else key
     if error["type"] == "extra_forbidden":
-        if section is Settings and isinstance(error["input"], dict):
-            place = f"[{key}]"
-        return ConfigError(f"{file}: {place} is no key mootech knows", hint=_nearest(key, section, loc[0]))
+        if isinstance(error["input"], dict):
+            place = f"[{'.'.join([*names, key])}]"
+        return ConfigError(f"{file}: {place} is no key mootech knows", hint=_nearest(key, section, ".".join(names)))
     where = origin or f"{file}: {place}"
     if error["type"] == "value_error":
         return ConfigError(f"{where} {error['ctx']['error']}", hint="Nothing was done.")
@@ -47,13 +87,16 @@ def explained(exc: ValidationError, file: Path, origins: Mapping[tuple[str, ...]
     problem = f"{error['msg'][0].lower()}{error['msg'][1:]}".replace("tuple", "list").replace(
         "an instance of Path", "a path"
     )
-    description = section.model_fields[key].description
+    problem = re.sub(r"a valid dictionary( or instance of \w+)?", "a section with keys of its own", problem)
+    field = next((each for name, each in section.model_fields.items() if key in (name, each.alias)), None)
+    description = field.description if field is not None and field.description else (section.__doc__ or "").strip()
     return ConfigError(f"{where}: {problem}{shown}", hint=f"Nothing was done. What it means: {description}")
 
 
 def _nearest(key: str, section: type[BaseModel], name: str) -> str:
     """Say which key was meant, or where it belongs, and which there are."""
-    homes = [f"under [{each}]" for each, model in SECTIONS.items() if key in model.model_fields]
+    everywhere = [below for each, model in SECTIONS.items() for below in sections_below(each, model)]
+    homes = [f"under [{each}]" for each, model in everywhere if key in model.model_fields and model is not section]
     if section is Settings:
         plain = ", ".join(each for each in Settings.model_fields if each not in SECTIONS)
         known = f"At the top may stand {plain}, then the sections {', '.join(f'[{each}]' for each in SECTIONS)}."

@@ -46,6 +46,9 @@ def load(*, config: Path | None = None, lake: str | None = None, environ: Mappin
         if isinstance(values.get(key), str):
             values[key] = _anchored(values[key], file.parent)
 
+    if isinstance(values.get("jobs", {}).get("destination"), str):
+        values["jobs"]["destination"] = _anchored(values["jobs"]["destination"], file.parent)
+
     origins: dict[tuple[str, ...], str] = {}
     source = values.setdefault("source", {})
     if "api_key_command" in source:

@@ -4,12 +4,14 @@ import shlex
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
+from mootech.config.dialect import AuthSettings, PagesSettings, TablesSettings
 from mootech.config.keycommand import key_from
+from mootech.config.section import Section, as_tuple
 from mootech.errors import ConfigError, UsageError
 from mootech.model import Table, parse_day
 
@@ -32,10 +34,6 @@ def _tables(value: object) -> object:
         raise ValueError(f"is wrong: {exc.message}. {exc.hint}") from exc
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _command(value: object) -> object:
     # A ValueError never repeats the text: somebody may have put the key itself there.
     if isinstance(value, str):
@@ -53,6 +51,20 @@ def _command(value: object) -> object:
 def _lake(value: str) -> str:
     # One lake, one name: what this host keeps about a lake is filed under it, wherever a command is started.
     return value.rstrip("/") if "://" in value else str(Path(value).absolute())
+
+
+def _destination(value: str | None) -> str | None:
+    # The text of an error never repeats the address, because it may hold a password.
+    if value is None:
+        return None
+    if "://" not in value:
+        if not value.strip() or not Path(value).absolute().name:
+            raise ValueError("is no folder that could stand for a bucket")
+        return str(Path(value).absolute())
+    parts = urlsplit(value)
+    if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("is neither a folder nor s3://bucket/directory")
+    return value.rstrip("/")
 
 
 def _path(value: object) -> object:
@@ -90,13 +102,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-class Section(BaseModel):
-    """A section of mootech.toml: frozen, and closed to keys and types that nobody declared."""
-
-    # strict: page_size = "5000" is a wrong type, not a number in disguise.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
 class SourceSettings(Section):
     """The shop's API."""
 
@@ -120,13 +125,33 @@ class SourceSettings(Section):
         description="A command that prints the key, as a list of words or one text; run without a shell, and only "
         "where neither variable above sets a key.",
     )
+    protocol: Literal["pages", "jobs"] = Field(
+        default="pages",
+        description="How the shop hands out rows: `pages` over HTTP, or `jobs` that write Parquet into a bucket "
+        "(see [jobs]).",
+    )
     page_size: int = Field(default=5000, ge=1, le=100_000, description="Rows asked for in one page.")
-    concurrency: int = Field(default=4, ge=1, le=64, description="Requests under way at once.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="Requests under way at once, of all tables.")
+    requests_per_second: float | None = Field(
+        default=None,
+        ge=0.01,
+        le=1000,
+        description="How often the API may be asked, for all tables together; after a 429 it is asked less often by "
+        "itself. Without it: as fast as it answers.",
+    )
     timeout_seconds: float = Field(default=30.0, gt=0, le=3600, description="Limit for one attempt at one page.")
     deadline_seconds: float = Field(
         default=120.0, gt=0, le=86_400, description="Limit for one page with all its retries and waits."
     )
+    metrics: bool = Field(
+        default=True,
+        description="Hold each day of clickstream against the shop's own counts, `{url}/metrics/hits` and "
+        "`{url}/metrics/visitors`. `false` for a shop that has none.",
+    )
     max_body_mb: int = Field(default=64, ge=1, le=4096, description="Largest answer accepted, decompressed, in MiB.")
+    auth: AuthSettings = AuthSettings()
+    pages: PagesSettings = PagesSettings()
+    tables: TablesSettings = TablesSettings()
 
     def endpoint(self) -> tuple[str, SecretStr]:
         """Return the API's address and key.
@@ -152,6 +177,29 @@ class SourceSettings(Section):
         )
 
 
+class JobsSettings(Section):
+    """The older service's jobs, with `protocol = "jobs"` under [source]."""
+
+    destination: Annotated[str | None, AfterValidator(_destination)] = Field(
+        default=None,
+        description="Where the service's files arrive, and are removed from again: `s3://bucket/directory`, or a "
+        "folder, whose name is then the bucket's.",
+    )
+    days_per_job: int = Field(default=31, ge=1, le=366, description="Days of one table that are ordered in one job.")
+    poll_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="Longest wait between two looks at a job; the first waits are shorter."
+    )
+    deadline_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        le=604_800,
+        description="How long a run waits for one job; the next run goes on waiting for the same one.",
+    )
+    attempts: int = Field(
+        default=3, ge=1, le=20, description="Orders for the same days when a job fails, vanishes or is not whole."
+    )
+
+
 class IngestSettings(Section):
     """What `ingest` fetches when no option says so."""
 
@@ -172,16 +220,27 @@ class IngestSettings(Section):
 
 
 class QaSettings(Section):
-    """When the quality gate stops a day: when both limits are exceeded, or all its rows are bad."""
+    """When a day is stopped: both limits of bad rows are exceeded, or all its rows are bad, or too many are missing."""
 
     max_bad_share: float = Field(default=0.01, ge=0, le=1, description="Share of bad rows a day may have, 0 to 1.")
     max_bad_rows: int = Field(default=10, ge=0, description="Number of bad rows a day may have, whatever their share.")
+    min_source_share: float = Field(
+        default=0.99,
+        ge=0,
+        le=1,
+        description="Share of the shop's own count of hits, and of visitors, that must have arrived, 0 to 1; a day "
+        "below is fetched again, at most twice, and the passes are united.",
+    )
+    publish_short_days: bool = Field(
+        default=False,
+        description="Publish a day that stays below all the same. The run ends with 3 either way, and `qa` names it.",
+    )
 
 
 class ReportSettings(Section):
     """What `report` and `run` compute when no option says so."""
 
-    products: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = Field(
+    products: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="Products to report on, by name or product_id. Empty: every product."
     )
 
@@ -202,6 +261,27 @@ class Settings(Section):
         json_schema_extra={"env": "MOOTECH_STATE_DIR"},
     )
     source: SourceSettings = SourceSettings()
+    jobs: JobsSettings = JobsSettings()
     ingest: IngestSettings = IngestSettings()
     qa: QaSettings = QaSettings()
     report: ReportSettings = ReportSettings()
+
+    def destination(self) -> str:
+        """Return where jobs deliver to.
+
+        Raises:
+            ConfigError: it is not set, or lies in the lake.
+
+        """
+        there = self.jobs.destination
+        if there is None:
+            raise ConfigError(
+                'protocol = "jobs" under [source] needs a place where the service\'s files arrive',
+                hint="Nothing was done. Set destination under [jobs] to s3://bucket/directory, or to a folder.",
+            )
+        if f"{there}/".startswith(f"{self.lake}/"):
+            raise ConfigError(
+                "[jobs] destination lies in the lake, where every Parquet file counts as data",
+                hint="Nothing was done. Name another folder or bucket, or another directory of the bucket.",
+            )
+        return there

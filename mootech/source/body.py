@@ -8,6 +8,8 @@ from mootech.errors import RefusedError
 
 _PROBLEM_MAX = 4096
 """Bytes of an error's body that are read."""
+_GZIP_MAGIC = b"\x1f\x8b"
+_TORN = "a gzip body that ends early or goes on after its end"
 
 
 class TransientError(Exception):
@@ -20,7 +22,7 @@ class TransientError(Exception):
 
 
 async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """Return the whole body, decoded, of at most `limit` bytes.
+    """Return the whole body, decoded, of at most `limit` bytes; a file that was packed before it was sent is unpacked.
 
     The gzip stream is decoded here because httpx takes a truncated one for whole and inflates a bomb in one piece.
 
@@ -32,7 +34,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding not in ("identity", "gzip"):
         raise TransientError(f"a body in the encoding {encoding!r}, which was not asked for")
-    inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    inflate = _gunzip() if encoding == "gzip" else None
     parts: list[bytes] = []
     size = wire = 0
     async for chunk in response.aiter_raw():
@@ -44,14 +46,36 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
         parts.append(part)
         size += len(part)
         if max(size, wire) > limit:
-            raise RefusedError(
-                f"a page is larger than {limit // 1024**2} MB",
-                hint="Nothing of it was kept. Ask for fewer rows a page ([source] page_size), or raise "
-                "[source] max_body_mb.",
-            )
+            raise _too_large(limit)
     if inflate is not None and (not inflate.eof or inflate.unused_data):
-        raise TransientError("a gzip body that ends early or goes on after its end")
-    return b"".join(parts)
+        raise TransientError(_TORN)
+    body = b"".join(parts)
+    return _unpacked(body, limit) if body.startswith(_GZIP_MAGIC) else body
+
+
+def _unpacked(body: bytes, limit: int) -> bytes:
+    """Return what a gzip file holds; no JSON text begins like one."""
+    inflate = _gunzip()
+    try:
+        unpacked = inflate.decompress(body, limit + 1)
+    except zlib.error as exc:
+        raise TransientError("a broken gzip body") from exc
+    if len(unpacked) > limit:
+        raise _too_large(limit)
+    if not inflate.eof or inflate.unused_data:
+        raise TransientError(_TORN)
+    return unpacked
+
+
+def _gunzip() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=31)
+
+
+def _too_large(limit: int) -> RefusedError:
+    return RefusedError(
+        f"a page is larger than {limit // 1024**2} MB",
+        hint="Nothing of it was kept. Ask for fewer rows a page ([source] page_size), or raise [source] max_body_mb.",
+    )
 
 
 async def problem_detail(response: httpx.Response) -> str:

@@ -5,7 +5,7 @@ while another one comes in behind it, so that every count still fits, and nothin
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -41,6 +41,8 @@ class Page:
     """The rows of the whole day as declared by the source; None when this page declares none."""
     body: bytes = field(repr=False)
     """The JSON text, decoded from the wire."""
+    head: Mapping[str, str] = field(default_factory=dict)
+    """The headers that the page is read with, names in lower case."""
 
     @property
     def rows(self) -> int:

@@ -1,4 +1,4 @@
-"""One GET to the shop's API, made safe: retries, deadlines, size caps, no redirects, no key in any message.
+"""One request to the shop's API, made safe: retries, deadlines, caps, one pace, no redirects, no key in any message.
 
 A body is accepted only when it arrived whole and parsed; everything else is asked for again, within a deadline. After
 401 or 403 nothing is asked any more, after 404 nothing of that path, and a source that stays away is given up on
@@ -17,13 +17,17 @@ import httpx
 import tenacity
 
 from mootech.errors import RefusedError, SourceError
+from mootech.source.auth import Auth, AuthKind, KeyFilter
 from mootech.source.backoff import retry_after_seconds, wait_seconds
 from mootech.source.body import TransientError, problem_detail, read_body
+from mootech.source.throttle import Pace, Throttle
 
 _LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_LOGGERS_OF_ADDRESSES = ("httpx", "httpcore.http11")
+"""Of other libraries: they log what was asked, and the headers of the answer, where a next address may stand."""
 _ATTEMPTS = 8
 _GIVE_UP_AFTER = 3
 """Requests in a row that failed with all their retries: the source is taken for gone."""
@@ -45,6 +49,53 @@ class Connection:
     """For one page with all its retries."""
     max_body_bytes: int = 64 * 1024 * 1024
     """Of a decoded body; the wire is held to the same."""
+    requests_per_second: float | None = None
+    """Of all tables together; None asks as fast as the answers come."""
+    sent_as: AuthKind = AuthKind.HEADER
+    """How the key is sent."""
+    sent_in: str = "X-API-Key"
+    """Name of the header or parameter."""
+    user: str = ""
+    """Only where the key is a password."""
+
+    @property
+    def auth(self) -> Auth:
+        """The key, and how it is sent."""
+        return Auth(self.api_key, self.sent_as, self.sent_in, self.user)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a request of the jobs protocol is, besides its path: never logged, because it may hold the key."""
+
+    method: str
+    body: Callable[[], Mapping[str, str | int]] = field(repr=False)
+    """Makes the fields of the JSON body, anew for each attempt."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request."""
+
+    path: str
+    """Below the base URL; stands for the request in errors."""
+    params: Mapping[str, str]
+    """The query, without the key."""
+    url: str | None = None
+    """The whole address instead, within the base URL's origin, without the key."""
+    accept: str = "application/json"
+    sent: Sent | None = None
+    """Another method, and a body; None is a GET without one."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer."""
+
+    body: bytes = field(repr=False)
+    """Decoded, without the key."""
+    head: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The headers, without the key; names in lower case."""
 
 
 class Api:
@@ -57,12 +108,15 @@ class Api:
         self._rng = random.Random()  # noqa: S311  # jitter only has to differ from client to client
         self._slots = asyncio.Semaphore(connection.concurrency)
         self._first = asyncio.Lock()
-        self._answered = False
+        self._answered: set[str] = set()
         self._failed_in_a_row = 0
         self._given_up: SourceError | None = None
         self._refused: dict[str, RefusedError] = {}
+        self._throttle = Throttle(Pace.of(connection.requests_per_second), sleep=sleep)
+        self._auth = connection.auth
+        self._key_filter = KeyFilter(self._auth)
         self._client = httpx.AsyncClient(
-            headers={"X-API-Key": connection.api_key, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            headers={**self._auth.headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
             # httpx forwards X-API-Key to wherever a redirect points, so it may not follow any.
             follow_redirects=False,
             timeout=httpx.Timeout(connection.timeout_seconds),
@@ -73,67 +127,85 @@ class Api:
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
+        for name in _LOGGERS_OF_ADDRESSES:
+            logging.getLogger(name).addFilter(self._key_filter)
         await self._client.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
         await self._client.aclose()
+        for name in _LOGGERS_OF_ADDRESSES:
+            logging.getLogger(name).removeFilter(self._key_filter)
 
-    async def get(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
+    async def get(
+        self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T], *, sent: Sent | None = None
+    ) -> T:
         """Return what `parse` makes of the body of `GET {url}/{path}`.
 
         Args:
             path: below the base URL, a name of ours.
             params: the query.
             parse: called with the decoded body; a TransientError from it means "not a body, ask again".
+            sent: another method, and a body; None is a GET without one.
 
         Raises:
             RefusedError: a 4xx that asking again would not change, now or for an earlier request.
             SourceError: no whole answer within the attempts and the deadline.
 
         """
-        if not self._answered:
-            # Until the source has answered once, one request at a time: a wrong key costs one request, not four.
+        return await self.ask(Ask(path, params, sent=sent), lambda answer: parse(answer.body))
+
+    async def ask(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
+        """Return what `parse` makes of the answer to a request; otherwise as `get`."""
+        if ask.path not in self._answered:
+            # Until a path has answered once, one request at a time: a wrong key or a table that is not there costs
+            # one request, not four.
             async with self._first:
-                if not self._answered:
-                    return await self._get(path, params, parse)
-        return await self._get(path, params, parse)
+                if ask.path not in self._answered:
+                    return await self._get(ask, parse)
+        return await self._get(ask, parse)
 
     async def pause(self, attempt: int) -> None:
         """Wait before asking for a day again whose pages did not fit together; `attempt` 1 was the first."""
         await self._sleep(wait_seconds(attempt, None, self._rng))
 
-    async def _get(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
-        known = self._given_up or self._refused.get(path)
+    async def _get(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
+        known = self._given_up or self._refused.get(ask.path)
         if known is not None:
             raise known
         async with self._slots:
             try:
-                answer = await self._with_retries(path, params, parse)
+                # Not within the request's deadline: a slow pace is no fault of the source's.
+                await self._throttle.turn()
+                answer = await self._with_retries(ask, parse)
             except RefusedError:
-                self._answered = True
+                self._answered.add(ask.path)
                 raise
             except SourceError as exc:
                 self._failed_in_a_row += 1
                 if not self._answered or self._failed_in_a_row >= _GIVE_UP_AFTER:
                     self._given_up = exc
                 raise
-        self._answered = True
+        self._answered.add(ask.path)
         self._failed_in_a_row = 0
         return answer
 
-    async def _with_retries(self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
+    async def _with_retries(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
         deadline = self.connection.deadline_seconds
         last = f"no answer within {deadline:g} s"
+        again = False
 
         async def once() -> T:
-            nonlocal last
+            nonlocal last, again
+            if again:
+                await self._throttle.turn()
+            again = True
             try:
-                return parse(await self._attempt(path, params))
+                return parse(await self._attempt(ask))
             except TransientError as exc:
                 last = str(exc)
-                _LOG.info("GET %s %s failed: %s", path, dict(params), last)
+                _LOG.info("%s %s %s failed: %s", *_told(ask), last)
                 raise
 
         retrying = tenacity.AsyncRetrying(
@@ -149,7 +221,7 @@ class Api:
                 return await retrying(once)
         except (TransientError, TimeoutError) as exc:
             raise SourceError(
-                f"{self.connection.url}/{path} failed: {last}",
+                f"{self.connection.url}/{ask.path} failed: {last}",
                 hint="Nothing half-fetched was published. Check that the shop's API is up and that MOOTECH_API_URL "
                 "is right, then run the same command again: it resumes with what is missing.",
             ) from exc
@@ -159,40 +231,63 @@ class Api:
         asked_for = failure.asked_for if isinstance(failure, TransientError) else None
         return wait_seconds(state.attempt_number, asked_for, self._rng)
 
-    async def _attempt(self, path: str, params: Mapping[str, str]) -> bytes:
-        """Send one request and return its whole, decoded body."""
+    async def _attempt(self, ask: Ask) -> Answer:
+        """Send one request and return its whole, decoded answer."""
+        document = None if ask.sent is None else dict(await asyncio.to_thread(ask.sent.body))
         timeout = self.connection.timeout_seconds
+        address = (
+            httpx.URL(f"{self.connection.url}/{ask.path}", params=ask.params or None) if ask.url is None else ask.url
+        )
         try:
             # httpx's read timeout starts anew with every byte; only a deadline stops a dripping server.
             async with (
                 asyncio.timeout(timeout),
-                self._client.stream("GET", f"{self.connection.url}/{path}", params=params) as response,
+                self._client.stream(
+                    _method(ask), self._auth.signed(str(address)), headers={"Accept": ask.accept}, json=document
+                ) as response,
             ):
                 if response.status_code != httpx.codes.OK:
-                    raise await self._failure(path, response)
+                    raise await self._failure(ask, response)
                 body = await read_body(response, self.connection.max_body_bytes)
-                _LOG.debug("GET %s %s: %d bytes", path, dict(params), len(body))
-                return body
+                _LOG.debug("%s %s %s: %d bytes", *_told(ask), len(body))
+                self._throttle.ease()
+                return self._without_key(body, response.headers)
         except TimeoutError as exc:
             raise TransientError(f"no whole answer within {timeout:g} s") from exc
         except httpx.TransportError as exc:
             raise TransientError(f"{type(exc).__name__}: {exc}".rstrip(": ")) from exc
 
-    async def _failure(self, path: str, response: httpx.Response) -> Exception:
+    def _without_key(self, body: bytes, headers: httpx.Headers) -> Answer:
+        head = {name: self._auth.without_key(value.encode()).decode() for name, value in headers.items()}
+        return Answer(self._auth.without_key(body), head)
+
+    async def _failure(self, ask: Ask, response: httpx.Response) -> Exception:
         """Return the exception an answer other than 200 deserves, and remember a refusal."""
         status = response.status_code
         detail = await problem_detail(response)
         told = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
         # Some servers repeat the key they refuse.
-        told = told.replace(self.connection.api_key, "***")
+        told = self._auth.redacted(told)
         if status in _ASK_AGAIN or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            return TransientError(told, retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)))
-        refused = RefusedError(f"{self.connection.url}/{path} answered {told}", hint=_hint(status), status=status)
+            asked_for = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+            if status == httpx.codes.TOO_MANY_REQUESTS:
+                self._throttle.slow(asked_for)
+            return TransientError(told, asked_for)
+        refused = RefusedError(f"{self.connection.url}/{ask.path} answered {told}", hint=_hint(status), status=status)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._given_up = refused
-        elif status == httpx.codes.NOT_FOUND:
-            self._refused[path] = refused
+        elif status == httpx.codes.NOT_FOUND and ask.sent is None:  # what a body names may be there, whatever is not
+            self._refused[ask.path] = refused
         return refused
+
+
+def _method(ask: Ask) -> str:
+    return "GET" if ask.sent is None else ask.sent.method
+
+
+def _told(ask: Ask) -> tuple[str, str, str]:
+    """Return a request as it stands in the log."""
+    return _method(ask), ask.path, str(dict(ask.params)) if ask.url is None else ask.url
 
 
 def _hint(status: int) -> str:

@@ -6,12 +6,13 @@ from functools import partial
 
 import msgspec
 
-from mootech.errors import RefusedError
 from mootech.model import Table
 from mootech.source.body import TransientError
+from mootech.source.dialect import Dialect
 from mootech.source.guards import START, Page, Progress
-from mootech.source.http import Api
-from mootech.source.strict import MOST_ROWS, is_dense, is_too_deep
+from mootech.source.http import Answer, Api
+from mootech.source.reading import read, rows_in
+from mootech.source.strict import check_rows, refuse_dense
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -28,21 +29,20 @@ class _Envelope(msgspec.Struct, frozen=True):
 _DECODER = msgspec.json.Decoder(_Envelope)
 
 
-def rows_of(body: bytes) -> list[msgspec.Raw]:
+def rows_of(body: bytes, dialect: Dialect | None = None) -> list[msgspec.Raw]:
     """Return the JSON text of each row of an accepted page."""
-    return _DECODER.decode(body).data
+    return _DECODER.decode(body).data if dialect is None or dialect.is_own else rows_in(dialect, body)
 
 
 def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
-    """Read a page's envelope.
+    """Read a page of mootech's own protocol.
 
     Raises:
         TransientError: it is not strict JSON in UTF-8, or not a page; it is worth asking again.
-        RefusedError: it has more rows than any page may have.
+        RefusedError: it has more rows than any page may have, or a row that is too large.
 
     """
-    if is_dense(body):
-        raise _too_many()
+    refuse_dense(body)
     try:
         if not body.isascii():
             # Rows stay undecoded here, and with them bytes that are no UTF-8.
@@ -50,36 +50,44 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
         envelope = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise TransientError(f"a body that is no page of rows ({exc})") from exc
-    if len(envelope.data) > MOST_ROWS:
-        raise _too_many()
-    if is_too_deep(body, envelope.data):
-        raise TransientError("a body that is no page of rows (it nests too deep)")
+    check_rows(body, envelope.data)
     return Page(number, cursor, envelope.next_cursor or None, envelope.data, envelope.total, body)
 
 
-def _too_many() -> RefusedError:
-    return RefusedError(
-        f"a page has more than {MOST_ROWS:,} rows, or rows too small to be any",
-        hint="Nothing of it was kept. The shop's API must heed `limit`, the rows asked for ([source] page_size).",
-    )
+def read_page(dialect: Dialect, answer: Answer, before: Progress, page_size: int) -> Page:
+    """Read the page that follows on `before`, in any dialect; pure, and so the same from the wire and from disk.
+
+    Raises:
+        TransientError, RefusedError: as `parse_page`; or it names a next page that is not the shop's.
+
+    """
+    if dialect.is_own:
+        return parse_page(answer.body, before.pages + 1, before.next_cursor)
+    return read(dialect, answer.body, answer.head, before, page_size)
 
 
-async def pages(
-    api: Api, table: Table, day: date, *, page_size: int, progress: Progress = START
+async def pages(  # noqa: PLR0913  # what to ask for, and how
+    api: Api,
+    table: Table,
+    day: date,
+    *,
+    page_size: int,
+    progress: Progress = START,
+    dialect: Dialect | None = None,
 ) -> AsyncIterator[Page]:
     """Yield the pages of one table and day that follow on `progress`, each accepted by its guards.
 
-    When the iterator ends, the pages are all there are and as many rows as were declared.
+    When the iterator ends, the pages are all there are and as many rows as were declared. Without a dialect they are
+    those of mootech's own protocol.
 
     Raises:
         SourceError: see `Api.get`.
         IncompleteError, TotalChangedError: see `Progress.after`.
 
     """
-    asked = {"start_date": day.isoformat(), "end_date": day.isoformat(), "limit": str(page_size)}
+    dialect = (dialect or Dialect(table)).on(day)
     while progress.pages == 0 or progress.next_cursor is not None:
-        number, cursor = progress.pages + 1, progress.next_cursor
-        params = asked if cursor is None else {**asked, "cursor": cursor}
-        page = await api.get(table, params, partial(parse_page, number=number, cursor=cursor))
+        parse = partial(read_page, dialect, before=progress, page_size=page_size)
+        page = await api.ask(dialect.ask(day, progress, page_size), parse)
         progress = progress.after(page)
         yield page

@@ -8,10 +8,15 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mootech.errors import RefusedError
+from mootech.source.body import TransientError
+
 MOST_DEPTH = 64
 """Arrays and objects within each other, the page's envelope included; Python's own limit is near 1,000."""
 MOST_ROWS = 100_000
 """Rows of one page: the largest page that can be asked for ([source] page_size)."""
+MOST_ROW_BYTES = 1024 * 1024
+"""JSON text of one row; those of the contract take some hundred bytes."""
 
 _AROUND_A_ROW = 2
 """The envelope and its list of rows."""
@@ -24,6 +29,43 @@ _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
+def refuse_dense(body: bytes) -> None:
+    """Refuse a body before it is taken apart, when that alone would take too much memory.
+
+    Raises:
+        RefusedError: it holds far more values than rows could have.
+
+    """
+    if is_dense(body):
+        raise _too_many()
+
+
+def check_rows(body: bytes, rows: Sequence[msgspec.Raw]) -> None:
+    """Check what decoding lets pass; `rows` are those of the page `body`.
+
+    Raises:
+        RefusedError: more rows than any page may have, or a row that is too large.
+        TransientError: it nests too deep.
+
+    """
+    if len(rows) > MOST_ROWS:
+        raise _too_many()
+    if is_too_long(body, rows):
+        raise RefusedError(
+            f"a row of a page is larger than {MOST_ROW_BYTES // 2**20} MB of JSON",
+            hint="Nothing of the page was kept. A row of that size is a fault of the shop's API, to be mended there.",
+        )
+    if is_too_deep(body, rows):
+        raise TransientError("a body that is no page of rows (it nests too deep)")
+
+
+def _too_many() -> RefusedError:
+    return RefusedError(
+        f"a page has more than {MOST_ROWS:,} rows, or rows too small to be any",
+        hint="Nothing of it was kept. The shop's API must heed `limit`, the rows asked for ([source] page_size).",
+    )
+
+
 def is_dense(body: bytes) -> bool:
     """Say whether a large body holds so many values that its list would take far more memory than its text.
 
@@ -31,6 +73,11 @@ def is_dense(body: bytes) -> bool:
     this limit it is seven times at most.
     """
     return len(body) > _SMALL_BODY and body.count(b",") * _BYTES_A_VALUE > len(body)
+
+
+def is_too_long(body: bytes, rows: Sequence[msgspec.Raw]) -> bool:
+    """Say whether one row of a page takes more than `MOST_ROW_BYTES`; `body` is the page."""
+    return len(body) > MOST_ROW_BYTES and any(memoryview(row).nbytes > MOST_ROW_BYTES for row in rows)
 
 
 def is_too_deep(body: bytes, rows: Sequence[msgspec.Raw]) -> bool:

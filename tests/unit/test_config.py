@@ -112,7 +112,7 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
         ("page_size = 1", "page_size is no key", "It belongs under [source]"),
         ('[source]\nlake = "x"', "[source] lake is no key", "at the top of the file"),
         ("[sources]\nurl = 1", "[sources] is no key", "Did you mean source?"),
-        ("[zzz]\nurl = 1", "[zzz] is no key", "then the sections [source], [ingest], [qa], [report]"),
+        ("[zzz]\nurl = 1", "[zzz] is no key", "then the sections [source], [jobs], [ingest], [qa], [report]"),
         ("source = 3", "source is a section, not a value", "Write a line [source]"),
         ("lake = 3", "lake: input should be a valid string, not 3", "a directory or"),
         ('lake = ""', "lake: string should have at least 1 character", "a directory or"),
@@ -268,3 +268,36 @@ def test_importing_it_loads_no_heavy_library() -> None:
     code = f"import sys, mootech.config; print([name for name in ({heavy}) if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert shown.stdout == "[]\n"
+
+
+def test_jobs_need_a_destination_outside_of_the_lake(tmp_path: Path) -> None:
+    """Without one, or with one among the data, the hint says what to set; a folder starts at the file's."""
+    jobs = '[source]\nprotocol = "jobs"\n'
+    with pytest.raises(ConfigError, match="needs a place") as caught:
+        load(tmp_path, jobs).destination()
+    assert "[jobs]" in caught.value.hint
+    for lake, inside in (("lake", "lake/raw_data"), ("lake", "lake"), ("s3://b/lake", "s3://b/lake/in/")):
+        with pytest.raises(ConfigError, match="lies in the lake"):
+            load(tmp_path, f'lake = "{lake}"\n{jobs}[jobs]\ndestination = "{inside}"\n').destination()
+    settings = load(tmp_path, f'lake = "lake"\n{jobs}[jobs]\ndestination = "lake-exports"\n')
+    assert settings.destination() == str(tmp_path / "lake-exports")
+    beside = load(tmp_path, f'lake = "s3://b/lake"\n{jobs}[jobs]\ndestination = "s3://b/exports/"\n')
+    assert beside.destination() == "s3://b/exports"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[source]\nprotocol = "files"\n', "protocol"),
+        ('[jobs]\ndestination = "https://me:canary-7f3a@host/x"\n', "s3://bucket/directory"),
+        ('[jobs]\ndestination = ""\n', "folder"),
+        ("[jobs]\nattempts = 0\n", "attempts"),
+        ('jobs = "s3://b"\n', "section"),
+    ],
+)
+def test_a_wrong_setting_of_jobs_is_named(tmp_path: Path, text: str, told: str) -> None:
+    """The message names the key and never repeats an address, which may hold a password."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert told in caught.value.message
+    assert KEY not in caught.value.message + caught.value.hint

@@ -1,0 +1,83 @@
+"""Simple paths into JSON: names of objects within each other; values stay the text they came as."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+JsonPath = tuple[str, ...]
+"""The names on the way down, outermost first; empty is the value itself."""
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def fields_of(value: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
+    """Return an object's fields; of a name that stands twice the last counts.
+
+    Raises:
+        msgspec.MsgspecError: it is no object, or no JSON.
+
+    """
+    return _OBJECT.decode(value)
+
+
+def elements_of(value: msgspec.Raw | bytes) -> list[msgspec.Raw]:
+    """Return a list's elements.
+
+    Raises:
+        msgspec.MsgspecError: it is no list, or no JSON.
+
+    """
+    return _LIST.decode(value)
+
+
+def found(fields: Mapping[str, msgspec.Raw], path: JsonPath) -> msgspec.Raw | None:
+    """Return what stands at a path of at least one name, None where nothing does.
+
+    A list on the way gives the list of what its elements hold there, and nothing when one of them holds nothing.
+    """
+    value = fields.get(path[0])
+    return value if value is None or len(path) == 1 else _below(value, path[1:])
+
+
+def _below(value: msgspec.Raw, path: JsonPath) -> msgspec.Raw | None:
+    match _first_byte(value):
+        case b"{":
+            return found(fields_of(value), path)
+        case b"[":
+            of_elements = [_below(element, path) for element in elements_of(value)]
+            return None if None in of_elements else msgspec.Raw(msgspec.json.encode(of_elements))
+    return None
+
+
+def without(fields: Mapping[str, msgspec.Raw], paths: Sequence[JsonPath]) -> dict[str, msgspec.Raw]:
+    """Return the fields less what stands at the paths; objects and lists that have nothing left go too."""
+    kept = dict(fields)
+    for path in paths:
+        if path[0] in kept:
+            left = _less(kept[path[0]], path[1:])
+            if left is None:
+                del kept[path[0]]
+            else:
+                kept[path[0]] = left
+    return kept
+
+
+def _less(value: msgspec.Raw, path: JsonPath) -> msgspec.Raw | None:
+    """Return what is left of a value without what stands at the path in it, None when nothing is."""
+    if not path:
+        return None
+    match _first_byte(value):
+        case b"{":
+            left = without(fields_of(value), [path])
+            return msgspec.Raw(msgspec.json.encode(left)) if left else None
+        case b"[":
+            elements = [_less(element, path) for element in elements_of(value)]
+            # The places of the others would say something else without an empty one between them.
+            filled = [msgspec.Raw(b"{}") if each is None else each for each in elements]
+            return msgspec.Raw(msgspec.json.encode(filled)) if any(each is not None for each in elements) else None
+    return value
+
+
+def _first_byte(value: msgspec.Raw) -> bytes:
+    return bytes(value).lstrip()[:1]

@@ -1,0 +1,92 @@
+"""A source that cannot work is refused before it is asked anything, and the key that is wrong is named."""
+
+from pathlib import Path
+
+import pytest
+
+from mootech import config
+from mootech.errors import ConfigError
+from mootech.pipeline.shop import connection_to
+from mootech.source.auth import Auth, AuthKind
+from mootech.source.dialect import Dialect
+
+
+def connect(tmp_path: Path, text: str) -> None:
+    """Load a mootech.toml and build the connection from it."""
+    file = tmp_path / "mootech.toml"
+    file.write_text(text, "utf-8")
+    environ = {"HOME": str(tmp_path), "MOOTECH_API_URL": "https://shop.example/v1", "MOOTECH_API_KEY": "key"}
+    connection_to(config.load(config=file, environ=environ))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[source.pages]\nstyle = "pages"', "[source.pages] style: input should be 'cursor'"),
+        ('[source.pages]\nstile = "page"', "[source.pages] stile is no key"),
+        ('[source.pages]\nrecords = "a..b"', "[source.pages] records is no path"),
+        ('[source.pages]\nlimit_parameter = "a b"', "[source.pages] limit_parameter is no name"),
+        ('[source.pages]\nlimit_parameter = "start_date"', "[source.pages] limit_parameter is start_date, which"),
+        ('[source.pages]\ndate_format = "%d.%m"', "[source.pages] date_format does not name a whole day"),
+        ('[source.pages]\nstart_parameter = ""', "[source.pages] start_parameter is empty, so that every day"),
+        ('[source.pages]\nbody = "ndjson"', "[source.pages] style cannot be cursor where body is ndjson"),
+        ('[source.pages]\nrecords = "$"', "[source.pages] style cannot be cursor where the body is nothing but rows"),
+        ('[source.pages]\nrecords = "$"\nstyle = "page"\nmore = "more"', "[source.pages] more has no place"),
+        ('[source.pages]\nnext = "data"', "[source.pages] next is the path of the records"),
+        ('[source.tables.users.pages]\ndate_format = "x"', "[source.tables.users.pages] date_format does not"),
+        ('[source.tables.orders]\npath = "x"', "[source.tables.orders] is no key"),
+        ('[source.tables.users]\npath = "../admin"', "[source.tables.users] path is no path below"),
+        ('[source.tables.users]\npath = "https://elsewhere/x"', "[source.tables.users] path is no path below"),
+        ('[source.tables.users]\npath = "users?all=1"', "[source.tables.users] path is no path below"),
+        ('[source.tables.users]\nabsent = ["email"]', "[source.tables.users] absent names email, which may not"),
+        ('[source.tables.users]\nabsent = ["evar1"]', "[source.tables.users] absent names evar1, which is no column"),
+        ('[source.tables.users.fields]\nemial = "a"', "[source.tables.users.fields] emial is no column"),
+        ("[source.tables.users.fields]\nemail = 3", "[source.tables.users.fields] email: input should be a section"),
+        ("[source.tables.users.fields]\nemail = {}", "[source.tables.users.fields] email needs a path or a constant"),
+        ('[source.tables.users.fields.email]\nform = "a"', "[source.tables.users.fields.email] form is no key"),
+        (
+            '[source.tables.users.fields]\nemail = { from = "a", cast = "text", time = "iso" }',
+            "[source.tables.users.fields] email has more than one of cast, time and times",
+        ),
+        ('[source.tables.users.fields]\nemail = { constant = "a", cast = "text" }', "email is a constant"),
+        ('[source.auth]\nkind = "basic"', "[source.auth] user is missing"),
+        ('[source.auth]\nuser = "me"', "[source.auth] user has no place where kind is header"),
+        ('[source.auth]\nkind = "bearer"\nname = "X"', "[source.auth] name has no place where kind is bearer"),
+        ('[source.auth]\nkind = "query"\nname = "limit"', "[source.pages] limit_parameter is limit, which another"),
+        ("[source]\nrequests_per_second = 0", "[source] requests_per_second: input should be greater"),
+    ],
+)
+def test_what_cannot_work_is_named(text: str, message: str, tmp_path: Path) -> None:
+    """Exit 2 with the section and key; the hint says that nothing was done."""
+    with pytest.raises(ConfigError) as caught:
+        connect(tmp_path, text)
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_table_takes_from_all_tables_what_it_does_not_say(tmp_path: Path) -> None:
+    """[source.tables.users.pages] changes one key, and the rest stands as under [source.pages]."""
+    connect(
+        tmp_path,
+        '[source.pages]\nstyle = "offset"\nbody = "ndjson"\n[source.tables.users.pages]\nlimit_parameter = "n"\n',
+    )
+
+
+def test_the_default_is_mootechs_own_protocol() -> None:
+    """A dialect of which nothing is said is read by the fast decoder, and its journal is as it ever was."""
+    assert Dialect("users").is_own
+    assert Dialect("users").digest == Dialect("users").digest != Dialect("products").digest
+    assert Dialect("users", limit_parameter="n").is_own
+    assert not Dialect("users", records=("rows",)).is_own
+
+
+@pytest.mark.parametrize("kind", AuthKind)
+def test_a_key_is_not_in_the_text_of_what_holds_it(kind: AuthKind) -> None:
+    """Neither the value's text nor a redacted message has it, in any spelling."""
+    auth = Auth("se/cr+et", kind, "k", "me")
+    assert "cr" not in repr(auth)
+    sent = f"{dict(auth.headers)} {auth.signed('https://shop.example/v1?k=old&a=1')} se/cr+et se%2Fcr%2Bet"
+    assert "se/cr+et" not in auth.redacted(sent)
+    assert "se%2Fcr%2Bet" not in auth.redacted(sent)
+    if kind is AuthKind.QUERY:
+        assert auth.signed("https://shop.example/v1?k=old&a=1") == "https://shop.example/v1?a=1&k=se%2Fcr%2Bet"
