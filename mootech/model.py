@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, Self
@@ -117,6 +117,26 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Reconciled:
+    """A day's different hits and visitors beside the shop's own counts of them; it stands in the receipt."""
+
+    source_hits: int
+    source_visitors: int
+    hits: int
+    """Different (hitid_high, hitid_low) that arrived, published and quarantined together."""
+    visitors: int
+    """The same for (visid_high, visid_low)."""
+    passes: tuple[int, ...]
+    """Rows of each accepted pass over the day's pages, in order; their sum is what was fetched."""
+    repeated: int = 0
+    """Rows of later passes that an earlier one had handed out already; they count as duplicates."""
+
+    def below(self, share: float) -> bool:
+        """Say whether less than this share (0 to 1) of the shop's own count of hits or of visitors is here."""
+        return self.hits < share * self.source_hits or self.visitors < share * self.source_visitors
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What happened to the rows of one table and day; it stands in the partition's Parquet footer.
 
@@ -134,20 +154,45 @@ class Receipt:
     """File name of the day's quarantine object, None when no row was rejected."""
     content_hash: str
     schema_version: int = SCHEMA_VERSION
+    reconciled: Reconciled | None = None
+    """None for a table without metrics, and where the shop was not asked for them."""
 
     @property
     def conserved(self) -> bool:
         """Say whether every fetched row is accounted for exactly once."""
-        return self.fetched == self.published + self.quarantined + self.duplicates
+        passes = None if self.reconciled is None else sum(self.reconciled.passes)
+        return self.fetched == self.published + self.quarantined + self.duplicates and passes in (None, self.fetched)
+
+    @property
+    def of_one_pass(self) -> Self:
+        """The receipt of the same rows if they had come in one pass: what later passes repeated is taken off."""
+        if self.reconciled is None or not self.reconciled.repeated:
+            return self
+        rows = self.fetched - self.reconciled.repeated
+        return replace(
+            self,
+            fetched=rows,
+            duplicates=self.duplicates - self.reconciled.repeated,
+            # Of a single pass the declared total is exact.
+            source_total=None if self.source_total is None else rows,
+            reconciled=replace(self.reconciled, passes=(rows,), repeated=0),
+        )
 
     def to_json(self) -> str:
         """Render as one line of JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True)
+        fields = asdict(self)
+        if self.reconciled is None:
+            del fields["reconciled"]
+        return json.dumps(fields, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote; ValueError or TypeError when it is something else."""
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        if "reconciled" in fields:
+            told = fields["reconciled"]
+            fields["reconciled"] = Reconciled(**{**told, "passes": tuple(told["passes"])})
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -195,6 +240,7 @@ class DayResult:
     duplicates: int | None = None
     source_total: int | None = None
     error: MootechError | None = None
+    reconciled: Reconciled | None = None
     note: str = ""
     """One line for a person, for example "resumed: 37 of 60 pages were staged"."""
 
@@ -336,6 +382,39 @@ class StatusOutcome(Outcome):
     """The newest entry of the run history."""
     lock_holder: str | None = None
     """Who holds the lake's lock, as one line."""
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """What was understood of a small answer for one table."""
+
+    table: str
+    url: str
+    """What was asked, without the query."""
+    status: int | None = None
+    """HTTP status of the answer that was understood; None where none was."""
+    rows: int | None = None
+    rejected: int = 0
+    """Rows that the gate would reject."""
+    mapped: tuple[str, ...] = ()
+    """Columns of the contract that every row has."""
+    missing: tuple[str, ...] = ()
+    """Columns that some row has not."""
+    extra: tuple[str, ...] = ()
+    """Fields that are no column."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Why rows would be rejected, and how many."""
+    next_page: bool = False
+    total: int | None = None
+    """As declared; None where none was found."""
+    error: MootechError | None = None
+
+
+@dataclass(frozen=True)
+class SourceOutcome(Outcome):
+    """What `source check` understood."""
+
+    checks: tuple[TableCheck, ...] = ()
 
 
 @dataclass(frozen=True)

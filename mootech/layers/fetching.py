@@ -3,7 +3,7 @@
 A day is begun again when its pages do not fit together, since the same request may well be answered rightly the next
 time, and when neighbouring pages share a row: either the source repeats a row of its own, or its rows moved while they
 were read, and one may have slipped through between two pages. So that the two can be told apart, and a mistake that
-sticks to the seams does not look like the truth, every pass asks for one row a page less than the one before.
+sticks to the seams does not look like the truth, every pass asks for another number of rows a page.
 """
 
 import asyncio
@@ -62,7 +62,9 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
         if number == _PASSES:
             raise trouble
         _LOG.info("%s %s is read again: %s", job.table, job.day, trouble)
-        await asyncio.to_thread(staged.begin_again, max(page_size - number, 1))
+        # Fewer rows if possible: a source may have no larger pages.
+        fewer, more = page_size - number, page_size + number
+        await asyncio.to_thread(staged.begin_again, fewer if fewer > 0 else more)
         await api.pause(number)
         number, resumed = number + 1, 0
     if number > 1:
@@ -78,7 +80,8 @@ async def _read(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], 
 
     """
     try:
-        async for page in pages(api, job.table, job.day, page_size=staged.page_size, progress=staged.progress):
+        size, progress, dialect = staged.page_size, staged.progress, staged.dialect
+        async for page in pages(api, job.table, job.day, page_size=size, progress=progress, dialect=dialect):
             await asyncio.to_thread(staged.add, page)
             arrived(page.rows)
     except TotalChangedError as exc:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from mootech.errors import MootechError, QualityError, StoreError
@@ -10,9 +10,11 @@ from mootech.lake.lake import DayRows, Lake
 from mootech.layers.blocked import BlockedDays
 from mootech.layers.bronze import StagedPages, check_days
 from mootech.layers.plan import shrinks
+from mootech.layers.reconcile import Completeness, note
 from mootech.layers.stage import StagedDay
 from mootech.model import DayResult, DayStatus, Job, Receipt
 from mootech.qa.gate import Threshold
+from mootech.source.metrics import Metrics
 
 _STORE_GIVES_UP_AFTER = 3
 """Days in a row that the store failed to take: the rest is not even fetched."""
@@ -25,6 +27,7 @@ class Rules:
     threshold: Threshold
     allow_shrink: bool = False
     """Let a refetch publish far fewer rows than the day has."""
+    completeness: Completeness = field(default_factory=Completeness)
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,21 @@ class Staged:
     """A day whose pages are all on local disk."""
 
     job: Job
-    pages: StagedDay
+    passes: tuple[StagedDay, ...]
+    """One, and a further one for each time that the day fell short of the shop's metrics."""
     note: str
     """For a person: what was special about fetching it."""
+    metrics: Metrics | None = None
+    """What the shop counts of the day; None: it was not asked."""
 
     @property
     def rows(self) -> int:
         """Rows as fetched."""
-        return self.pages.progress.rows
+        return sum(each.progress.rows for each in self.passes)
+
+    def clear(self) -> None:
+        """Forget the day's pages."""
+        self.passes[0].clear()
 
 
 class Gatekeeper:
@@ -85,19 +95,32 @@ class Gatekeeper:
                 hint="What was published before is intact. Mend the store, then run the same command again.",
             )
 
-    def work(self, batch: Sequence[Staged]) -> list[DayResult]:
+    def work(self, batch: Sequence[Staged]) -> list[DayResult | None]:
         """Check and publish staged days of one table; every expected failure becomes its day's result.
 
-        After `stop` the results of the days that were not begun are missing.
+        None instead of a result asks for another pass over the day. After `stop` the results of the days that were not
+        begun are missing.
         """
-        days = [StagedPages(each.job.day, each.pages.bodies(), each.pages.progress.total) for each in batch]
+        days = [
+            StagedPages(
+                each.job.day,
+                [one.bodies() for one in each.passes],
+                each.passes[-1].progress.total,
+                each.metrics,
+                each.passes[0].dialect,
+            )
+            for each in batch
+        ]
         checked = check_days(batch[0].job.table, days)
         return list(self._results(zip(batch, checked, strict=True)))
 
-    def _results(self, checked: Iterator[tuple[Staged, DayRows]]) -> Iterator[DayResult]:
+    def _results(self, checked: Iterator[tuple[Staged, DayRows]]) -> Iterator[DayResult | None]:
         for staged, rows in checked:
             if self._stopped.is_set():
                 return
+            if self._rules.completeness.asks_again(rows.reconciled):
+                yield None
+                continue
             try:
                 self.check_store()
                 result = self._publish(staged.job, rows)
@@ -108,12 +131,13 @@ class Gatekeeper:
                 yield failed(staged.job, exc, DayStatus.FAILED)
             else:
                 self._store_failures = 0
-                staged.pages.clear()
+                staged.clear()
                 self._ended.append(result.status)
-                yield replace(result, note=staged.note)
+                yield replace(result, note=(rows.reconciled and note(rows.reconciled)) or staged.note)
 
     def _publish(self, job: Job, rows: DayRows) -> DayResult:
-        refusal = self._refusal(job, rows)
+        held = self._published.get(job)
+        refusal = refused(job, rows, held, self._rules)
         if refusal is not None:
             self._blocked.keep(job, refusal.message, fetched=rows.fetched, rejects=rows.rejects)
             return DayResult(
@@ -125,37 +149,51 @@ class Gatekeeper:
                 duplicates=rows.duplicates,
                 source_total=rows.source_total,
                 error=refusal,
+                reconciled=rows.reconciled,
             )
         receipt, changed = self._lake.publish_day(rows)
         self._blocked.forget(job)
-        return DayResult(
-            job.table,
-            job.day,
-            DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED,
-            fetched=receipt.fetched,
-            published=receipt.published,
-            quarantined=receipt.quarantined,
-            duplicates=receipt.duplicates,
-            source_total=receipt.source_total,
-        )
+        short = self._rules.completeness.complaint(job, rows.reconciled)
+        return replace(accounted(job, receipt, changed=changed), error=short)
 
-    def _refusal(self, job: Job, rows: DayRows) -> QualityError | None:
-        """Return why the day must not be published, None when it may."""
-        only = f"-t {job.table} --start {job.day} --end {job.day}"
-        held = self._published.get(job)
-        intact = "the version published before is intact" if held else "nothing of it was published"
-        bad = rows.rejects.height
-        if self._rules.threshold.blocks(fetched=rows.fetched, bad=bad):
-            return QualityError(
-                f"{bad:,} of {rows.fetched:,} rows are bad; {intact}",
-                hint=f"Run `mootech qa {only}` to see why. The next run fetches the day again.",
-            )
-        if held is not None and not self._rules.allow_shrink and shrinks(held.published, rows.rows.height):
-            return QualityError(
-                f"it would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
-                hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
-            )
-        return None
+
+def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> QualityError | None:
+    """Return why a day must not be published, None when it may; `held` is the receipt of what stands there."""
+    only = f"-t {job.table} --start {job.day} --end {job.day}"
+    intact = "the version published before is intact" if held else "nothing of it was published"
+    bad = rows.rejects.height
+    # Of a day that came in several passes every row counts once, lest good rows that come twice thin out the bad ones.
+    fetched = rows.fetched - (rows.reconciled.repeated if rows.reconciled else 0)
+    if rules.threshold.blocks(fetched=fetched, bad=bad):
+        return QualityError(
+            f"{bad:,} of {fetched:,} rows are bad; {intact}",
+            hint=f"Run `mootech qa {only}` to see why. The next run fetches the day again.",
+        )
+    if not rules.completeness.publish_short:
+        short = rules.completeness.complaint(job, rows.reconciled, intact)
+        if short is not None:
+            return short
+    if held is not None and not rules.allow_shrink and shrinks(held.published, rows.rows.height):
+        return QualityError(
+            f"it would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
+            hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
+        )
+    return None
+
+
+def accounted(job: Job, receipt: Receipt, *, changed: bool) -> DayResult:
+    """Return the result of a day that stands in the lake with this receipt."""
+    return DayResult(
+        job.table,
+        job.day,
+        DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED,
+        fetched=receipt.fetched,
+        published=receipt.published,
+        quarantined=receipt.quarantined,
+        duplicates=receipt.duplicates,
+        source_total=receipt.source_total,
+        reconciled=receipt.reconciled,
+    )
 
 
 def failed(job: Job, error: MootechError, status: DayStatus) -> DayResult:

@@ -6,8 +6,9 @@ pages are whole, and only that: what they say is read from the pages themselves,
 through. What does not check out, belongs to other settings or another version, or is stale is thrown away, never
 believed.
 
-    <root>/<table>/<day>/journal.jsonl        a header line, then a line per page: its number and its hash
+    <root>/<table>/<day>/journal.jsonl        a header line, then a line per page: its number, its hash, its headers
     <root>/<table>/<day>/page-00001.json      the body, decoded from the wire
+    <root>/<table>/<day>/pass-2/…             the same for a further pass over the day; it goes with the first one
 """
 
 import hashlib
@@ -25,28 +26,42 @@ from mootech.errors import IncompleteError, RefusedError
 from mootech.lake.disk import mapped
 from mootech.model import Table
 from mootech.source.body import TransientError
+from mootech.source.dialect import Dialect
 from mootech.source.guards import START, Page, Progress, TotalChangedError
-from mootech.source.pages import parse_page, rows_of
+from mootech.source.http import Answer
+from mootech.source.pages import read_page, rows_of
 
 _JOURNAL_VERSION = 2
 _STALE_SECONDS = 6 * 3600
 """Pages older than this are fetched again: the shop's rows may have moved between pages since."""
 
 
-class _Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A journal line: this page is whole on disk, and this is how to tell."""
 
     page: int
     sha256: str
+    head: dict[str, str] = {}
+    """The headers that the page is read with, where its dialect needs any."""
 
 
 _LINE = msgspec.json.Decoder(_Whole)
 
 
 class StagedDay:
-    """The staged pages of one table and day."""
+    """The staged pages of one pass over a table's day."""
 
-    def __init__(self, root: Path, table: Table, day: date, *, source: str, page_size: int) -> None:
+    def __init__(  # noqa: PLR0913  # what tells one staging from another
+        self,
+        root: Path,
+        table: Table,
+        day: date,
+        *,
+        source: str,
+        page_size: int,
+        number: int = 1,
+        dialect: Dialect | None = None,
+    ) -> None:
         """Name the folder; nothing is read or written yet.
 
         Args:
@@ -55,10 +70,16 @@ class StagedDay:
             day: which UTC day.
             source: URL of the shop's API; pages of another source are not resumed.
             page_size: rows a page; cursors of another page size do not fit.
+            number: which pass over the day, from 1.
+            dialect: how pages are asked for and read, mootech's own protocol without; pages of another one are not
+                resumed.
 
         """
         self.page_size = page_size
+        self.dialect = (dialect or Dialect(table)).on(day)
         self._folder = root / table / day.isoformat()
+        if number > 1:
+            self._folder /= f"pass-{number}"
         self._header = {
             "journal": _JOURNAL_VERSION,
             "source": source,
@@ -66,6 +87,8 @@ class StagedDay:
             "utc_date": day.isoformat(),
             "page_size": page_size,
         }
+        if self.dialect.digest != Dialect(table).digest:
+            self._header["dialect"] = self.dialect.digest
         self._started = time.time()
         self._whole: list[_Whole] = []
         self.progress: Progress = START
@@ -97,7 +120,7 @@ class StagedDay:
             StoreError: the state folder cannot be written; what was staged before is intact.
 
         """
-        whole = _Whole(page.number, hashlib.sha256(page.body).hexdigest())
+        whole = _Whole(page.number, hashlib.sha256(page.body).hexdigest(), dict(page.head))
         with mapped(f"staging page {page.number} in {self._folder}"):
             if not self._whole:
                 # Each on its own: the mode is not that of parents which are made on the way.
@@ -124,7 +147,7 @@ class StagedDay:
         digest = hashlib.sha256()
         for path in self.bodies():
             with mapped(f"reading the staged page {path}"):
-                rows = rows_of(path.read_bytes())
+                rows = rows_of(path.read_bytes(), self.dialect)
             for row in rows:
                 digest.update(bytes(row) + b"\n")
         return digest.digest()
@@ -140,7 +163,7 @@ class StagedDay:
         self.page_size = self._header["page_size"] = page_size
 
     def clear(self) -> None:
-        """Forget the day's pages.
+        """Forget the day's pages, and with those of the first pass the further passes too.
 
         Files that cannot be removed are not worth an error: a published day does not fail for them, and the next page
         to stage finds out what is wrong with the folder.
@@ -184,9 +207,9 @@ class StagedDay:
             try:
                 whole = _LINE.decode(line)
                 body = self._file(number).read_bytes()
-                if whole != _Whole(number, hashlib.sha256(body).hexdigest()):
+                if (whole.page, whole.sha256) != (number, hashlib.sha256(body).hexdigest()):
                     return
-                page = parse_page(body, number, self.progress.next_cursor)
+                page = read_page(self.dialect, Answer(body, whole.head), self.progress, self.page_size)
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError, TransientError, RefusedError):
                 return
             self.progress = self.progress.after(page)
@@ -212,7 +235,7 @@ def remove_stale(root: Path) -> None:
 
 def staged_pages(root: Path) -> int:
     """Count the pages that are staged below a lake's staging area, of all tables and days."""
-    return sum(1 for _ in root.glob("*/*/page-*.json"))
+    return sum(1 for _ in root.rglob("page-*.json"))
 
 
 def _write(path: Path, data: bytes, flag: int) -> None:

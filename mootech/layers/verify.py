@@ -5,6 +5,7 @@ silver is made from bronze once more (verify_objects.py). A manifest only knows 
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 
@@ -50,6 +51,12 @@ class _Scope:
         )
         return cls(lake, table, span, bronze, silver, noted)
 
+    def silver_objects(self) -> AbstractSet[date | None]:
+        """Return what silver holds of the table, by day; None is the one object of a table that has no days there."""
+        if self.table in SNAPSHOTS:
+            return {None} if self.lake.held_object(Layer.SILVER, self.table) is not None else set()
+        return self.silver.keys()
+
     def noted_days(self, layer: Layer) -> set[date]:
         """Return the days of the span that a layer's manifest knows."""
         return {day for day in map(date.fromisoformat, self.noted[layer]) if day in self.span}
@@ -68,10 +75,10 @@ def verify_table(lake: Lake, table: Table, span: DayRange) -> Iterator[Finding]:
     scope = _Scope.of(lake, table, span)
     found = [*_missing(scope), *_days(scope), *_quarantine(scope), *_without_days(scope)]
     yield from (finding(layer, table, day, problem) for layer, day, problem in found)
-    for layer, held in ((Layer.RAW, scope.bronze), (Layer.SILVER, scope.silver)):
-        whole = held.keys() - {day for of, day, _ in found if of is layer}
+    for layer, objects in ((Layer.RAW, scope.bronze.keys()), (Layer.SILVER, scope.silver_objects())):
+        whole = objects - {day for of, day, _ in found if of is layer}
         if whole:
-            told = f"{len(whole):,} partitions hold: hash, receipt, keys"
+            told = f"objects whose hash, account and keys hold: {len(whole):,}"
             yield Finding(str(table), None, None, f"{layer}", told, ok=True, data={"partitions": len(whole)})
 
 

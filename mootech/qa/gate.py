@@ -79,12 +79,31 @@ def judge(table: Table, days: Sequence[Fetched]) -> list[Judged]:
     ]
 
 
-def _judge_day(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> Judged:
+def judge_again(table: Table, rejected: Fetched, standing: pl.DataFrame) -> Judged:
+    """Judge the rejected rows of a day once more, beside those that passed when they were judged.
+
+    Args:
+        table: whose contract.
+        rejected: the rows that were rejected, decoded anew.
+        standing: the day's good rows, columns as in `Fetched.rows`. They keep the contract already: only the keys of
+            both together are decided.
+
+    Returns:
+        As of a day that has all these rows; the positions of `standing` follow on those of `rejected`.
+
+    """
+    ruled = breaches(table, rejected.rows.select(delivered_schema(table).names()))
+    return _judge_day(table, rejected, ruled.rename({"row": "position"}), standing)
+
+
+def _judge_day(table: Table, fetched: Fetched, ruled: pl.DataFrame, standing: pl.DataFrame | None = None) -> Judged:
     """Sort the rows of one day; `ruled` has a line (position, reason) per row and broken rule of the contract."""
     rows = fetched.rows
     reasons = _reasons(table, fetched, ruled)
     numbered = rows.with_row_index(_POSITION)
     kept = numbered.join(reasons.select("position").unique(), left_on=_POSITION, right_on="position", how="anti")
+    if standing is not None:
+        kept = pl.concat([kept, standing.select(rows.columns).with_row_index(_POSITION, offset=rows.height)])
     good, losers, duplicates = _one_per_key(table, kept)
     conflicts = losers.select(pl.col(_POSITION).alias("position"), pl.lit("key_conflict").alias("reason"))
     rejected = (

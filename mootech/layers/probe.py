@@ -1,0 +1,61 @@
+"""One small request per table, and what is understood of the answer: for who sets up a source."""
+
+from datetime import date
+
+import msgspec
+
+from mootech.errors import SourceError
+from mootech.model import Table, TableCheck
+from mootech.qa.contract import delivered_schema
+from mootech.qa.decode import RowDecoder
+from mootech.qa.gate import Fetched, judge
+from mootech.source.dialect import Dialect
+from mootech.source.guards import START, Page
+from mootech.source.http import Api, Connection
+from mootech.source.pages import read_page
+
+ROWS = 5
+"""Rows that are asked for."""
+
+
+async def probe(connection: Connection, dialects: dict[Table, Dialect], day: date) -> list[TableCheck]:
+    """Ask for the first rows of each table's UTC day; what fails is part of what is returned."""
+    async with Api(connection) as api:
+        return [await _probe(api, table, dialect.on(day), day) for table, dialect in dialects.items()]
+
+
+async def _probe(api: Api, table: Table, dialect: Dialect, day: date) -> TableCheck:
+    asked = f"{api.connection.url}/{dialect.path}"
+    try:
+        page = await api.ask(dialect.ask(day, START, ROWS), lambda answer: read_page(dialect, answer, START, ROWS))
+    except SourceError as exc:
+        return TableCheck(table, asked, error=exc)
+    return understood(table, asked, dialect, page, day)
+
+
+def understood(table: Table, asked: str, dialect: Dialect, page: Page, day: date) -> TableCheck:
+    """Return what a table's first page says, through the mapping and the gate's own eyes. Pure."""
+    rows = list(page.data) if dialect.mapping is None else dialect.mapping.rows(page.data, day)
+    decoded = RowDecoder(table).decode(rows)
+    (judged,) = judge(table, [Fetched(day, decoded.frame, decoded.reasons)])
+    reasons: dict[str, int] = {}
+    for reason in judged.rejected["reasons"].explode().drop_nulls().to_list():
+        reasons[reason] = reasons.get(reason, 0) + 1
+    columns = delivered_schema(table).names()
+    missing = [name for name in columns if f"{name}:missing" in reasons]
+    extra: set[str] = set()
+    for text in decoded.frame["extra"].drop_nulls().to_list():
+        extra |= msgspec.json.decode(text, type=dict[str, msgspec.Raw]).keys()
+    return TableCheck(
+        table,
+        asked,
+        status=200,
+        rows=page.rows,
+        rejected=judged.rejected.height,
+        mapped=tuple(name for name in columns if name not in missing) if rows else (),
+        missing=tuple(missing),
+        extra=tuple(sorted(extra)),
+        reasons=dict(sorted(reasons.items())),
+        next_page=page.next_cursor is not None,
+        total=page.total,
+    )

@@ -1,0 +1,90 @@
+"""A day of clickstream held against the shop's own metrics: when to fetch it again, and what to say of it.
+
+A service that leaves rows out in silence leaves them out of its declared total too. Its metrics count them anyway.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from mootech.errors import QualityError
+from mootech.model import Finding, Job, Receipt, Reconciled
+
+PASSES = 3
+"""How often a day is fetched before its union is taken for all there is."""
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How much of what the shop counts a day must have."""
+
+    share: float = 0.99
+    """Of the shop's different hits and of its visitors, 0 to 1."""
+    publish_short: bool = False
+    """Publish a day that stays below all the same, and flag it."""
+
+    def asks_again(self, day: Reconciled | None) -> bool:
+        """Say whether another pass over the day may bring what is missing."""
+        return day is not None and day.below(self.share) and len(day.passes) < PASSES
+
+    def complaint(self, job: Job, day: Reconciled | None, intact: str = "") -> QualityError | None:
+        """Return what is to be said of a day that stays below, None of every other.
+
+        `intact` says what is safe of a day that is not published for it.
+        """
+        if day is None or not day.below(self.share):
+            return None
+        kept = intact or "it was published all the same ([qa] publish_short_days)"
+        only = f"-t {job.table} --start {job.day} --end {job.day}"
+        return QualityError(
+            f"{told(day)}, below {self.share:.1%}; {kept}",
+            hint=f"The shop hands out less than it counts. When that is mended there, run `mootech ingest {only}`; if "
+            "its metrics are wrong, lower [qa] min_source_share or write `metrics = false` under [source].",
+        )
+
+
+def told(day: Reconciled) -> str:
+    """Say what arrived of what the shop counts."""
+    passes = f" in {len(day.passes)} passes" if len(day.passes) > 1 else ""
+    return (
+        f"{day.hits:,} of the shop's {day.source_hits:,} hits ({_share(day.hits, day.source_hits)}) and "
+        f"{day.visitors:,} of its {day.source_visitors:,} visitors ({_share(day.visitors, day.source_visitors)}) "
+        f"arrived{passes}"
+    )
+
+
+def note(day: Reconciled) -> str:
+    """Say of a day that took several passes how they were united; nothing of every other."""
+    if len(day.passes) == 1:
+        return ""
+    rows = " + ".join(f"{rows:,}" for rows in day.passes)
+    return f"fetched {len(day.passes)} times and united: {rows} rows, {day.repeated:,} of them more than once"
+
+
+def compared(table: str, receipts: Mapping[date, Receipt | None], share: float) -> Iterator[Finding]:
+    """Yield what `qa` says of a table's held days: the sums of those that were compared, and each that is short."""
+    days = {day: receipt.reconciled for day, receipt in receipts.items() if receipt and receipt.reconciled}
+    if not days:
+        return
+    data = {
+        "days": len(days),
+        **{name: sum(getattr(each, name) for each in days.values()) for name in _FIGURES},
+        "days_fetched_again": sum(len(each.passes) > 1 for each in days.values()),
+    }
+    message = (
+        f"{data['hits']:,} of the shop's {data['source_hits']:,} hits and {data['visitors']:,} of its "
+        f"{data['source_visitors']:,} visitors in {data['days']:,} days, {data['days_fetched_again']:,} of them united "
+        "from several passes"
+    )
+    yield Finding(table, None, None, "metrics", message, ok=True, data=data)
+    for day, each in days.items():
+        if each.below(share):
+            figures = {name: getattr(each, name) for name in (*_FIGURES, "passes", "repeated")}
+            yield Finding(table, day, None, "metrics", f"{told(each)}, below {share:.1%}", data=figures)
+
+
+_FIGURES = ("source_hits", "source_visitors", "hits", "visitors")
+
+
+def _share(have: int, counted: int) -> str:
+    return f"{have / counted:.1%}" if counted else "all"

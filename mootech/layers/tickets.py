@@ -1,0 +1,123 @@
+"""What this host remembers of the jobs it has ordered.
+
+A ticket is written before its order is sent. So a run that was killed leaves no job that the next one does not know:
+it waits for that job instead of ordering another one, and no directory in the destination is forgotten.
+
+    <root>/<first directory>.json
+"""
+
+import os
+import re
+import time
+from datetime import date
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+import msgspec
+
+from mootech.lake.disk import fsync_file, fsync_folder, mapped, private_folder
+from mootech.model import DayRange, Table
+
+_FRESH_SECONDS = 6 * 3600
+"""Files of an older job are not taken: the shop's rows may have changed since."""
+_DIRECTORY = re.compile(r"mootech-[a-z]+-[0-9-]{10}-[0-9a-f]{32}")
+
+
+class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One order for a range of days of one table."""
+
+    source: str
+    """URL of the shop's API."""
+    destination: str
+    table: Table
+    first: date
+    last: date
+    ordered: float
+    """Unix seconds."""
+    directories: tuple[str, ...] = ()
+    """Every directory below the destination that a job may have been told to write to; the job's own is the last."""
+    job_id: str | int | None = None
+    """None while there is no answer to the order, and when the job's files are not to be taken any more."""
+
+    @property
+    def days(self) -> DayRange:
+        """The days that were ordered."""
+        return DayRange(self.first, self.last)
+
+    @property
+    def directory(self) -> str:
+        """Where the job writes to."""
+        return self.directories[-1]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Say whether it was ordered so lately that its job may still be at work."""
+        return 0 <= time.time() - self.ordered < _FRESH_SECONDS
+
+    def elsewhere(self) -> Self:
+        """Return the ticket with a directory that nobody has used."""
+        name = f"mootech-{self.table}-{self.first}-{uuid4().hex}"
+        return msgspec.structs.replace(self, directories=(*self.directories, name))
+
+    def answered(self, job_id: str | int | None) -> Self:
+        """Return the ticket with the job that was begun; None: with none whose files are to be taken."""
+        return msgspec.structs.replace(self, job_id=job_id)
+
+    def is_good_for(self, table: Table, days: DayRange) -> bool:
+        """Say whether its job is delivering these days, and has been ordered lately."""
+        there = self.job_id is not None and self.table is table
+        return self.is_fresh and there and days.first in self.days and days.last in self.days
+
+
+class Tickets:
+    """The tickets of one lake on this host."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the folder; it need not exist."""
+        self._root = root
+
+    def keep(self, ticket: Ticket) -> None:
+        """Write a ticket that has a directory, in one step and durably.
+
+        Raises:
+            StoreError: the state folder cannot be written.
+
+        """
+        private_folder(self._root)
+        file = self._file(ticket)
+        beside = file.with_suffix(".new")
+        with mapped(f"writing {file}"):
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+                handle.write(msgspec.json.encode(ticket))
+            fsync_file(beside)
+            beside.replace(file)
+            fsync_folder(self._root)
+
+    def drop(self, ticket: Ticket) -> None:
+        """Forget a ticket.
+
+        Raises:
+            StoreError: the state folder cannot be written.
+
+        """
+        file = self._file(ticket)
+        with mapped(f"removing {file}"):
+            file.unlink(missing_ok=True)
+
+    def all(self) -> list[Ticket]:
+        """Return every ticket that can be read and names only directories of ours, oldest order first."""
+        return sorted(filter(None, map(_read, self._root.glob("*.json"))), key=lambda ticket: ticket.ordered)
+
+    def _file(self, ticket: Ticket) -> Path:
+        return self._root / f"{ticket.directories[0]}.json"
+
+
+def _read(file: Path) -> Ticket | None:
+    try:
+        ticket = msgspec.json.decode(file.read_bytes(), type=Ticket)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    # What is removed from the destination is what these name.
+    ours = all(_DIRECTORY.fullmatch(each) for each in ticket.directories)
+    return ticket if ours and ticket.directories and ticket.first <= ticket.last else None

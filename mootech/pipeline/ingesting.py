@@ -1,0 +1,139 @@
+"""Bronze: fetch days from the shop, put them through the gate, publish them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from mootech.config import Settings
+from mootech.lake.lake import Lake
+from mootech.lake.paths import Layer
+from mootech.layers import interruptible
+from mootech.layers.blocked import BlockedDays
+from mootech.layers.ingest import Fetcher, Ingest, PageFetcher
+from mootech.layers.jobs import JobFetcher, Terms
+from mootech.layers.plan import check_over
+from mootech.layers.publishing import Gatekeeper, Rules
+from mootech.layers.reconcile import Completeness
+from mootech.layers.stage import staged_pages
+from mootech.model import DayResult, DayStatus, Job, Outcome, Progress, Receipt, Silent, utc_today
+from mootech.pipeline.shop import connection_to, dialects_of
+from mootech.pipeline.wanted import Wanted
+from mootech.qa.gate import Threshold
+from mootech.session import locked, opened_if_there
+from mootech.source.http import Connection
+
+
+def ingest(
+    settings: Settings,
+    wanted: Wanted,
+    *,
+    dry_run: bool = False,
+    allow_shrink: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Fetch days from the shop's API, put them through the gate, publish them in bronze.
+
+    Args:
+        settings: where from, where to, and the limits.
+        wanted: which tables and days.
+        dry_run: only say which days would be fetched; nothing is written.
+        allow_shrink: let a refetch publish far fewer rows than the day has.
+        progress: told of pages and days as they come.
+
+    Raises:
+        UsageError: a range that is none, a missing key or address; nothing has been touched.
+        LockHeldError, StoreError: the lake cannot be written now.
+
+    """
+    # Planned before anything is created or locked, so that a wrong option leaves no trace.
+    planned = wanted.jobs(settings, opened_if_there(settings))
+    if dry_run:
+        return Outcome("ingest", days=tuple(DayResult(job.table, job.day, DayStatus.PLANNED) for job in planned))
+    connection = connection_to(settings)
+
+    def work(lake: Lake) -> Outcome:
+        # Planned again under the lock: another run may have published since.
+        jobs = wanted.jobs(settings, lake)
+        rules = rules_of(settings, allow_shrink=allow_shrink)
+        return ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules, progress)
+
+    return locked(settings, "ingest", work)
+
+
+def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None = None) -> Outcome:
+    """Work a given queue of (table, day) jobs, as `ingest` does with the one it plans.
+
+    Raises:
+        UsageError: a day that is not over, a missing key or address; nothing has been touched.
+        LockHeldError, StoreError: the lake cannot be written now.
+
+    """
+    for job in jobs:
+        check_over(job.day, utc_today(), "day")
+    connection = connection_to(settings)
+
+    def work(lake: Lake) -> Outcome:
+        return ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules_of(settings), progress)
+
+    return locked(settings, "ingest", work)
+
+
+def ingest_jobs(  # noqa: PLR0913, PLR0917  # an open lake, and what each command decides about a queue
+    lake: Lake,
+    settings: Settings,
+    connection: Connection,
+    jobs: Sequence[Job],
+    published: Mapping[Job, Receipt],
+    rules: Rules,
+    progress: Progress | None,
+) -> Outcome:
+    """Work a queue in an open lake. `published`: what a refetch is measured by."""
+    watched = progress or Silent()
+    for table, days in Counter(job.table for job in jobs).items():
+        watched.planned(table, days)
+    gatekeeper = Gatekeeper(lake, rules, BlockedDays(lake.workspace / "blocked"), published)
+    fetcher = _fetcher(settings, connection, lake)
+    watched.standing(lambda: _standing(gatekeeper.standing, len(jobs), staged_pages(fetcher.folder)))
+    work = Ingest(fetcher, gatekeeper, watched).run(jobs)
+    return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
+
+
+def _fetcher(settings: Settings, connection: Connection, lake: Lake) -> Fetcher:
+    """Return what stages days by the configured protocol."""
+    source, folder = settings.source, lake.workspace / "stage"
+    if source.protocol == "pages":
+        return PageFetcher(connection, source.page_size, folder, metrics=source.metrics, dialects=dialects_of(settings))
+    terms = Terms(
+        settings.destination(),
+        days_per_job=settings.jobs.days_per_job,
+        longest_wait=settings.jobs.poll_seconds,
+        deadline=settings.jobs.deadline_seconds,
+        attempts=settings.jobs.attempts,
+        metrics=source.metrics,
+    )
+    return JobFetcher(connection, source.page_size, folder, terms, lake.workspace / "jobs")
+
+
+def rules_of(settings: Settings, *, allow_shrink: bool = False) -> Rules:
+    """Return what the gate, the comparison with the shop's metrics and the shrink guard go by."""
+    return Rules(
+        Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows),
+        allow_shrink=allow_shrink,
+        completeness=Completeness(settings.qa.min_source_share, publish_short=settings.qa.publish_short_days),
+    )
+
+
+def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
+    """Return the receipts of what the lake holds of the jobs' tables."""
+    return {
+        Job(table, day): held.receipt
+        for table in dict.fromkeys(job.table for job in jobs)
+        for day, held in lake.held(Layer.RAW, table).items()
+        if held.receipt is not None
+    }
+
+
+def _standing(ended: Counter[DayStatus], days: int, pages: int) -> str:
+    """Say what an ingest has done so far."""
+    published, unchanged = ended[DayStatus.PUBLISHED], ended[DayStatus.UNCHANGED]
+    same = f" and {unchanged:,} found unchanged" if unchanged else ""
+    return f"{published:,} of {days:,} days were published{same}, {pages:,} fetched pages stay staged"

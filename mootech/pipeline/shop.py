@@ -1,0 +1,186 @@
+"""From the settings to how the shop is spoken to; what cannot work is refused here, before the first request."""
+
+import difflib
+from collections.abc import Callable
+from datetime import date, datetime
+
+from mootech.config import FieldSettings, PagesSettings, Settings, TableSettings
+from mootech.errors import ConfigError
+from mootech.model import Table
+from mootech.qa.contract import delivered_schema, nullable
+from mootech.source.auth import AuthKind
+from mootech.source.dialect import ADDRESSED, MILLISECONDS, SECONDS, Dialect, Style
+from mootech.source.http import Connection
+from mootech.source.mapping import Cast, Clock, Field, FieldMapping
+
+_PLACES = {Style.PAGE: "page", Style.OFFSET: "offset"}
+_DAYS = (date(2024, 2, 29), date(2023, 11, 3))
+"""Two days that no format of a whole date writes alike, or reads as another one."""
+
+
+def connection_to(settings: Settings) -> Connection:
+    """Return how to reach the shop.
+
+    Raises:
+        UsageError: the address or the key is missing, or may not be used; or, before a command that could fetch the
+            key is run, settings of a table that do not go together.
+
+    """
+    dialects_of(settings)
+    if settings.source.protocol == "jobs":
+        settings.destination()
+    source = settings.source
+    kind = AuthKind(source.auth.kind)
+    if source.auth.user is not None and kind is not AuthKind.BASIC:
+        raise _wrong("[source.auth] user", f"has no place where kind is {kind}", "Only basic has a user.")
+    if source.auth.user is None and kind is AuthKind.BASIC:
+        raise _wrong("[source.auth] user", "is missing", "Basic sends a user's name, and the key as the password.")
+    if source.auth.name is not None and kind in (AuthKind.BASIC, AuthKind.BEARER):
+        raise _wrong("[source.auth] name", f"has no place where kind is {kind}", "It travels in Authorization.")
+    url, api_key = source.endpoint()
+    return Connection(
+        url,
+        api_key.get_secret_value(),
+        concurrency=source.concurrency,
+        timeout_seconds=source.timeout_seconds,
+        deadline_seconds=source.deadline_seconds,
+        max_body_bytes=source.max_body_mb * 2**20,
+        requests_per_second=source.requests_per_second,
+        sent_as=kind,
+        sent_in=source.auth.name or ("api_key" if kind is AuthKind.QUERY else "X-API-Key"),
+        user=source.auth.user or "",
+    )
+
+
+def dialects_of(settings: Settings) -> dict[Table, Dialect]:
+    """Return how each table is asked for and read.
+
+    Raises:
+        ConfigError: settings that do not go together, or a column that the contract does not know; names the key.
+
+    """
+    return {table: _dialect(settings, table) for table in Table}
+
+
+def _dialect(settings: Settings, table: Table) -> Dialect:
+    """Return one table's dialect; a key that its own section leaves out counts as under [source.pages]."""
+    of_table: TableSettings = getattr(settings.source.tables, table)
+    own = of_table.pages.model_fields_set
+    pages = settings.source.pages.model_copy(update={name: getattr(of_table.pages, name) for name in own})
+    style, lines = Style(pages.style), pages.body == "ndjson"
+
+    def at(key: str) -> str:
+        return f"[source.tables.{table}.pages] {key}" if key in own else f"[source.pages] {key}"
+
+    _check_date(pages, at("date_format"))
+    if not pages.start_parameter and "{day}" not in (of_table.path or ""):
+        hint = f"Name the parameter, or write {{day}} into path under [source.tables.{table}]."
+        raise _wrong(at("start_parameter"), "is empty, so that every day would be asked for alike", hint)
+    if lines and style in (Style.CURSOR, Style.NEXT_URL):
+        hint = "Where each line is a row, the style is page, offset, link or none."
+        raise _wrong(at("style"), f"cannot be {style} where body is ndjson", hint)
+    outside = not lines and bool(pages.records)
+    if not outside and style in (Style.CURSOR, Style.NEXT_URL):
+        raise _wrong(
+            at("style"), f"cannot be {style} where the body is nothing but rows", "Nothing stands beside them."
+        )
+    if not outside and pages.more:
+        raise _wrong(at("more"), "has no place where the body is nothing but rows", "Nothing stands beside them.")
+    if outside and pages.next == pages.records:
+        raise _wrong(at("next"), "is the path of the records", "They stand in different places of the body.")
+    place = pages.place_parameter or _PLACES.get(style, "cursor")
+    _check_parameters(settings, pages, place if style not in ADDRESSED | {Style.NONE} else "", at)
+    return Dialect(
+        of_table.path or table,
+        style=style,
+        lines=lines,
+        url=settings.source.url or "",
+        records=pages.records,
+        next=pages.next,
+        total=pages.total if outside and not pages.total_header else (),
+        total_header=pages.total_header,
+        more=pages.more,
+        place_parameter=place,
+        first_page=pages.first_page,
+        limit_parameter=pages.limit_parameter,
+        start_parameter=pages.start_parameter,
+        end_parameter=pages.end_parameter,
+        end_exclusive=pages.end_exclusive,
+        date_format=pages.date_format,
+        parameters=tuple(pages.parameters.items()),
+        mapping=_mapping(of_table, table),
+    )
+
+
+def _check_date(pages: PagesSettings, key: str) -> None:
+    """Refuse a format that does not write a day so that it can be read again."""
+    if pages.date_format in (SECONDS, MILLISECONDS):
+        return
+    try:
+        whole = all(datetime.strptime(f"{day:{pages.date_format}}", pages.date_format).date() == day for day in _DAYS)  # noqa: DTZ007  # a day has no zone
+    except ValueError:
+        whole = False
+    if not whole:
+        raise _wrong(key, "does not name a whole day", 'Such as "%Y-%m-%d", "%m-%d-%Y", seconds or milliseconds.')
+
+
+def _check_parameters(settings: Settings, pages: PagesSettings, place: str, at: Callable[[str], str]) -> None:
+    """Refuse two things that would travel under one name."""
+    auth = settings.source.auth
+    named = {
+        "start_parameter": pages.start_parameter,
+        "end_parameter": pages.end_parameter,
+        "limit_parameter": pages.limit_parameter,
+        "place_parameter": place,
+    }
+    taken = {(auth.name or "api_key") if auth.kind == "query" else ""} | pages.parameters.keys()
+    for key, name in named.items():
+        if name and name in taken:
+            raise _wrong(at(key), f"is {name}, which another parameter is called already", "Each needs a name.")
+        taken.add(name)
+
+
+def _mapping(of_table: TableSettings, table: Table) -> FieldMapping | None:
+    """Return how the table's rows are mapped; None where they come in the contract's own words."""
+    if not of_table.fields and not of_table.absent:
+        return None
+    columns = delivered_schema(table).names()
+    for key, names in (("fields", of_table.fields), ("absent", of_table.absent)):
+        for name in names:
+            if name not in columns:
+                place = f"[source.tables.{table}{'.fields' if key == 'fields' else ''}]"
+                near = difflib.get_close_matches(name, columns, n=1)
+                meant = f"Did you mean {near[0]}? " if near else ""
+                what = name if key == "fields" else f"absent names {name}, which"
+                raise _wrong(f"{place} {what}", "is no column", f"{meant}The columns of {table}: {', '.join(columns)}.")
+    for name in of_table.absent:
+        place = f"[source.tables.{table}] absent"
+        if not nullable(table, name):
+            raise _wrong(place, f"names {name}, which may not be NULL", "Give it a field, or a constant.")
+        if name in of_table.fields:
+            raise _wrong(place, f"names {name}, which has a field too", "It is one or the other.")
+    fields = [_field(f"[source.tables.{table}.fields] {name}", name, each) for name, each in of_table.fields.items()]
+    return FieldMapping((*fields, *(Field(name) for name in of_table.absent)), table.event_time)
+
+
+def _field(place: str, column: str, of: FieldSettings) -> Field:
+    if bool(of.path) == (of.constant is not None):
+        raise _wrong(place, "needs a path or a constant, and not both", 'Such as "customer.email".')
+    if not of.path and (of.cast or of.time or of.times):
+        raise _wrong(place, "is a constant, of which nothing is converted", "Write the constant as it is to be.")
+    if sum(map(bool, (of.cast, of.time, of.times))) > 1:
+        raise _wrong(
+            place, "has more than one of cast, time and times", "One of them decides what becomes of the value."
+        )
+    return Field(
+        column,
+        of.path,
+        of.constant,
+        None if of.cast is None else Cast(of.cast),
+        None if of.time is None else Clock(of.time),
+        of.times,
+    )
+
+
+def _wrong(place: str, what: str, hint: str) -> ConfigError:
+    return ConfigError(f"{place} {what}", hint=f"Nothing was asked for, nothing was changed. {hint}")
