@@ -18,6 +18,11 @@ from uuid import uuid4
 import botocore.session
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("mootech", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mootech")
 
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-canary"

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from mootech.cli import commands, process, rehearse
+from mootech.cli import commands, process, rehearse, source
 from mootech.cli.app import app
 from mootech.cli.job import Common, Job
 from mootech.cli.signals import Signals, unwinding
@@ -15,7 +15,7 @@ __all__ = ["app", "main"]
 
 _NOTHING = "Nothing was done."
 # Importing them registers their commands.
-_REGISTERED = (rehearse, commands)
+_REGISTERED = (rehearse, commands, source)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,5 +101,8 @@ def _delivered(outcome: Outcome, job: Job | None, common: Common) -> int:
 
 def _command(args: Sequence[str]) -> str:
     """Return the command that arguments which Typer refused were meant for, empty when there is none of that name."""
-    names = {str(command.name) for command in app.registered_commands}
+    names = {str(each.name) for each in app.registered_commands}
+    if args[:1] == [source.GROUP]:
+        within = {str(each.name) for each in source.group.registered_commands}
+        return " ".join([source.GROUP, *(each for each in args[1:2] if each in within)])
     return next((arg for arg in args if arg in names), "")

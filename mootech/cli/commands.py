@@ -20,7 +20,8 @@ Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First
 End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last UTC day, included; default: yesterday.")]
 
 
-def _named(tables: list[str] | None) -> tuple[Table, ...]:
+def named(tables: list[str] | None) -> tuple[Table, ...]:
+    """Return the tables that the options name, each once; UsageError for one that is none."""
     return tuple(dict.fromkeys(Table.named(name) for name in tables or ()))
 
 
@@ -71,7 +72,7 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     every day missing since [ingest] start in mootech.toml, or since the first day the lake holds, and the last held
     days again. With --repair: the broken days of the tables and days named, of all without.
     """
-    tables, window = _named(table), _window(start, end)
+    tables, window = named(table), _window(start, end)
     if repair and lookback is not None:
         raise UsageError("--repair and --lookback exclude each other", hint="--repair finds the days to fetch itself.")
 
@@ -89,18 +90,39 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     return act
 
 
-@commands.add(example="mootech qa -t clickstream --start 2023-03-01", exits=(0, 1, 2, 3, 5, 130, 143), safe=READS)
-def qa(common: Common, table: Tables = None, start: Start = None, end: End = None) -> Act:
+@commands.add(
+    example="mootech qa -t clickstream --start 2023-03-01",
+    exits=(0, 1, 2, 3, 5, 6, 75, 130, 143),
+    safe="What was published is whole and stays; the same command may be run again.",
+)
+def qa(  # noqa: PLR0913 - one for each of the command's options
+    common: Common,
+    *,
+    table: Tables = None,
+    start: Start = None,
+    end: End = None,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="List why rows were quarantined, with counts and examples.")
+    ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Judge quarantined rows again, and publish those that pass now.")
+    ] = False,
+) -> Act:
     """Check again what is in raw_data.
 
-    Reports on every column: nulls, duplicates, categories, ranges, schema drift; and what the gate blocked.
+    Reports on every column: nulls, duplicates, categories, ranges, schema drift; and what the gate blocked. With
+    --replay rows that a rule or a mapping kept out go into their days once it is mended; the rest is not touched.
     """
-    tables, window = _named(table), _window(start, end)
+    tables, window = named(table), _window(start, end)
+    if quarantine and replay:
+        raise UsageError("--quarantine and --replay exclude each other", hint="Look first, then replay.")
 
-    def act(_progress: Progress | None) -> Outcome:
+    def act(progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
-        return pipeline.qa(common.settings(), tables=tables, **window)
+        if replay:
+            return pipeline.replay_quarantine(common.settings(), tables=tables, progress=progress, **window)
+        return (pipeline.show_quarantine if quarantine else pipeline.qa)(common.settings(), tables=tables, **window)
 
     return act
 
@@ -116,7 +138,7 @@ def silver(
 
     Real timestamps, parsed lists, validity ranges of users and products; only where raw_data changed.
     """
-    tables = _named(table)
+    tables = named(table)
 
     def act(progress: Progress | None) -> Outcome:
         from mootech import pipeline
@@ -209,7 +231,7 @@ def verify(
     duplicates. Names what is damaged, gone or foreign, and what to type to mend it. Without --start and --end: every
     day.
     """
-    tables, window = _named(table), _window(start, end)
+    tables, window = named(table), _window(start, end)
 
     def act(_progress: Progress | None) -> Outcome:
         from mootech import pipeline

@@ -89,9 +89,10 @@ _OPTIONS: dict[str, Any] = {
 class Commands:
     """Registers functions `(common, own options) -> Act` as commands of a Typer app."""
 
-    def __init__(self, app: typer.Typer) -> None:
-        """Register on this app."""
+    def __init__(self, app: typer.Typer, of: str = "") -> None:
+        """Register on this app; `of` stands before the commands' names in what they say of themselves."""
         self._app = app
+        self._of = of
 
     def add(
         self,
@@ -111,7 +112,7 @@ class Commands:
                 chosen = Common(**{key: options.pop(key) for key in common})
                 made = function(chosen, **options)
                 act, text = made if isinstance(made, tuple) else (made, _no_text)
-                return Job(name, chosen, act, text, safe, patient)
+                return Job(f"{self._of}{name}", chosen, act, text, safe, patient)
 
             own = list(inspect.signature(function).parameters.values())[1:]
             shared = [

@@ -17,6 +17,7 @@ from mootech.model import (
     ReportOutcome,
     ReportResult,
     RunOutcome,
+    SourceOutcome,
     StatusOutcome,
 )
 
@@ -71,6 +72,10 @@ def document(outcome: Outcome) -> dict[str, Any]:
         found["rows"] = [row for report in outcome.reports for row in rows_of(report)]
     if isinstance(outcome, StatusOutcome):
         found |= {"lake": outcome.lake, "last_run": outcome.last_run, "lock_holder": outcome.lock_holder}
+    if isinstance(outcome, SourceOutcome):
+        found["checks"] = [
+            asdict(each) | {"error": None if each.error is None else _error(each.error)} for each in outcome.checks
+        ]
     if isinstance(outcome, RunOutcome):
         found["steps"] = [document(step) for step in outcome.steps]
     return found
@@ -99,6 +104,8 @@ def _day(day: DayResult) -> dict[str, Any]:
         "duplicates": day.duplicates,
         "source_total": day.source_total,
     }
+    if day.reconciled is not None:
+        entry["reconciled"] = asdict(day.reconciled)
     if day.note:
         entry["note"] = day.note
     if day.error is not None:

@@ -15,11 +15,13 @@ from mootech.model import (
     QaOutcome,
     ReportOutcome,
     RunOutcome,
+    SourceOutcome,
     StatusOutcome,
     TableStatus,
 )
 from mootech.render.reports import print_reports
 from mootech.render.screen import Screen, grid, print_grid
+from mootech.render.source import show_source
 from mootech.render.text import NOTHING, clean, count, day_ranges, plural
 
 _MAX_TROUBLES = 20
@@ -59,6 +61,8 @@ def _body(outcome: Outcome, screen: Screen, *, brief: bool) -> None:
         print_reports(outcome.reports, screen.out, ascii_only=screen.out.options.ascii_only)
     elif isinstance(outcome, StatusOutcome):
         _status(outcome, screen)
+    elif isinstance(outcome, SourceOutcome):
+        show_source(outcome, screen)
     elif outcome.days:
         _days(outcome.days, screen)
     elif not outcome.errors:

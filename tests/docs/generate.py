@@ -1,20 +1,22 @@
 """Reference made from the code: docs/cli.md and docs/configuration.md. Write them with `make docs`."""
 
 import json
+import re
 import types
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from typer import Context
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from mootech.cli import app
 from mootech.config import Settings
-from mootech.config.explain import SECTIONS
+from mootech.config.explain import SECTIONS, inner_sections, sections_below
 from mootech.model import Table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,9 +26,11 @@ Results go to stdout, everything else to stderr. What options do not say, [confi
 
 With `--json` stdout is exactly one JSON object, on failure too. Always there: `command`, `status` (`ok`, `failed` or
 `interrupted`), `exit_code`, `run_id`, `tables` with their `days`, `error` (the one that decided the exit code, or
-null), `errors` (all of them), `notes`. A day that failed has its own `error`. `qa` and `verify` add `findings`;
+null), `errors` (all of them), `notes`. A day that failed has its own `error`; one that was held against the shop's
+metrics has the figures in `reconciled`. `qa` and `verify` add `findings`;
 `report` adds `reports` and `rows`; `status` adds `lake`, `last_run`, `lock_holder` and, per table, `held` and what
-follows from it; `run` and `demo` add `steps`, each such an object. Amounts are numbers with exactly their digits.
+follows from it; `run` and `demo` add `steps`, each such an object; `source check` adds `checks`, one
+per table. Amounts are numbers with exactly their digits.
 
 `-q` prints errors only, and what `report` and `status` are asked for. Colours and progress bars appear on a terminal
 alone."""
@@ -55,11 +59,13 @@ _TYPES: dict[object, str] = {
     int: "whole number",
     float: "number",
     str: "text",
+    Literal["pages", "jobs"]: "`pages` or `jobs`",
     Path: "path",
     date: "date",
     SecretStr: "text",
     tuple[Table, ...]: "list of tables",
     tuple[str, ...]: "list of texts",
+    dict[str, str]: "section of texts",
 }
 
 
@@ -70,6 +76,15 @@ def helps() -> dict[str, str]:
     texts = {"": group.get_help(root)}
     for name in group.list_commands(root):  # type: ignore[attr-defined] # get_command is typed as any command
         command = group.get_command(root, name)  # type: ignore[attr-defined] # the same
+        if isinstance(command, TyperGroup):
+            within = Context(command, info_name=name, parent=root, terminal_width=80)
+            for each in command.list_commands(within):
+                leaf = command.get_command(within, each)
+                if leaf is not None:
+                    texts[f"{name} {each}"] = leaf.get_help(
+                        Context(leaf, info_name=each, parent=within, terminal_width=80)
+                    )
+            continue
         texts[name] = command.get_help(Context(command, info_name=name, parent=root, terminal_width=80))
     return texts
 
@@ -100,7 +115,10 @@ def configuration_reference() -> str:
     for name, section in SECTIONS.items():
         if name == "source":
             parts.append(_KEY)
-        parts += [f"## [{name}]", (section.__doc__ or "").strip(), _table(section.model_fields)]
+        for below, each in sections_below(name, section):
+            title = re.sub(r"<(\w+)>", r"\1", below)
+            shown = {key: field for key, field in each.model_fields.items() if key not in inner_sections(each)}
+            parts += [f"## [{title}]", " ".join((each.__doc__ or "").split()), _table(shown)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -109,14 +127,23 @@ def _table(fields: dict[str, FieldInfo]) -> str:
     for name, field in fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         variables = ", ".join(f"`{each}`" for each in str(extra.get("env", "")).split(" or ") if each)
-        rows.append(f"| `{name}` | {_type(field)} | {_default(field)} | {variables} | {field.description} |")
+        rows.append(
+            f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {variables} | {field.description} |"
+        )
     return "\n".join(rows)
 
 
 def _type(field: FieldInfo) -> str:
     annotation: Any = field.annotation
-    if isinstance(annotation, types.UnionType):
-        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    if get_origin(annotation) in (types.UnionType, Union):
+        named = [each for each in get_args(annotation) if each is not type(None)]
+        if len(named) > 1:
+            return " or ".join(_TYPES[each] for each in named)
+        (annotation,) = named
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(f"`{each}`" for each in get_args(annotation))
     low = next((f"from {each.ge}" for each in field.metadata if isinstance(each, Ge)), "")
     low = next((f"above {each.gt}" for each in field.metadata if isinstance(each, Gt)), low)
     high = next((f"to {each.le}" for each in field.metadata if isinstance(each, Le)), "")

@@ -8,13 +8,16 @@ from mootech.errors import EXIT_MEANINGS
 from tests.docs.generate import DOCS, cli_reference, configuration_reference, helps
 
 HELPS = helps()
-COMMANDS = {"demo", "sandbox", "ingest", "qa", "silver", "report", "run", "status", "verify"}
+COMMANDS = {"demo", "sandbox", "ingest", "qa", "silver", "report", "run", "status", "verify", "source check"}
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    """There are exactly the nine commands that docs/design.md lists."""
+    """There are exactly the ten commands that docs/design.md lists."""
     assert HELPS.keys() - {""} == COMMANDS
-    assert set(re.findall(r"^\| `mootech (\w+)", (DOCS / "design.md").read_text("utf-8"), re.MULTILINE)) == COMMANDS
+    assert (
+        set(re.findall(r"^\| `mootech ((?:source )?\w+)", (DOCS / "design.md").read_text("utf-8"), re.MULTILINE))
+        == COMMANDS
+    )
 
 
 def test_cli_reference_is_current() -> None:

@@ -15,6 +15,7 @@ import pytest
 from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from tests.environment import environment
 
 COMMAND = os.environ.get("MOOTECH_E2E_COMMAND") or str(Path(sysconfig.get_path("scripts")) / "mootech")
 
@@ -83,14 +84,6 @@ def shop() -> Iterator[RunningShop]:
 @pytest.fixture
 def mootech(tmp_path: Path, shop: RunningShop, lake_url: str) -> Mootech:
     """The command, pointed at the shop and at an empty lake, local or on S3; nothing else in its environment."""
-    own = {
-        "PATH": "/usr/bin:/bin",
-        "MOOTECH_API_URL": shop.url,
-        "MOOTECH_API_KEY": API_KEY,
-        "MOOTECH_LAKE": lake_url,
-        "MOOTECH_STATE_DIR": str(tmp_path / "state"),
-    }
-    aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")} if "://" in lake_url else {}
     folder = tmp_path / "cwd"
     folder.mkdir()
-    return Mootech({**own, **aws}, folder)
+    return Mootech(environment(lake_url, tmp_path / "state", shop.url, API_KEY), folder)

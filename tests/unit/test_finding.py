@@ -1,5 +1,6 @@
 """What follows from what `verify` finds: what is fetched, written again, believed, and typed next."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from mootech.lake.paths import Layer
 from mootech.layers.finding import Mend, Problem, advice, days_to_mend, finding, to_rewrite, unbelievable
 from mootech.layers.recount import Counts, shortfall
-from mootech.model import Finding, Job, Receipt, Table
+from mootech.model import Finding, Job, Receipt, Reconciled, Table
+from mootech.source.metrics import Metrics
 
 DAY = date(2024, 2, 29)
 FINE = Finding("users", None, None, "raw_data", "7 partitions hold", ok=True)
@@ -94,16 +96,28 @@ RECEIPT = Receipt("clickstream", str(DAY), 1010, 980, 20, 10, 1010, None, "")
     ("shop", "visitors", "short"),
     [
         (Counts(None), None, None),
-        (Counts(1010, 1010, 100), 99, None),
+        (Counts(1010, Metrics(1010, 100)), 99, None),
         (Counts(1000), None, None),  # fewer rows by now: what was published stays
         (Counts(1011), None, "1,011 rows, 1,010 when"),
-        (Counts(None, hits=1010), None, None),  # 99 % of them are here
-        (Counts(None, hits=1011), None, "1,011 hits, 1,000 are"),
-        (Counts(None, visitors=100), 98, "100 visitors, 98 are"),
-        (Counts(None, visitors=100), None, None),
+        (Counts(None, Metrics(1010, 0)), None, None),  # 99 % of them are here
+        (Counts(None, Metrics(1011, 0)), None, "1,011 hits, 1,000 are"),
+        (Counts(None, Metrics(0, 100)), 98, "100 visitors, 98 are"),
+        (Counts(None, Metrics(0, 100)), None, None),
     ],
 )
 def test_a_day_is_behind_when_the_shop_counts_more(shop: Counts, visitors: int | None, short: str | None) -> None:
     """A declared total counts to the row, the shop's metrics to the threshold; what it does not say proves nothing."""
-    told = shortfall(RECEIPT, visitors, shop)
+    told = shortfall(RECEIPT, visitors, shop, 0.99)
     assert told is None if short is None else short in (told or "")
+
+
+def test_a_day_of_several_passes_is_behind_only_what_it_was_united_from() -> None:
+    """Its receipt knows the different rows, hits and visitors; what the last pass declared is not all there was."""
+    figures = Reconciled(1010, 100, hits=1000, visitors=99, passes=(930, 940), repeated=860)
+    receipt = replace(RECEIPT, fetched=1870, duplicates=870, source_total=940, reconciled=figures)
+    assert receipt.conserved
+    assert shortfall(receipt, None, Counts(1010, Metrics(1010, 100)), 0.99) is None
+    assert (
+        shortfall(receipt, None, Counts(1010, Metrics(1010, 101)), 0.99) == "the shop counts 101 visitors, 99 are held"
+    )
+    assert "1,011 rows, 1,010 when" in (shortfall(receipt, None, Counts(1011), 0.99) or "")

@@ -1,0 +1,37 @@
+"""What was understood of the shop's API, for people."""
+
+from mootech.model import SourceOutcome, TableCheck
+from mootech.render.screen import Screen, grid, print_grid
+from mootech.render.text import NOTHING, clean, count
+
+
+def show_source(outcome: SourceOutcome, screen: Screen) -> None:
+    """Print a line per table, and below what a table's rows lack or have besides."""
+    table = grid("Table", "Status", "Rows", "Columns", "Missing", "Next page", "Total", right=("Rows", "Total"))
+    for check in outcome.checks:
+        table.add_row(
+            clean(check.table),
+            str(check.status or "failed"),
+            count(check.rows),
+            count(len(check.mapped)) if check.rows else NOTHING,
+            clean(", ".join(check.missing)) or NOTHING,
+            "-" if check.status is None else "found" if check.next_page else "none",
+            count(check.total),
+        )
+    print_grid(table, screen.out)
+    for check in outcome.checks:
+        for line in _remarks(check):
+            screen.line(f"{check.table}: {line}")
+
+
+def _remarks(check: TableCheck) -> list[str]:
+    if check.status is None:
+        return []
+    told = [f"asked {check.url}"]
+    if not check.rows:
+        told.append("no rows that day; --day names another one")
+    if check.reasons:
+        told.append(f"the gate would reject {check.rejected} of {check.rows} rows: {', '.join(check.reasons)}")
+    if check.extra:
+        told.append(f"kept in extra: {', '.join(check.extra)}")
+    return told
