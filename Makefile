@@ -1,10 +1,12 @@
 # Needs Python 3.11 or later (with venv), git and make; everything else comes from PyPI, checked by hash, into .venv.
+# Only the tests need more: a headless Chromium, which comes from Debian, checked by apt.
 # `make` alone lists the targets.
 
 PYTHON ?= python3
 UV ?= uv
 UPGRADE ?=
 TORTURE ?=
+BROWSER := chromium-headless-shell
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,7 +29,7 @@ demo: $(VENV)/project.stamp  ## the whole pipeline on this machine: sandbox API,
 	$(BIN)/mootech demo
 
 # Many tests wait for servers, timeouts and killed processes; each worker has an S3 server and a shop of its own.
-test: setup  ## every test
+test: setup $(VENV)/browser.stamp  ## every test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # TORTURE="--local 25 --s3 0 --seed 7001" does what a failure has named, or as much as there is time for.
@@ -77,6 +79,13 @@ $(VENV)/runtime.stamp: requirements.txt requirements-build.txt
 
 $(VENV)/project.stamp: pyproject.toml $(VENV)/runtime.stamp
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Debian serves only the newest security release, so a version cannot be named; any that speaks DevTools will do.
+$(VENV)/browser.stamp: $(VENV)/dev.stamp
+	@command -v $(BROWSER) >/dev/null || { echo "Installing $(BROWSER) for the tests (once)."; \
+		apt-get -qq update && apt-get -qq install --no-install-recommends $(BROWSER) >/dev/null; } || \
+		{ echo "The tests need $(BROWSER): as root, apt-get install $(BROWSER)" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp

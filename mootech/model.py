@@ -215,6 +215,17 @@ class Provenance:
         return cls(**json.loads(text))
 
 
+class Drift(StrEnum):
+    """What becomes of fields that the contract does not name."""
+
+    EVOLVE = "evolve"
+    """They are kept, in the column `extra`."""
+    FREEZE = "freeze"
+    """A day with such fields is not published."""
+    DISCARD = "discard"
+    """They are dropped from published rows; every row stays."""
+
+
 class DayStatus(StrEnum):
     """How a table's day ended."""
 
@@ -318,8 +329,36 @@ class Finding:
     message: str
     ok: bool = False
     """True for a figure that is only reported, False for something to act on."""
+    warning: bool = False
+    """True for what nobody has to act on, and somebody should look at."""
     data: dict[str, Any] = field(default_factory=dict)
     """The figures, JSON-ready."""
+
+
+class DayState(StrEnum):
+    """Whether the lake has a table's day."""
+
+    HELD = "held"
+    MISSING = "missing"
+    BLOCKED = "blocked"
+    """The gate stopped it, or its newest form, on this host."""
+
+
+@dataclass(frozen=True)
+class DayQuality:
+    """How good one table's day is; the counts are None where its receipt is not there to tell."""
+
+    table: str
+    utc_date: date
+    state: DayState
+    fetched: int | None = None
+    published: int | None = None
+    quarantined: int | None = None
+    duplicates: int | None = None
+    undeclared: int | None = None
+    """Published rows with fields the contract does not name."""
+    remarks: tuple[str, ...] = ()
+    """What was found about the day: anomalies, broken rules, why it is blocked."""
 
 
 @dataclass(frozen=True)
@@ -327,6 +366,8 @@ class QaOutcome(Outcome):
     """What `qa` and `verify` found."""
 
     findings: tuple[Finding, ...] = ()
+    history: tuple[DayQuality, ...] = ()
+    """Every day from the first of a table to its last, table by table, oldest first; empty where nobody asked."""
 
 
 @dataclass(frozen=True)

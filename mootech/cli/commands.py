@@ -62,6 +62,9 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Publish a day even when it lost more than 5 % of its rows.")
     ] = False,
+    allow_anomaly: Annotated[
+        bool, typer.Option("--allow-anomaly", help="Publish a day even when it is unlike the weeks before.")
+    ] = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="Fetch exactly the days again that `mootech verify` finds broken.")
     ] = False,
@@ -84,6 +87,7 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
             pipeline.Wanted(tables=tables, lookback=lookback, **window),
             dry_run=dry_run,
             allow_shrink=allow_shrink,
+            allow_anomaly=allow_anomaly,
             progress=progress,
         )
 
@@ -107,22 +111,36 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
     replay: Annotated[
         bool, typer.Option("--replay", help="Judge quarantined rows again, and publish those that pass now.")
     ] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Also write a page with the history of every day.")
+    ] = None,
 ) -> Act:
     """Check again what is in raw_data.
 
-    Reports on every column: nulls, duplicates, categories, ranges, schema drift; and what the gate blocked. With
-    --replay rows that a rule or a mapping kept out go into their days once it is mended; the rest is not touched.
+    Reports on every column: nulls, duplicates, categories, ranges, schema drift; what the gate blocked; and days that
+    are odd: unlike the weeks before, missing, or with purchases of nobody. With --replay rows that a rule or a mapping
+    kept out go into their days once it is mended; the rest is not touched.
     """
     tables, window = named(table), _window(start, end)
     if quarantine and replay:
         raise UsageError("--quarantine and --replay exclude each other", hint="Look first, then replay.")
+    if html is not None and (quarantine or replay):
+        raise UsageError("--html is about all checks", hint="Leave out --quarantine and --replay.")
+    page = None
+    if html is not None:
+        from mootech.cli.reportfile import Page
+
+        page = Page.chosen(html)
 
     def act(progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
         if replay:
             return pipeline.replay_quarantine(common.settings(), tables=tables, progress=progress, **window)
-        return (pipeline.show_quarantine if quarantine else pipeline.qa)(common.settings(), tables=tables, **window)
+        if quarantine:
+            return pipeline.show_quarantine(common.settings(), tables=tables, **window)
+        outcome = pipeline.qa(common.settings(), tables=tables, **window, with_history=page is not None)
+        return outcome if page is None else page.written(outcome)
 
     return act
 

@@ -1,14 +1,16 @@
-"""Where a report's text goes and in which format: stdout, or a file that is written whole or not at all."""
+"""Where a report's text or a page goes and in which format: stdout, or a file that is written whole or not at all."""
 
 import os
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from mootech.errors import StoreError, UsageError
-from mootech.model import Outcome, ReportOutcome
-from mootech.render import Format, clean, formatted
+from mootech.model import Outcome, QaOutcome, ReportOutcome
+from mootech.render import Format, clean, formatted, qa_page
+
+Result = TypeVar("Result", bound=Outcome)
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,8 @@ class Target:
                     f"--json and --format {chosen} both want stdout",
                     hint="Leave one out, or send the report to a file with --output FILE.",
                 )
-        if file is not None and (not file.name or file.is_dir()):
-            raise UsageError(f"--output {clean(file)} is a folder", hint=f"Name a file in it: {file / 'sales.csv'}")
-        if file is not None and not file.parent.is_dir():
-            raise UsageError(
-                f"--output {clean(file)}: there is no folder {clean(file.parent)}",
-                hint=f"Make it first: mkdir -p {clean(file.parent)}",
-            )
+        if file is not None:
+            _check_file("--output", file, "sales.csv")
         return cls(chosen, file)
 
     def text(self, outcome: Outcome) -> str | None:
@@ -57,15 +54,47 @@ class Target:
         """Write the file, if one was asked for and there is a report; a failure becomes one of the outcome's errors."""
         if self.file is None or not outcome.reports:
             return outcome
-        try:
-            _write(self.file, formatted(outcome.reports, self.form))
-        except OSError as exc:
-            error = StoreError(
-                f"{clean(self.file)} could not be written: {exc.strerror or exc}",
-                hint="What was there before is intact, and the report lies in the lake. Name another --output.",
-            )
-            return replace(outcome, errors=(*outcome.errors, error))
-        return replace(outcome, notes=(*outcome.notes, f"written to {clean(self.file)}"))
+        hint = "What was there before is intact, and the report lies in the lake. Name another --output."
+        return _written(outcome, self.file, formatted(outcome.reports, self.form), hint)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What `--html` asks for."""
+
+    file: Path
+
+    @classmethod
+    def chosen(cls, html: str) -> Self:
+        """Check the option before anything is read; UsageError for a file that cannot be."""
+        file = Path(html)
+        _check_file("--html", file, "qa.html")
+        return cls(file)
+
+    def written(self, outcome: QaOutcome) -> QaOutcome:
+        """Write the page about the outcome's history; a failure becomes one of the outcome's errors."""
+        hint = "What was there before is intact. Name another --html."
+        return _written(outcome, self.file, qa_page(outcome), hint)
+
+
+def _check_file(option: str, file: Path, example: str) -> None:
+    if not file.name or file.is_dir():
+        raise UsageError(f"{option} {clean(file)} is a folder", hint=f"Name a file in it: {file / example}")
+    if not file.parent.is_dir():
+        raise UsageError(
+            f"{option} {clean(file)}: there is no folder {clean(file.parent)}",
+            hint=f"Make it first: mkdir -p {clean(file.parent)}",
+        )
+
+
+def _written(outcome: Result, file: Path, text: str, hint: str) -> Result:
+    """Write the file and note it; a failure becomes one of the outcome's errors."""
+    try:
+        _write(file, text)
+    except OSError as exc:
+        error = StoreError(f"{clean(file)} could not be written: {exc.strerror or exc}", hint=hint)
+        return replace(outcome, errors=(*outcome.errors, error))
+    return replace(outcome, notes=(*outcome.notes, f"written to {clean(file)}"))
 
 
 def _write(file: Path, text: str) -> None:

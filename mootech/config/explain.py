@@ -103,7 +103,9 @@ def _nearest(key: str, section: type[BaseModel], name: str) -> str:
     else:
         known = f"The keys of [{name}] are: {keys_of(section)}."
         homes += ["at the top of the file, before any [section]"] if key in Settings.model_fields else []
-    if homes:
-        return f"It belongs {homes[0]}. {known}"
-    near = difflib.get_close_matches(key, [each for each in section.model_fields if each != "api_key"], n=1)
-    return f"Did you mean {near[0]}? {known}" if near else known
+    own = [each for each in section.model_fields if each != "api_key"]
+    # A slip of the pen within the section is likelier than another section's key, but only when it is a small one.
+    near = difflib.get_close_matches(key, own, n=1, cutoff=0.85 if homes else 0.6)
+    if near:
+        return f"Did you mean {near[0]}? {known}"
+    return f"It belongs {homes[0]}. {known}" if homes else known

@@ -81,6 +81,10 @@ class Lake:
         """Return the table's partitions by UTC day, oldest first, from one fresh listing."""
         return self._catalog.held(layer, table)
 
+    def partition(self, layer: Layer, table: str, day: date) -> Held | None:
+        """Return one of the table's days, as the last listing and what was published since say."""
+        return self._catalog.partition(layer, table, day)
+
     def held_object(self, layer: Layer, name: str) -> Held | None:
         """Return an object that has no days (silver/users, results/…), None when there is none."""
         return self._catalog.single(layer, name)

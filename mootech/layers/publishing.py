@@ -5,15 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
 
+import polars as pl
+
 from mootech.errors import MootechError, QualityError, StoreError
 from mootech.lake.lake import DayRows, Lake
 from mootech.layers.blocked import BlockedDays
 from mootech.layers.bronze import StagedPages, check_days
 from mootech.layers.plan import shrinks
+from mootech.layers.profiles import Profiles
 from mootech.layers.reconcile import Completeness, note
 from mootech.layers.stage import StagedDay
-from mootech.model import DayResult, DayStatus, Job, Receipt
+from mootech.model import DayResult, DayStatus, Drift, Job, Receipt, Table
+from mootech.qa.anomalies import Limits
+from mootech.qa.checks import undeclared
+from mootech.qa.contract import EXTRA
 from mootech.qa.gate import Threshold
+from mootech.qa.profile import profile
 from mootech.source.metrics import Metrics
 
 _STORE_GIVES_UP_AFTER = 3
@@ -28,6 +35,10 @@ class Rules:
     allow_shrink: bool = False
     """Let a refetch publish far fewer rows than the day has."""
     completeness: Completeness = field(default_factory=Completeness)
+    drift: Mapping[Table, Drift] = field(default_factory=dict)
+    """What becomes of undeclared fields; tables that are not named let them evolve."""
+    unusual: Limits | None = None
+    """Days beyond these limits are stopped; None stops none."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class Gatekeeper:
         self._rules = rules
         self._blocked = blocked
         self._published = published
+        self._profiles = Profiles(lake)
         self._store_failures = 0
         self._stopped = Event()
         self._ended: list[DayStatus] = []
@@ -136,8 +148,11 @@ class Gatekeeper:
                 yield replace(result, note=(rows.reconciled and note(rows.reconciled)) or staged.note)
 
     def _publish(self, job: Job, rows: DayRows) -> DayResult:
+        if self._rules.drift.get(job.table) is Drift.DISCARD:
+            # Only now: what is a repeat and what a conflict was decided on the rows as they came, and every row stays.
+            rows = replace(rows, rows=without_undeclared(rows.rows))
         held = self._published.get(job)
-        refusal = refused(job, rows, held, self._rules)
+        refusal = refused(job, rows, held, self._rules) or self._unlike(job, rows, held)
         if refusal is not None:
             self._blocked.keep(job, refusal.message, fetched=rows.fetched, rejects=rows.rejects)
             return DayResult(
@@ -156,11 +171,29 @@ class Gatekeeper:
         short = self._rules.completeness.complaint(job, rows.reconciled)
         return replace(accounted(job, receipt, changed=changed), error=short)
 
+    def _unlike(self, job: Job, rows: DayRows, held: Receipt | None) -> QualityError | None:
+        """Return why a day that is unlike its past must not be published, None when it may."""
+        if self._rules.unusual is None:
+            return None
+        told = self._profiles.unlike(job.table, job.day, self._rules.unusual, profile(job.table, rows.rows))
+        if not told:
+            return None
+        first = ": ".join(filter(None, (told[0].column, told[0].message)))
+        more = f" and {len(told) - 1:,} more like it" if len(told) > 1 else ""
+        return QualityError(
+            f"it is unlike the weeks before: {first}{more}; {_intact(held)}",
+            hint=f"If the shop says that this is right, run `mootech ingest {_only(job)} --allow-anomaly`.",
+        )
+
+
+def without_undeclared(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows, every one of them, without the fields that the contract does not name."""
+    return rows.with_columns(pl.lit(None, pl.String()).alias(EXTRA))
+
 
 def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> QualityError | None:
     """Return why a day must not be published, None when it may; `held` is the receipt of what stands there."""
-    only = f"-t {job.table} --start {job.day} --end {job.day}"
-    intact = "the version published before is intact" if held else "nothing of it was published"
+    only, intact = _only(job), _intact(held)
     bad = rows.rejects.height
     # Of a day that came in several passes every row counts once, lest good rows that come twice thin out the bad ones.
     fetched = rows.fetched - (rows.reconciled.repeated if rows.reconciled else 0)
@@ -178,7 +211,23 @@ def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> Qual
             f"it would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
             hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
         )
+    drifted = rows.rows.height - rows.rows[EXTRA].null_count()
+    if drifted and rules.drift.get(job.table) is Drift.FREEZE:
+        fields = ", ".join(repr(name) for name in undeclared(rows.rows))
+        return QualityError(
+            f"{drifted:,} rows have fields that are not declared: {fields}; {intact}",
+            hint=f'If they are welcome, write {job.table} = "evolve", or "discard", under [qa.schema_drift], then run '
+            f"`mootech ingest {only}`.",
+        )
     return None
+
+
+def _only(job: Job) -> str:
+    return f"-t {job.table} --start {job.day} --end {job.day}"
+
+
+def _intact(held: Receipt | None) -> str:
+    return "the version published before is intact" if held else "nothing of it was published"
 
 
 def accounted(job: Job, receipt: Receipt, *, changed: bool) -> DayResult:

@@ -14,10 +14,10 @@ import polars as pl
 from mootech.errors import BrokenPromiseError, MootechError
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import quarantine_key
-from mootech.layers.publishing import Rules, accounted, failed, refused
+from mootech.layers.publishing import Rules, accounted, failed, refused, without_undeclared
 from mootech.layers.quarantine import rejects_of
 from mootech.layers.verify_objects import bronze_partition, quarantine_object
-from mootech.model import DayResult, DayStatus, Job, Receipt
+from mootech.model import DayResult, DayStatus, Drift, Job, Receipt
 from mootech.qa.contract import EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge_again
@@ -31,7 +31,8 @@ def replay(lake: Lake, job: Job, receipt: Receipt, rules: Rules, mapping: FieldM
     `mapping` is the table's of today, where its rows do not come in the contract's own words.
     """
     try:
-        rows = replayed(lake, job, receipt, mapping)
+        discard = rules.drift.get(job.table) is Drift.DISCARD
+        rows = replayed(lake, job, receipt, mapping, discard=discard)
         refusal = refused(job, rows, receipt, rules)
         if refusal is not None:
             return failed(job, refusal, DayStatus.BLOCKED)
@@ -43,8 +44,12 @@ def replay(lake: Lake, job: Job, receipt: Receipt, rules: Rules, mapping: FieldM
     return replace(accounted(job, new, changed=changed), note=note)
 
 
-def replayed(lake: Lake, job: Job, receipt: Receipt, mapping: FieldMapping | None = None) -> DayRows:
+def replayed(
+    lake: Lake, job: Job, receipt: Receipt, mapping: FieldMapping | None = None, *, discard: bool = False
+) -> DayRows:
     """Return the day as it is when its quarantined rows are judged by the rules of today.
+
+    With `discard` they lose their undeclared fields; rows published before keep what they have.
 
     Raises:
         BrokenPromiseError: the day is damaged.
@@ -56,7 +61,8 @@ def replayed(lake: Lake, job: Job, receipt: Receipt, mapping: FieldMapping | Non
     standing = standing.with_columns(utc_date=pl.lit(job.day.isoformat())).select(columns)
     raws = [msgspec.Raw(raw.encode()) for raw in rejects["raw"]]
     decoded = RowDecoder(job.table).decode(raws if mapping is None else mapping.rows(raws, job.day))
-    judged = judge_again(job.table, Fetched(job.day, decoded.frame, decoded.reasons), standing)
+    frame = without_undeclared(decoded.frame) if discard else decoded.frame
+    judged = judge_again(job.table, Fetched(job.day, frame, decoded.reasons), standing)
     return DayRows(
         table=job.table,
         day=job.day,

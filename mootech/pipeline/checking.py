@@ -1,24 +1,36 @@
 """The quality of what is in bronze."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+
+import polars as pl
 
 from mootech.config import Settings
 from mootech.errors import EmptyLakeError, QualityError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.layers.blocked import BlockedDays
+from mootech.layers.profiles import Profiles
 from mootech.layers.reconcile import compared
-from mootech.model import DayRange, Finding, QaOutcome, Table
+from mootech.model import DayQuality, DayRange, Finding, QaOutcome, Receipt, Table, utc_today
+from mootech.pipeline.history import history
+from mootech.pipeline.ingesting import limits_of
 from mootech.pipeline.wanted import FETCH_FIRST
-from mootech.qa.checks import summarise
+from mootech.qa.checks import days_behind, days_missing, summarise
 from mootech.session import opened
 
 
 def qa(
-    settings: Settings, *, tables: Sequence[Table] = (), start: date | None = None, end: date | None = None
+    settings: Settings,
+    *,
+    tables: Sequence[Table] = (),
+    start: date | None = None,
+    end: date | None = None,
+    with_history: bool = False,
 ) -> QaOutcome:
     """Check what is in bronze again, per column and check; days the gate blocked on this host are findings too.
+
+    With `with_history` the outcome also has every day of the range, for a page about them.
 
     Raises:
         EmptyLakeError: the lake holds no day of the tables in the range, and none is blocked.
@@ -27,29 +39,70 @@ def qa(
     lake = opened(settings)
     span = DayRange(start or date.min, end or date.max)
     tables = tables or tuple(Table)
-    days = {table: [day for day in lake.held(Layer.RAW, table) if day in span] for table in tables}
+    held = {table: list(lake.held(Layer.RAW, table)) for table in tables}
+    days = {table: [day for day in of_table if day in span] for table, of_table in held.items()}
     blocked = [finding for finding in blocked_days(lake, tables) if finding.utc_date in span]
     if not any(days.values()) and not blocked:
         raise EmptyLakeError(f"{settings.lake} holds nothing to check there", hint=FETCH_FIRST)
-    return check_days(lake, settings, days, blocked)
+    around = []
+    if settings.qa.anomalies != "off":
+        stopped = {(finding.table, finding.utc_date) for finding in blocked}
+        for table, of_table in days.items():
+            around += days_missing(table, of_table, [day for name, day in stopped if name == table and day is not None])
+            if end is None:
+                yesterday = utc_today() - timedelta(days=1)
+                around += days_behind(table, held[table], yesterday, settings.qa.max_days_behind)
+    return check_days(lake, settings, days, [*blocked, *around], with_history=with_history)
 
 
 def check_days(
-    lake: Lake, settings: Settings, days: Mapping[Table, Sequence[date]], blocked: Sequence[Finding]
+    lake: Lake,
+    settings: Settings,
+    days: Mapping[Table, Sequence[date]],
+    known: Sequence[Finding],
+    *,
+    with_history: bool = False,
 ) -> QaOutcome:
-    """Check these days of an open lake; `blocked` are findings already."""
-    findings = list(blocked)
+    """Check these days of an open lake; `known` are findings already."""
+    findings = list(known)
+    profiles = Profiles(lake)
+
+    def read(
+        table: Table, receipts: Mapping[date, Receipt | None]
+    ) -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
+        held = lake.held(Layer.RAW, table)
+        for day, receipt in receipts.items():
+            rows = lake.read(held[day].key)
+            profiles.learn(table, day, rows)
+            yield day, rows, receipt
+
     for table, of_table in days.items():
         if of_table:
             held = lake.held(Layer.RAW, table)
-            findings += summarise(table, ((day, lake.read(held[day].key), held[day].receipt) for day in of_table))
-            findings += compared(table, {day: held[day].receipt for day in of_table}, settings.qa.min_source_share)
+            receipts = {day: held[day].receipt for day in of_table}
+            findings += summarise(table, read(table, receipts))
+            findings += compared(table, receipts, settings.qa.min_source_share)
+    if settings.qa.anomalies != "off":
+        findings += _warnings(profiles, settings, days)
+    past: tuple[DayQuality, ...] = tuple(history(lake, profiles, days, findings)) if with_history else ()
+    profiles.save()
     wrong = sum(not finding.ok for finding in findings)
     if not wrong:
-        return QaOutcome("qa", findings=tuple(findings))
+        return QaOutcome("qa", findings=tuple(findings), history=past)
     hint = "They are listed above; nothing was changed. A day is mended by fetching it."
     error = QualityError(f"checks that do not hold: {wrong:,}", hint=hint)
-    return QaOutcome("qa", findings=tuple(findings), errors=(error,))
+    return QaOutcome("qa", findings=tuple(findings), history=past, errors=(error,))
+
+
+def _warnings(profiles: Profiles, settings: Settings, days: Mapping[Table, Sequence[date]]) -> Iterator[Finding]:
+    """Yield in what these days are unlike their past, and what they name that the other tables do not know."""
+    limits = limits_of(settings)
+    for table, of_table in days.items():
+        for day in of_table:
+            anomalies = profiles.unlike(table, day, limits)
+            if table is Table.TRANSACTIONS:
+                anomalies += profiles.unmatched(day, limits)
+            yield from (anomaly.finding(table, day) for anomaly in anomalies)
 
 
 def blocked_days(lake: Lake, tables: Sequence[Table]) -> list[Finding]:

@@ -14,20 +14,22 @@ from mootech.layers.plan import check_over
 from mootech.layers.publishing import Gatekeeper, Rules
 from mootech.layers.reconcile import Completeness
 from mootech.layers.stage import staged_pages
-from mootech.model import DayResult, DayStatus, Job, Outcome, Progress, Receipt, Silent, utc_today
+from mootech.model import DayResult, DayStatus, Drift, Job, Outcome, Progress, Receipt, Silent, Table, utc_today
 from mootech.pipeline.shop import connection_to, dialects_of
 from mootech.pipeline.wanted import Wanted
+from mootech.qa.anomalies import Limits
 from mootech.qa.gate import Threshold
 from mootech.session import locked, opened_if_there
 from mootech.source.http import Connection
 
 
-def ingest(
+def ingest(  # noqa: PLR0913  # one for each of the command's options
     settings: Settings,
     wanted: Wanted,
     *,
     dry_run: bool = False,
     allow_shrink: bool = False,
+    allow_anomaly: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Fetch days from the shop's API, put them through the gate, publish them in bronze.
@@ -37,6 +39,7 @@ def ingest(
         wanted: which tables and days.
         dry_run: only say which days would be fetched; nothing is written.
         allow_shrink: let a refetch publish far fewer rows than the day has.
+        allow_anomaly: publish days that are unlike their past, whatever the settings say.
         progress: told of pages and days as they come.
 
     Raises:
@@ -53,7 +56,7 @@ def ingest(
     def work(lake: Lake) -> Outcome:
         # Planned again under the lock: another run may have published since.
         jobs = wanted.jobs(settings, lake)
-        rules = rules_of(settings, allow_shrink=allow_shrink)
+        rules = rules_of(settings, allow_shrink=allow_shrink, allow_anomaly=allow_anomaly)
         return ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules, progress)
 
     return locked(settings, "ingest", work)
@@ -113,13 +116,21 @@ def _fetcher(settings: Settings, connection: Connection, lake: Lake) -> Fetcher:
     return JobFetcher(connection, source.page_size, folder, terms, lake.workspace / "jobs")
 
 
-def rules_of(settings: Settings, *, allow_shrink: bool = False) -> Rules:
-    """Return what the gate, the comparison with the shop's metrics and the shrink guard go by."""
+def rules_of(settings: Settings, *, allow_shrink: bool = False, allow_anomaly: bool = False) -> Rules:
+    """Return what the gate, the comparison with the shop's metrics and with the past, and the shrink guard go by."""
+    blocking = settings.qa.anomalies == "block" and not allow_anomaly
     return Rules(
         Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows),
         allow_shrink=allow_shrink,
         completeness=Completeness(settings.qa.min_source_share, publish_short=settings.qa.publish_short_days),
+        drift={Table(name): Drift(choice) for name, choice in settings.qa.schema_drift},
+        unusual=limits_of(settings) if blocking else None,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what makes a day unusual."""
+    return Limits(settings.qa.history_weeks, settings.qa.z, settings.qa.max_unmatched_share)
 
 
 def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:

@@ -50,12 +50,13 @@ def verify(settings: Settings, wanted: Wanted, *, source: bool = False) -> QaOut
     return QaOutcome("verify", findings=tuple(findings), errors=(error,))
 
 
-def repair(
+def repair(  # noqa: PLR0913  # one for each of the command's options
     settings: Settings,
     wanted: Wanted,
     *,
     dry_run: bool = False,
     allow_shrink: bool = False,
+    allow_anomaly: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Fetch exactly the days again that `verify` finds broken, and have silver's broken objects built by the next run.
@@ -67,6 +68,7 @@ def repair(
         wanted: which tables; `start` and `end` narrow the days that are looked at, all of them without.
         dry_run: only say which days would be fetched; nothing is written.
         allow_shrink: let a day whose own rows are whole be published with far fewer.
+        allow_anomaly: publish days that are unlike their past, whatever the settings say.
         progress: told of pages and days as they come.
 
     Raises:
@@ -91,7 +93,7 @@ def repair(
             lake.disbelieve(layer, table, day)
         done = Outcome("ingest")
         if jobs:
-            rules = rules_of(settings, allow_shrink=allow_shrink)
+            rules = rules_of(settings, allow_shrink=allow_shrink, allow_anomaly=allow_anomaly)
             done = ingest_jobs(lake, settings, connection_to(settings), jobs, published, rules, progress)
         return replace(done, errors=_left_broken(lake, found), notes=_rebuilt_later(found))
 

@@ -5,7 +5,7 @@ range costs the memory of one batch, and small days do not cost a validation eac
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from mootech.model import Finding, Receipt, Table
+from mootech.model import DayRange, Finding, Receipt, Table
 from mootech.qa.contract import EXTRA, breaches, bronze_schema, delivered_schema, nullable
 
 CATEGORIES: Mapping[Table, tuple[str, ...]] = {
@@ -55,6 +55,16 @@ class Summary:
     """Findings that belong to one day: something is wrong there."""
 
 
+def undeclared(rows: pl.DataFrame) -> list[str]:
+    """Return the names of the undeclared fields of a frame with the column `extra`, sorted."""
+    names = {name for extra in rows[EXTRA].drop_nulls().unique() for name in _fields(extra)}
+    return sorted(names)
+
+
+def _fields(extra: str) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(extra, type=dict[str, msgspec.Raw])
+
+
 def schema_drift(table: Table, columns: Mapping[str, Any]) -> list[str]:
     """Return how the columns of a partition (name → polars type) differ from the contract; empty when they agree."""
     wanted = bronze_schema(table)
@@ -66,6 +76,27 @@ def schema_drift(table: Table, columns: Mapping[str, Any]) -> list[str]:
         if name in columns and columns[name] != dtype
     ]
     return drift
+
+
+def days_missing(table: Table, held: Sequence[date], blocked: Sequence[date]) -> list[Finding]:
+    """Return a warning when days between the first and the last one held are neither held nor blocked."""
+    there = {*held, *blocked}
+    gaps = [day for day in DayRange(min(held), max(held)) if day not in there] if held else []
+    if not gaps:
+        return []
+    message = f"{len(gaps):,} of the days from {min(held)} to {max(held)} are missing, {gaps[0]} the first of them"
+    data = {"days": [day.isoformat() for day in gaps]}
+    return [Finding(str(table), None, None, "missing_days", message, ok=True, warning=True, data=data)]
+
+
+def days_behind(table: Table, held: Sequence[date], yesterday: date, limit: int) -> list[Finding]:
+    """Return how far the newest day held lies behind yesterday (UTC): a warning beyond the limit."""
+    if not held:
+        return []
+    behind = max((yesterday - max(held)).days, 0)
+    message = f"the newest day is {max(held)}, {behind:,} days before yesterday"
+    data = {"newest": max(held).isoformat(), "days_behind": behind}
+    return [Finding(str(table), None, None, "freshness", message, ok=True, warning=behind > limit, data=data)]
 
 
 def summarise(table: Table, days: Iterable[tuple[date, pl.DataFrame, Receipt | None]]) -> list[Finding]:
@@ -108,8 +139,8 @@ def _add(summary: Summary, table: Table, rows: pl.DataFrame) -> None:
         _widen(summary.ranges, name, rows[name])
     extras = rows.filter(pl.col(EXTRA).is_not_null()).group_by(EXTRA).agg(pl.col("utc_date").min()).sort("utc_date")
     for extra, since in extras.iter_rows():
-        for undeclared in msgspec.json.decode(extra, type=dict[str, msgspec.Raw]):
-            summary.fields_since.setdefault(undeclared, date.fromisoformat(since))
+        for name in _fields(extra):
+            summary.fields_since.setdefault(name, date.fromisoformat(since))
     summary.of_days += _broken_rules(table, rows)
 
 

@@ -6,6 +6,7 @@ row, good or bad, goes through the same contract, and the frame has as many rows
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -25,6 +26,8 @@ _JSON_TYPES: Mapping[pl.DataType, Any] = {
 }
 # Fields learned beyond this number are still kept, only more slowly; it bounds the struct a hostile source can grow.
 _LEARNED_FIELDS_MAX = 64
+# What msgspec takes for no field name: rows with such fields stay with the slow decoder.
+_UNLEARNABLE = re.compile(r'["\\\x00-\x1f]')
 _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -109,7 +112,7 @@ class RowDecoder:
 
     def _learn(self, names: Mapping[str, object]) -> None:
         """Let the fast decoder know fields that it has just failed on."""
-        unknown = sorted(names.keys() - set(self._learned))
+        unknown = sorted(name for name in names.keys() - set(self._learned) if not _UNLEARNABLE.search(name))
         if unknown and len(self._learned) + len(unknown) <= _LEARNED_FIELDS_MAX:
             self._learned += unknown
             self._decoder = self._build()

@@ -121,17 +121,20 @@ def _errors(errors: Iterable[MootechError], screen: Screen) -> None:
 
 def _findings(outcome: QaOutcome, screen: Screen, *, brief: bool) -> None:
     bad = sum(not finding.ok for finding in outcome.findings)
-    shown = [finding for finding in outcome.findings if not (brief and finding.ok)]
+    odd = sum(finding.warning for finding in outcome.findings)
+    shown = [finding for finding in outcome.findings if not brief or finding.warning or not finding.ok]
     if shown:
         _findings_table(shown, screen)
-    screen.line(f"{plural(len(outcome.findings), 'check')}, {count(bad)} to act on")
+    screen.line(
+        f"{plural(len(outcome.findings), 'check')}, {count(bad)} to act on{f', {count(odd)} to look at' if odd else ''}"
+    )
 
 
 def _findings_table(findings: Iterable[Finding], screen: Screen) -> None:
     table = grid("", "Table", "Day", "Column", "Check", "Finding")
     for finding in findings:
         table.add_row(
-            Text("ok", style="green") if finding.ok else Text("BAD", style="bold red"),
+            _verdict(finding),
             clean(finding.table),
             str(finding.utc_date or NOTHING),
             clean(finding.column or NOTHING),
@@ -139,6 +142,12 @@ def _findings_table(findings: Iterable[Finding], screen: Screen) -> None:
             clean(finding.message),
         )
     print_grid(table, screen.out)
+
+
+def _verdict(finding: Finding) -> Text:
+    if not finding.ok:
+        return Text("BAD", style="bold red")
+    return Text("odd", style="yellow") if finding.warning else Text("ok", style="green")
 
 
 def _status(outcome: StatusOutcome, screen: Screen) -> None:

@@ -15,8 +15,8 @@ import pytest
 from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, object_key, quarantine_key, table_prefix
 from mootech.lake.store import open_store
-from mootech.model import Table, parse_day
-from mootech.render import Format
+from mootech.model import DayQuality, DayState, Finding, QaOutcome, Table, parse_day
+from mootech.render import Format, qa_page
 from tests.faults.command import Command, command_for
 from tests.wire import Answer, answer, problem, serving
 
@@ -142,7 +142,15 @@ def test_no_cell_of_a_csv_is_a_formula(sold: Sold) -> None:
 
 @HTML
 def test_markup_reaches_no_page(sold: Sold) -> None:
-    """There is no HTML output; what a Markdown page would pass on to a browser is escaped."""
+    """The page of `qa` has it as text only; no report is HTML, and what Markdown would pass on is escaped."""
+    evil = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>\x1b[31m\u202e"
+    day = DayQuality(evil, DAY, DayState.BLOCKED, remarks=(evil,))
+    page = qa_page(
+        QaOutcome("qa", findings=(Finding(evil, None, None, evil, evil, ok=True, warning=True),), history=(day,))
+    )
+    assert page.count("&lt;script&gt;alert(1)") >= 3
+    assert not re.search(r"<script|<img|\x1b|\u202e|\"\"", page)
+    assert "default-src 'none'; style-src 'sha256-" in page
     assert "html" not in {form.value for form in Format}
     text = sold.command("report", "--format", "markdown").stdout
     assert "<script>" not in text

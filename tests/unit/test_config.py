@@ -121,6 +121,21 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
         ("[source]\npage_size = 0", "greater than or equal to 1, not 0", "Rows asked for"),
         ("[qa]\nmax_bad_rows = true", "[qa] max_bad_rows: input should be a valid integer, not true", "bad rows"),
         ("[qa]\nmax_bad_share = nan", "[qa] max_bad_share: input should be a finite number", "Share"),
+        (
+            '[qa]\nanomalies = "stop"',
+            "[qa] anomalies: input should be 'off', 'warn' or 'block', not \"stop\"",
+            "unlike",
+        ),
+        (
+            '[qa]\nschema_drift = { user = "freeze" }',
+            "[qa.schema_drift] user is no key mootech knows",
+            "Did you mean users?",
+        ),
+        (
+            '[qa]\nschema_drift = { users = "x" }',
+            "[qa.schema_drift] users: input should be 'evolve', 'freeze' or 'discard', not",
+            "",
+        ),
         ('[ingest]\ntables = ["user"]', "[ingest] tables is wrong: there is no table 'user'. The tables are", ""),
         ('[ingest]\ntables = "users"', "[ingest] tables: input should be a valid list", "Tables to fetch"),
         ('[ingest]\nstart = "2023-02-30"', "[ingest] start is wrong: date '2023-02-30' is not a day", ""),

@@ -1,5 +1,7 @@
 """Rows that do not decode stay, with their reasons, and cost no other row."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -72,6 +74,16 @@ def test_undeclared_fields_go_into_extra_as_sorted_compact_json() -> None:
             '{"zeta":3}',
             None,
         ]
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\x00", "<b>", ""])
+def test_a_field_of_any_name_is_kept(name: str) -> None:
+    """No name that JSON can say stops the decoder, and what stood under it is kept, row after row."""
+    decoder = RowDecoder(Table.PRODUCTS)
+    for _ in range(2):
+        decoded = decoder.decode(raws(product(), {**product(), name: 1}))
+        assert decoded.reasons == {}
+        assert [None if extra is None else json.loads(extra) for extra in decoded.frame[EXTRA]] == [None, {name: 1}]
 
 
 def test_more_undeclared_fields_than_are_learned_are_still_kept() -> None:

@@ -1,0 +1,144 @@
+"""The profiles of what bronze holds, read once: a cache on this host, which may be deleted at any time.
+
+<workspace>/profiles/<table>.json     by UTC day, each with the content hash of the partition it was counted from
+"""
+
+import hashlib
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from mootech.errors import StoreError
+from mootech.lake.disk import mapped, private_folder, scratch_file
+from mootech.lake.lake import Lake
+from mootech.lake.parquet import DamagedError
+from mootech.lake.paths import Layer
+from mootech.model import Table
+from mootech.qa.anomalies import Anomaly, Limits, compared_with, unmatched, unusual
+from mootech.qa.profile import Links, Profile, links, profile
+
+_FORMAT = 1
+"""Goes up when a profile counts something else: then all are counted again."""
+
+_LINKED = (Table.TRANSACTIONS, Table.USERS, Table.PRODUCTS)
+
+
+class _Noted(msgspec.Struct, frozen=True):
+    content: str
+    """Content hash of the partition; of several, of their hashes."""
+    profile: Profile
+
+
+class _NotedLinks(msgspec.Struct, frozen=True):
+    content: str
+    links: Links
+
+
+class _Document(msgspec.Struct):
+    format: int = _FORMAT
+    profiles: dict[str, _Noted] = msgspec.field(default_factory=dict)
+    links: dict[str, _NotedLinks] = msgspec.field(default_factory=dict)
+    """Only of transactions."""
+
+
+class Profiles:
+    """What the days of one lake look like. Not for more than one thread at a time."""
+
+    def __init__(self, lake: Lake) -> None:
+        """Read from this open lake; nothing is read yet."""
+        self._lake = lake
+        self._folder = lake.workspace / "profiles"
+        self._documents: dict[Table, _Document] = {}
+        self._changed: set[Table] = set()
+
+    def learn(self, table: Table, day: date, rows: pl.DataFrame) -> None:
+        """Take down what a held day looks like from its rows, which somebody has read anyway."""
+        content = self._content(table, day)
+        if content is not None and self._noted(table, day, content) is None:
+            self._note(table, day, content, profile(table, rows))
+
+    def of(self, table: Table, day: date) -> Profile | None:
+        """Return what a day looks like; None when it is not held, or is damaged, which is `verify`'s to say."""
+        content = self._content(table, day)
+        if content is None:
+            return None
+        noted = self._noted(table, day, content)
+        if noted is None:
+            rows = self._read(table, day)
+            noted = None if rows is None else self._note(table, day, content, profile(table, rows))
+        return noted
+
+    def unlike(self, table: Table, day: date, limits: Limits, now: Profile | None = None) -> list[Anomaly]:
+        """Return how a day is unlike the days before it; `now` stands for what the lake holds of it, if anything."""
+        this = now or self.of(table, day)
+        if this is None:
+            return []
+        known = {each: held for each in compared_with(day, limits) if (held := self.of(table, each)) is not None}
+        return unusual(table, day, {**known, day: this}, limits)
+
+    def unmatched(self, day: date, limits: Limits) -> list[Anomaly]:
+        """Return what a held day of transactions names and the snapshots of the day, where held, do not know."""
+        contents = [self._content(table, day) for table in _LINKED]
+        if contents[0] is None or not any(contents[1:]):
+            return []
+        content = hashlib.sha256(" ".join(each or "" for each in contents).encode()).hexdigest()
+        document = self._document(Table.TRANSACTIONS)
+        noted = document.links.get(day.isoformat())
+        if noted is None or noted.content != content:
+            bought, users, products = (self._read(table, day) for table in _LINKED)
+            if bought is None:
+                return []
+            noted = _NotedLinks(content, links(bought, users, products))
+            document.links[day.isoformat()] = noted
+            self._changed.add(Table.TRANSACTIONS)
+        return unmatched(noted.links, limits)
+
+    def save(self) -> None:
+        """Keep what was counted; that it cannot be kept costs only the work of counting again."""
+        for table in sorted(self._changed):
+            with suppress(StoreError), mapped(f"keeping profiles in {self._folder}"):
+                private_folder(self._folder)
+                with scratch_file(self._folder, ".new") as beside:
+                    beside.write_bytes(msgspec.json.encode(self._documents[table]))
+                    beside.replace(self._path(table))
+        self._changed.clear()
+
+    def _content(self, table: Table, day: date) -> str | None:
+        held = self._lake.partition(Layer.RAW, table, day)
+        return held.receipt.content_hash if held is not None and held.receipt is not None else None
+
+    def _noted(self, table: Table, day: date, content: str) -> Profile | None:
+        noted = self._document(table).profiles.get(day.isoformat())
+        return noted.profile if noted is not None and noted.content == content else None
+
+    def _note(self, table: Table, day: date, content: str, counted: Profile) -> Profile:
+        self._document(table).profiles[day.isoformat()] = _Noted(content, counted)
+        self._changed.add(table)
+        return counted
+
+    def _read(self, table: Table, day: date) -> pl.DataFrame | None:
+        held = self._lake.partition(Layer.RAW, table, day)
+        try:
+            return None if held is None else self._lake.read(held.key)
+        except DamagedError:
+            return None
+
+    def _document(self, table: Table) -> _Document:
+        if table not in self._documents:
+            self._documents[table] = _load(self._path(table))
+        return self._documents[table]
+
+    def _path(self, table: Table) -> Path:
+        return self._folder / f"{table}.json"
+
+
+def _load(path: Path) -> _Document:
+    """Return what was kept; nothing when there is none, or it cannot be read, or counts something else."""
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=_Document)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return _Document()
+    return document if document.format == _FORMAT else _Document()

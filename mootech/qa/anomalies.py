@@ -1,0 +1,146 @@
+"""Which days look unlike their own past: row volume, NULL shares and category shares, by robust z-score.
+
+A day is compared with the same weekday of the weeks before it: how far is it from their median, counted in scales? The
+scale is the median absolute deviation, but never less than what chance does to so many rows and than what a person
+would care about; so a history that never changed does not make an alarm of the smallest change. A new level is told on
+its first day: the next one is not reproached with what the day before it was already.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+
+from mootech.model import Finding, Table
+from mootech.qa.measures import Key, Measure, Shape, rows_of
+from mootech.qa.profile import Links, Profile
+
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+_MAD_TO_SIGMA = 1.4826
+"""Makes the median absolute deviation of a normal distribution its standard deviation."""
+LEAST_WEEKS = 4
+"""Days to compare with, at least: of fewer the median says little."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is unusual."""
+
+    history_weeks: int = 8
+    """Weeks before a day that it is compared with."""
+    z: float = 5.0
+    """Distance from the median, in scales, from which on a day is unusual."""
+    max_unmatched_share: float = 0.01
+    """Share of purchases without a user, or of items without a product, that is let pass, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One way in which a day is unlike its past, or unlike the other tables."""
+
+    check: str
+    """row_volume, null_share, category_share, purchases_without_user or items_without_product."""
+    column: str | None
+    message: str
+    data: dict[str, Any]
+    """The figures, JSON-ready."""
+
+    def finding(self, table: Table, day: date) -> Finding:
+        """Return it as a warning."""
+        return Finding(str(table), day, self.column, self.check, self.message, ok=True, warning=True, data=self.data)
+
+
+def compared_with(day: date, limits: Limits) -> list[date]:
+    """Return the days that `unusual` wants to know besides the day itself, oldest first."""
+    yesterday = day - _DAY
+    return sorted({yesterday, *_same_weekdays(day, limits), *_same_weekdays(yesterday, limits)})
+
+
+def unusual(table: Table, day: date, known: Mapping[date, Profile], limits: Limits) -> list[Anomaly]:
+    """Return how a day is unlike its past, one anomaly a column at most; nothing where too little of it is known.
+
+    Args:
+        table: whose day.
+        day: UTC day; its profile is in `known`.
+        known: profiles by UTC day: those of `compared_with` that the lake holds, and any others.
+        limits: what is unusual.
+
+    """
+    past = [known[each] for each in _same_weekdays(day, limits) if each in known]
+    if len(past) < LEAST_WEEKS:
+        return []
+    before = [known[each] for each in _same_weekdays(day - _DAY, limits) if each in known]
+    shape = Shape(table, past)
+    worst: dict[tuple[str, str], tuple[float, Anomaly]] = {}
+    for key in shape.keys(known[day]):
+        measure = shape.measure(key, known[day])
+        usual = _values(shape, key, past)
+        if measure is None or len(usual) < LEAST_WEEKS:
+            continue
+        z = _z(measure, usual, _shift(shape, key, known.get(day - _DAY), before))
+        if abs(z) >= limits.z and abs(z) > worst.get((key.check, key.column), (0.0, None))[0]:
+            worst[key.check, key.column] = abs(z), _told(key, shape, known[day], measure, median(usual), z)
+    return [anomaly for _, anomaly in worst.values()]
+
+
+def unmatched(of_day: Links, limits: Limits) -> list[Anomaly]:
+    """Return what the purchases of a day name and the snapshots of that day do not know."""
+    told = (
+        ("purchases_without_user", "email", of_day.without_user, of_day.purchases, "purchases are of no user"),
+        ("items_without_product", "items", of_day.without_product, of_day.items, "items sold are no product"),
+    )
+    return [
+        Anomaly(
+            check,
+            column,
+            f"{some:,} of {of_all:,} {what} of that day's snapshot",
+            {"count": some, "of": of_all, "share": round(some / of_all, 6)},
+        )
+        for check, column, some, of_all, what in told
+        if some > limits.max_unmatched_share * of_all
+    ]
+
+
+def _same_weekdays(day: date, limits: Limits) -> list[date]:
+    return [day - weeks * _WEEK for weeks in range(1, limits.history_weeks + 1)]
+
+
+def _values(shape: Shape, key: Key, days: Sequence[Profile]) -> list[float]:
+    return [measure.value for each in days if (measure := shape.measure(key, each)) is not None]
+
+
+def _shift(shape: Shape, key: Key, yesterday: Profile | None, past: Sequence[Profile]) -> float:
+    """Return how far the day before already was from its own past; 0 where that cannot be said."""
+    was = shape.measure(key, yesterday) if yesterday is not None else None
+    usual = _values(shape, key, past)
+    return was.value - median(usual) if was is not None and len(usual) >= LEAST_WEEKS else 0.0
+
+
+def _z(measure: Measure, usual: Sequence[float], shift: float) -> float:
+    """Return how far a measure is from the usual ones, and from there to where the day before was, in scales."""
+    expected = median(usual)
+    spread = median(abs(value - expected) for value in usual)
+    deviation = measure.value - expected
+    old = min(max(deviation, min(shift, 0.0)), max(shift, 0.0))
+    return (deviation - old) / max(_MAD_TO_SIGMA * spread, measure.least_scale)
+
+
+def _told(key: Key, shape: Shape, profile: Profile, measure: Measure, expected: float, z: float) -> Anomaly:  # noqa: PLR0913, PLR0917  # what a sentence is made of
+    """Say what is unusual, with its figures."""
+    data: dict[str, Any] = {"z": round(z, 2)}
+    if key.check == "row_volume":
+        usual = rows_of(expected)
+        change = f" ({(profile.rows - usual) / usual:+.0%})" if usual else ""
+        data |= {"rows": profile.rows, "usual": usual}
+        return Anomaly(key.check, None, f"{profile.rows:,} rows, where {usual:,} are usual{change}", data)
+    data |= {"share": round(measure.value, 6), "usual": round(expected, 6)}
+    usually = f", where {expected:.1%} are usual"
+    if key.check == "null_share":
+        return Anomaly(key.check, key.column, f"{measure.value:.1%} NULL{usually}", data)
+    data["value"] = key.value
+    if key.value is not None:
+        return Anomaly(key.check, key.column, f"{key.value!r} in {measure.value:.1%} of the rows{usually}", data)
+    fresh = shape.new_values(key.column, profile)
+    most = f" (most often {fresh[0]!r})" if fresh else " (too many to count)"
+    return Anomaly(key.check, key.column, f"unusual values in {measure.value:.1%} of the rows{most}{usually}", data)

@@ -1,0 +1,102 @@
+"""What is measured of a day, so that days can be compared: a number each, with the error that chance alone gives it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from statistics import median
+
+from mootech.model import Table
+from mootech.qa.profile import MOST_VALUES, Profile
+
+_LEAST_VOLUME_SCALE = {True: 0.06, False: 0.03}
+"""Of the logarithm of the rows, so a share of them: of events, and of snapshots, which hardly change."""
+_LEAST_SHARE_SCALE = 0.01
+_CLUSTERING = 2.0
+"""Rows come in groups (the hits of a visit): their shares vary as if there were a quarter of them."""
+_LEAST_ROWS = 100
+"""Rows with a value, at least, of which shares are taken."""
+_MOST_CATEGORIES = MOST_VALUES // 2
+"""Different values a category has on a day, at most: so a day with too many to be counted is no matter of one more."""
+_COVERAGE = 0.8
+"""Share of a day's rows that the usual values of a column have, at least, where the column is a category."""
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What is measured."""
+
+    check: str
+    """row_volume, null_share or category_share."""
+    column: str = ""
+    value: str | None = None
+    """Of a category; None, there, stands for all values that are not usual."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a day."""
+
+    value: float
+    """The logarithm of the rows, or a share from 0 to 1."""
+    least_scale: float
+    """The smallest change that counts as one: of chance, or of importance, whichever is larger."""
+
+
+class Shape:
+    """What can be measured of a table's days, going by some of them: which columns are categories, and of what."""
+
+    def __init__(self, table: Table, past: Sequence[Profile]) -> None:
+        """Look at the past, of one day at least."""
+        self._snapshot = table.event_time is None
+        self._rows = median(each.rows for each in past)
+        self._usual = dict(_categories(past))
+        self._null_columns = {column for each in past for column in each.nulls}
+
+    def keys(self, profile: Profile) -> Iterator[Key]:
+        """Yield what may be said of a day."""
+        yield Key("row_volume")
+        for column in sorted({*self._null_columns, *profile.nulls}):
+            yield Key("null_share", column)
+        for column, values in self._usual.items():
+            yield from (Key("category_share", column, value) for value in (*sorted(values), None))
+
+    def measure(self, key: Key, profile: Profile) -> Measure | None:
+        """Measure a day; None where it has too few rows to say."""
+        if key.check == "row_volume":
+            # Events come by chance; a snapshot grows and shrinks by single rows.
+            noise = 1 / (self._rows + 1) if self._snapshot else _CLUSTERING / sqrt(self._rows + 1)
+            return Measure(log(profile.rows + 1), max(_LEAST_VOLUME_SCALE[not self._snapshot], noise))
+        of = profile.rows if key.check == "null_share" else profile.filled(key.column)
+        if of < _LEAST_ROWS:
+            return None
+        if key.check == "null_share":
+            share = profile.null_share(key.column)
+        elif key.value is None:
+            share = max(0.0, 1 - sum(profile.share(key.column, value) for value in self._usual[key.column]))
+        else:
+            share = profile.share(key.column, key.value)
+        # As if there were two of either kind more: a share of none or of all is not known without error.
+        wary = (share * of + 2) / (of + 4)
+        return Measure(share, max(_LEAST_SHARE_SCALE, _CLUSTERING * sqrt(wary * (1 - wary) / of)))
+
+    def new_values(self, column: str, profile: Profile) -> list[str]:
+        """Return the values of a category that are not usual, the most frequent first."""
+        counts = profile.values.get(column, {})
+        return sorted(counts.keys() - self._usual[column], key=lambda value: (-counts[value], value))
+
+
+def rows_of(volume: float) -> int:
+    """Return the rows that a measured volume stands for."""
+    return round(exp(volume)) - 1
+
+
+def _categories(past: Sequence[Profile]) -> Iterable[tuple[str, frozenset[str]]]:
+    """Yield the columns that are categories, each with its usual values: those of at least half of the days."""
+    for column in sorted({column for each in past for column in each.values}):
+        days = [each for each in past if each.filled(column) >= _LEAST_ROWS]
+        counts = [each.values.get(column, {}) for each in days]
+        values = {value for of_day in counts for value in of_day}
+        usual = frozenset(value for value in values if 2 * sum(value in of_day for of_day in counts) >= len(days))
+        few = all(0 < len(of_day) <= _MOST_CATEGORIES for of_day in counts)
+        if days and few and all(sum(each.share(column, value) for value in usual) >= _COVERAGE for each in days):
+            yield column, usual

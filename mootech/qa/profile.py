@@ -1,0 +1,81 @@
+"""What a day of a table looks like in a few numbers: the shape that other days of its kind are compared with."""
+
+import msgspec
+import polars as pl
+
+from mootech.model import Table
+from mootech.qa.contract import EXTRA
+
+MOST_VALUES = 50
+"""Different values a text column may have in a day for them to be counted one by one."""
+_ROWS_A_VALUE = 2
+"""Rows a value must have on average: a column of names is no category, however small the day."""
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One partition in numbers."""
+
+    rows: int
+    nulls: dict[str, int] = {}
+    """Column → rows without a value; columns without such rows are left out."""
+    values: dict[str, dict[str, int]] = {}
+    """Text column → value → rows; a column with too many values to be a category is left out."""
+    undeclared: int = 0
+    """Rows with fields the contract does not name."""
+
+    def share(self, column: str, value: str) -> float:
+        """Return the share of a value among the rows that have one, 0 to 1."""
+        return self.values.get(column, {}).get(value, 0) / max(self.filled(column), 1)
+
+    def null_share(self, column: str) -> float:
+        """Return the share of rows without a value, 0 to 1."""
+        return self.nulls.get(column, 0) / max(self.rows, 1)
+
+    def filled(self, column: str) -> int:
+        """Return how many rows have a value."""
+        return self.rows - self.nulls.get(column, 0)
+
+
+class Links(msgspec.Struct, frozen=True):
+    """How many purchases and sold products of a day are known to the snapshots of that day."""
+
+    purchases: int
+    without_user: int
+    items: int
+    """Different products in each row, added up."""
+    without_product: int
+
+
+def profile(table: Table, rows: pl.DataFrame) -> Profile:
+    """Count a partition: a frame of `bronze_schema(table)`, any number of rows."""
+    nulls = {name: count for name in rows.columns if name != EXTRA and (count := rows[name].null_count())}
+    values: dict[str, dict[str, int]] = {}
+    for name, dtype in rows.schema.items():
+        if dtype != pl.String() or name == EXTRA or name in table.key:
+            continue
+        counted = rows[name].drop_nulls().value_counts()
+        filled = rows.height - nulls.get(name, 0)
+        if 0 < counted.height <= MOST_VALUES and counted.height * _ROWS_A_VALUE <= filled:
+            values[name] = dict(sorted(counted.rows()))
+    undeclared = rows.height - rows[EXTRA].null_count() if EXTRA in rows.columns else 0
+    return Profile(rows.height, nulls, values, undeclared)
+
+
+def links(transactions: pl.DataFrame, users: pl.DataFrame | None, products: pl.DataFrame | None) -> Links:
+    """Hold a day's transactions against the snapshots of the day; None is a snapshot that is not there.
+
+    A customer is `lower(trim(email))`, as in the reports. Returns are left out: the purchase may be from long ago.
+    """
+    purchases = transactions.filter(pl.col("transaction_type") == "purchase")
+    items = purchases.select("order_id", "items").explode("items").unique()
+    strangers, unknown = 0, 0
+    if users is not None:
+        known = users.select(_customer().unique())
+        strangers = purchases.select(_customer()).join(known, on="email", how="anti").height
+    if products is not None:
+        unknown = items.join(products, left_on="items", right_on="product_id", how="anti").height
+    return Links(purchases.height, strangers, items.height, unknown)
+
+
+def _customer() -> pl.Expr:
+    return pl.col("email").str.strip_chars().str.to_lowercase()

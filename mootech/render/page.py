@@ -1,0 +1,173 @@
+"""The history of a lake's quality as one HTML page: no script, nothing loaded, every text escaped.
+
+For each table five heat maps, a row a month and a cell a day. A cell says what it means three times: by its colour, by
+its sign, and in words to whoever points at it or has the page read aloud.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+
+from mootech.model import DayQuality, DayState, QaOutcome
+from mootech.render.text import clean, count, plural
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--line:#8c959f;--none:#eaeef2;--good:#aceebb;--l1:#ffe8a3;
+--l2:#fdb95c;--l3:#e8743b;--l4:#a40e26;--on4:#fff}
+@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--paper:#0d1117;--line:#6e7681;--none:#21262d;--good:#1f6f35;
+--l1:#5c4a0f;--l2:#8a5a12;--l3:#b8501f;--l4:#ff8182;--on4:#1b1f24}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;max-width:62rem;
+padding:0 1rem}
+table{border-collapse:separate;border-spacing:2px;margin:0 0 1.5rem}
+caption{text-align:left;font-weight:600;padding:.3rem 0}
+th{font-weight:400;font-size:12px;text-align:right;padding-right:.3rem;white-space:nowrap}
+.map td{width:18px;min-width:18px;height:18px;padding:0;text-align:center;font:11px/18px ui-monospace,monospace}
+.key th{text-align:left;padding-left:.4rem}
+.v{background:var(--none)}.g{background:var(--good)}.a{background:var(--l1)}.b{background:var(--l2)}
+.c{background:var(--l3)}.d{background:var(--l4);color:var(--on4)}
+.list td,.list th{border-top:1px solid var(--line);padding:.2rem .6rem;text-align:left;vertical-align:top;
+overflow-wrap:anywhere}
+"""
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+_LEVELS = ((0.001, "a", "1"), (0.01, "b", "2"), (0.05, "c", "3"), (1.0, "d", "4"))
+"""Share of the rows up to which a cell has a class and a sign."""
+_MANY = 3
+_DAYS = range(1, 32)
+_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class _Cell:
+    css: str
+    sign: str
+    words: str
+
+
+def qa_page(outcome: QaOutcome) -> str:
+    """Return the page about the outcome's history, to be stored as UTF-8."""
+    tables = [(name, list(days)) for name, days in groupby(outcome.history, key=lambda day: day.table)]
+    wrong = sum(not finding.ok for finding in outcome.findings)
+    odd = sum(finding.warning for finding in outcome.findings)
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">',
+        f'<link rel="icon" href="data:,"><title>Quality of the lake</title><style>{_STYLE}</style></head><body><main>',
+        "<h1>Quality of the lake</h1>",
+        f"<p>{plural(len(outcome.findings), 'check')}, {count(wrong)} to act on, {count(odd)} to look at.</p>",
+        "<p>All days are UTC. Point at a cell to read it.</p>",
+        _legend(),
+        *(part for name, days in tables for part in _table(name, days)),
+        _general(outcome),
+        "</main></body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _legend() -> str:
+    cells = [
+        _Cell("g", "", "all is well"),
+        _Cell("a", "1", "up to 0.1 % of the rows, or one remark"),
+        _Cell("b", "2", "up to 1 %, or two"),
+        _Cell("c", "3", "up to 5 %, or three"),
+        _Cell("d", "4", "more"),
+        _Cell("d", "B", "blocked by the gate"),
+        _Cell("v", "-", "missing, or not known"),
+    ]
+    rows = "".join(f"<tr>{_td(cell)}<th>{escape(cell.words)}</th></tr>" for cell in cells)
+    return f'<table class="map key"><caption>Signs</caption>{rows}</table>'
+
+
+def _table(name: str, days: Sequence[DayQuality]) -> Iterator[str]:
+    """Yield the section of one table."""
+    yield f"<section><h2>{_text(name)}</h2>"
+    for caption, cell in _MAPS:
+        yield _map(f"{name}: {caption}", days, cell)
+    told = [(day.utc_date, remark) for day in days for remark in day.remarks]
+    if told:
+        rows = "".join(f"<tr><th>{day}</th><td>{_text(remark)}</td></tr>" for day, remark in told[:_SHOWN])
+        more = f"<p>{plural(len(told) - _SHOWN, 'more remark')}: mootech qa --json</p>" if len(told) > _SHOWN else ""
+        yield f'<table class="list"><caption>{_text(name)}: days to look at</caption>{rows}</table>{more}'
+    yield "</section>"
+
+
+def _map(caption: str, days: Sequence[DayQuality], cell: Callable[[DayQuality], _Cell]) -> str:
+    """Return a heat map: a row a month, a column a day of the month."""
+    rows = []
+    for month, of_month in groupby(days, key=lambda day: day.utc_date.strftime("%Y-%m")):
+        cells = {day.utc_date.day: _td(cell(day), day.utc_date.isoformat()) for day in of_month}
+        rows.append(f"<tr><th scope=row>{month}</th>{''.join(cells.get(n, '<td></td>') for n in _DAYS)}</tr>")
+    head = "".join(f"<th scope=col>{n}</th>" for n in _DAYS)
+    return (
+        f'<table class="map"><caption>{_text(caption)}</caption><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{chr(10).join(rows)}</tbody></table>"
+    )
+
+
+def _td(cell: _Cell, day: str = "") -> str:
+    words = _text(f"{day} {cell.words}".strip())
+    return f'<td class={cell.css} title="{words}">{escape(cell.sign)}</td>'
+
+
+def _completeness(day: DayQuality) -> _Cell:
+    if day.state is DayState.MISSING:
+        return _Cell("v", "-", "missing")
+    if day.state is DayState.BLOCKED:
+        there = f"; {count(day.published)} rows of before are held" if day.published is not None else ""
+        return _Cell("d", "B", f"blocked{there}")
+    if day.published is None:
+        return _Cell("v", "?", "held, without a receipt")
+    return _Cell("g", "", f"{count(day.published)} rows of {count(day.fetched)} fetched")
+
+
+def _share(some: int | None, of: int | None, what: str) -> _Cell:
+    """Return how much of a day something is."""
+    if some is None or of is None:
+        return _Cell("v", "-", "not known")
+    words = f"{count(some)} {what} of {count(of)} rows"
+    if not some:
+        return _Cell("g", "", words)
+    css, sign = next((css, sign) for limit, css, sign in _LEVELS if some <= limit * of or sign == "4")
+    return _Cell(css, sign, words)
+
+
+def _remarks(day: DayQuality) -> _Cell:
+    if day.state is DayState.MISSING:
+        return _Cell("v", "-", "missing")
+    if not day.remarks:
+        return _Cell("g", "", "nothing unusual")
+    level = min(len(day.remarks), _MANY + 1) - 1
+    return _Cell("abcd"[level], str(level + 1), "; ".join(day.remarks))
+
+
+_MAPS: tuple[tuple[str, Callable[[DayQuality], _Cell]], ...] = (
+    ("completeness", _completeness),
+    ("bad rows", lambda day: _share(day.quarantined, day.fetched, "quarantined")),
+    ("duplicates", lambda day: _share(day.duplicates, day.fetched, "exact duplicates")),
+    ("schema drift", lambda day: _share(day.undeclared, day.published, "with undeclared fields")),
+    ("anomalies and broken rules", _remarks),
+)
+
+
+def _general(outcome: QaOutcome) -> str:
+    """Return the findings of no day that somebody should look at."""
+    told = [each for each in outcome.findings if each.utc_date is None and (each.warning or not each.ok)]
+    if not told:
+        return ""
+    rows = "".join(
+        f"<tr><th>{_text(each.table)}</th><td>{_text(each.check)}</td><td>{_text(each.message)}</td></tr>"
+        for each in told
+    )
+    return f'<table class="list"><caption>Of no single day</caption>{rows}</table>'
+
+
+def _text(text: str) -> str:
+    """Return text of any origin for an element or a quoted attribute."""
+    return escape(clean(text), quote=True)

@@ -1,0 +1,173 @@
+"""Days that look unlike their past: found in a year of the sandbox's data when planted there, and only then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import msgspec
+import polars as pl
+import pytest
+
+from mootech.model import DayRange, Table
+from mootech.qa.anomalies import Limits, compared_with, unmatched, unusual
+from mootech.qa.checks import days_behind, days_missing
+from mootech.qa.decode import RowDecoder
+from mootech.qa.gate import Fetched, Threshold, judge
+from mootech.qa.profile import Profile, links, profile
+from mootech.sandbox.shop import Shop
+
+YEAR = DayRange(date(2023, 6, 1), date(2024, 5, 30))
+"""With Black Friday, a December, a new year, a leap day and a new column; the four weeks before it are there too."""
+
+PLANTED = date(2024, 3, 13)
+LATER = date(2026, 1, 1)
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Past:
+    """A shop's year."""
+
+    shop: Shop
+    profiles: Mapping[Table, Mapping[date, Profile]]
+    unmatched: int
+    """Days on which the tables do not fit together."""
+
+    def planted(self, rows: pl.DataFrame, table: Table = Table.CLICKSTREAM) -> set[tuple[str, str | None]]:
+        """Return the checks and columns in which these rows, as those of the planted day, are odd."""
+        known = {**self.profiles[table], PLANTED: profile(table, rows)}
+        return {(each.check, each.column) for each in unusual(table, PLANTED, known, LIMITS)}
+
+
+def good(shop: Shop, table: Table, day: date) -> pl.DataFrame | None:
+    """Return what the gate lets into bronze, None for a day that it stops."""
+    rows = [msgspec.Raw(row) for row in shop.rows(table, day, today=LATER)]
+    decoded = RowDecoder(table).decode(rows)
+    (judged,) = judge(table, [Fetched(day, decoded.frame, decoded.reasons)])
+    stopped = Threshold().blocks(fetched=len(rows), bad=judged.rejected.height)
+    return None if stopped else judged.good
+
+
+@pytest.fixture(scope="module")
+def past() -> Past:
+    """A year of a small shop, as profiles of what the gate lets through."""
+    shop = Shop(scale=0.25)
+    profiles: dict[Table, dict[date, Profile]] = {table: {} for table in Table}
+    misfits = 0
+    for day in DayRange(YEAR.first - timedelta(weeks=4), YEAR.last):
+        frames = {table: frame for table in Table if (frame := good(shop, table, day)) is not None}
+        for table, frame in frames.items():
+            profiles[table][day] = profile(table, frame)
+        bought = links(frames[Table.TRANSACTIONS], frames[Table.USERS], frames[Table.PRODUCTS])
+        misfits += bool(unmatched(bought, LIMITS))
+    return Past(shop, profiles, misfits)
+
+
+@pytest.fixture(scope="module")
+def hits(past: Past) -> pl.DataFrame:
+    """The rows of the day on which the anomalies are planted."""
+    frame = good(past.shop, Table.CLICKSTREAM, PLANTED)
+    assert frame is not None
+    return frame
+
+
+def test_a_clean_year_raises_fewer_than_one_alarm_in_200_table_days(past: Past) -> None:
+    """Growth, weekdays, seasons, campaigns and a new column are no anomalies."""
+    judged = alarms = 0
+    for table, known in past.profiles.items():
+        for day in YEAR:
+            if day in known:
+                judged += 1
+                alarms += bool(unusual(table, day, known, LIMITS))
+    assert judged == 4 * len(YEAR) - 1  # all but the sandbox's bad day, which the gate stops
+    assert 200 * (alarms + past.unmatched) < judged
+
+
+def test_the_day_itself_is_clean(past: Past, hits: pl.DataFrame) -> None:
+    """What is found in the planted day is what was planted."""
+    assert past.planted(hits) == set()
+
+
+def test_a_drop_and_a_surge_are_found(past: Past, hits: pl.DataFrame) -> None:
+    """A day with three quarters of its hits gone, one with none, and one with all of them three times."""
+    assert ("row_volume", None) in past.planted(hits.gather_every(4))
+    assert ("row_volume", None) in past.planted(hits.head(0))
+    assert ("row_volume", None) in past.planted(pl.concat([hits] * 3))
+
+
+def test_a_snapshot_that_lost_a_fifth_is_found(past: Past) -> None:
+    """Snapshots hardly change from day to day, so less of a change is odd."""
+    users = good(past.shop, Table.USERS, PLANTED)
+    assert users is not None
+    assert past.planted(users, Table.USERS) == set()
+    assert past.planted(users.head(users.height * 4 // 5), Table.USERS) == {("row_volume", None)}
+
+
+def test_a_column_that_went_empty_is_found(past: Past, hits: pl.DataFrame) -> None:
+    """A column that lost its values, and one that always has them and lost a quarter."""
+    assert ("null_share", "campaign") in past.planted(hits.with_columns(pl.lit(None, pl.String()).alias("campaign")))
+    fewer = pl.when(pl.int_range(pl.len()) % 4 > 0).then("evar5").alias("evar5")
+    assert past.planted(hits.with_columns(fewer)) == {("null_share", "evar5")}
+
+
+def test_a_category_that_changed_is_found(past: Past, hits: pl.DataFrame) -> None:
+    """One value takes over; one nobody has seen appears; there are too many to count."""
+    most = pl.int_range(pl.len()) % 5 > 0
+    currency = pl.when(most).then(pl.lit("JPY")).otherwise("currency").alias("currency")
+    assert past.planted(hits.with_columns(currency)) == {("category_share", "currency")}
+    new = pl.when(most).then(pl.lit("Plan 9")).otherwise("os").alias("os")
+    assert past.planted(hits.with_columns(new)) == {("category_share", "os")}
+    many = pl.format("{} {}", "os", "hitid_low").alias("os")
+    assert past.planted(hits.with_columns(many)) == {("category_share", "os")}
+
+
+def test_a_new_level_is_told_once(past: Past, hits: pl.DataFrame) -> None:
+    """The second day of a change is not reproached with what the first one was."""
+    tomorrow = PLANTED + timedelta(days=1)
+    changed = profile(Table.CLICKSTREAM, hits.head(hits.height // 3))
+    known = {**past.profiles[Table.CLICKSTREAM], PLANTED: changed, tomorrow: changed}
+    assert unusual(Table.CLICKSTREAM, PLANTED, known, LIMITS)
+    assert not unusual(Table.CLICKSTREAM, tomorrow, known, LIMITS)
+
+
+def test_purchases_and_items_of_nobody_are_found(past: Past) -> None:
+    """Users or products that are missing from the day's snapshot; a snapshot that is not there accuses nobody."""
+    bought, users, products = (
+        good(past.shop, table, PLANTED) for table in (Table.TRANSACTIONS, Table.USERS, Table.PRODUCTS)
+    )
+    assert bought is not None
+    assert users is not None
+    assert products is not None
+    assert not unmatched(links(bought, users, products), LIMITS)
+    assert not unmatched(links(bought, None, None), LIMITS)
+    (stranger,) = unmatched(links(bought, users.head(users.height // 2), products), LIMITS)
+    assert (stranger.check, stranger.column) == ("purchases_without_user", "email")
+    assert 0 < stranger.data["count"] < stranger.data["of"]
+    (unknown,) = unmatched(links(bought, users, products.head(2)), LIMITS)
+    assert (unknown.check, unknown.column) == ("items_without_product", "items")
+
+
+def test_days_that_are_not_there_are_found() -> None:
+    """Gaps and a newest day that is old are warned of; blocked days are no gaps, and yesterday is not old."""
+    held = [day for day in YEAR if day not in {PLANTED, PLANTED + timedelta(days=1)}]
+    (gap,) = days_missing(Table.USERS, held, [PLANTED])
+    assert gap.warning
+    assert gap.data["days"] == [str(PLANTED + timedelta(days=1))]
+    assert not days_missing(Table.USERS, list(YEAR), [])
+    (fresh,) = days_behind(Table.USERS, held, YEAR.last, 1)
+    (old,) = days_behind(Table.USERS, held, YEAR.last + timedelta(days=2), 1)
+    assert (fresh.warning, old.warning) == (False, True)
+
+
+def test_little_history_makes_no_alarm(past: Past, hits: pl.DataFrame) -> None:
+    """With fewer than four weeks to compare with, no day is odd."""
+    known = past.profiles[Table.CLICKSTREAM]
+    three = {day: known[day] for day in compared_with(PLANTED, Limits(history_weeks=4))[-5:] if day in known}
+    assert not unusual(Table.CLICKSTREAM, PLANTED, {**three, PLANTED: profile(Table.CLICKSTREAM, hits.head(0))}, LIMITS)
+
+
+@pytest.mark.parametrize(("rows", "odd"), [(1000, False), (1050, False), (1500, True), (600, True)])
+def test_a_history_that_never_changed_bears_a_small_change(rows: int, *, odd: bool) -> None:
+    """Where the deviation of the past is zero, the scale is not."""
+    known = {PLANTED - timedelta(days=n): Profile(1000) for n in range(1, 100)}
+    assert bool(unusual(Table.TRANSACTIONS, PLANTED, {**known, PLANTED: Profile(rows)}, LIMITS)) is odd
