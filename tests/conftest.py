@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -23,6 +24,9 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("mootech", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mootech")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-canary"

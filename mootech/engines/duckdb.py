@@ -130,7 +130,8 @@ class Engine:
 
 def changed_while_read(exc: BaseException) -> bool:
     """Say whether DuckDB gave up because an object on S3 became another one while it was read."""
-    return isinstance(exc, duckdb.Error) and "ETag on reading file" in str(exc)
+    # Half old and half new, an object has texts that are none; DuckDB quotes them, and its message is no UTF-8 (seen).
+    return isinstance(exc, UnicodeDecodeError) or (isinstance(exc, duckdb.Error) and "ETag on reading file" in str(exc))
 
 
 def _connect(spill: str) -> duckdb.DuckDBPyConnection:
@@ -187,7 +188,13 @@ def _errors(doing: str) -> Iterator[None]:
     """Map DuckDB's exceptions, and Polars' where it takes over the rows, to mootech's."""
     try:
         yield
-    except (duckdb.IOException, duckdb.HTTPException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as exc:
+    except (
+        duckdb.IOException,
+        duckdb.HTTPException,
+        duckdb.OutOfMemoryException,
+        duckdb.InvalidInputException,
+        UnicodeDecodeError,
+    ) as exc:
         hint = "Nothing was changed. `mootech verify` checks every object of the lake; then run the command again."
         raise StoreError(f"{doing} failed: {_first_line(exc)}", hint=hint) from exc
     except duckdb.Error as exc:

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
@@ -114,10 +114,6 @@ class Profile:
         """The shares of the faults that spoil single answers."""
         return {fault: share for fault, share in self.shares.items() if fault not in LEAKS}
 
-    def only(self, faults: Collection[Fault]) -> "Profile":
-        """Return the part of the profile that these faults are."""
-        return Profile({fault: share for fault, share in self.shares.items() if fault in faults})
-
     @property
     def total(self) -> float:
         """The share of the answers that are spoiled in some way."""
@@ -131,6 +127,11 @@ class Draw:
     profile: Profile
     seed: int = 0
     _seen: Counter[str] = field(default_factory=Counter)
+
+    def only(self, faults: Collection[Fault]) -> Self:
+        """Return what decides by the part of the profile that these faults are."""
+        shares = {fault: share for fault, share in self.profile.shares.items() if fault in faults}
+        return replace(self, profile=Profile(shares))
 
     def fault(self, request: str, possible: Collection[Fault]) -> tuple[Fault | None, int]:
         """Decide on one answer.

@@ -149,14 +149,14 @@ def _app(shop: Shop, api_key: str, today: Callable[[], date], faults: Draw | Non
         return create_app(shop, api_key=api_key, today=today, jobs=jobs)
     leak = Leak(shop, faults.profile, faults.seed) if faults.profile.shares.keys() & set(LEAKS) else None
     app = create_app(shop, api_key=api_key, today=today, leak=leak, jobs=jobs)
-    return Misbehaving(app, Draw(faults.profile.only(set(Fault) - set(JOBS)), faults.seed))
+    return Misbehaving(app, faults.only(set(Fault) - set(JOBS)))
 
 
 def _jobs(stack: ExitStack, shop: Shop, buckets: str | None, seconds: float, faults: Draw | None) -> Jobs | None:
     """Open the service's jobs, if there are buckets for them, for as long as the stack."""
     if buckets is None:
         return None
-    wrong = None if faults is None else Draw(faults.profile.only(JOBS), faults.seed)
+    wrong = None if faults is None else faults.only(JOBS)
     return stack.enter_context(Jobs(shop, Buckets(buckets), seconds=seconds, faults=wrong))
 
 

@@ -100,8 +100,8 @@ def main(engine: str, lake: str, state: str) -> None:
     while end.is_alive():
         try:
             line = json.dumps({"days": read(), "repeated": failures})
-        # Polars panics on some files that change while it reads them.
-        except (duckdb.Error, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        # Polars panics on some files that change while it reads them; DuckDB quotes bytes of them that are no UTF-8.
+        except (duckdb.Error, UnicodeDecodeError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             failures += 1
             if failures == _MOST_FAILURES:
                 raise

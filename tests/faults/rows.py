@@ -31,9 +31,10 @@ compared with what the sandbox knows it has planted.
 """
 _READERS = """\
 A reader such as DuckDB or Polars opens an object more than once during one query. When the day is replaced in between
-it may stop with an error of its own (a wrong page size, an ETag that changed); no mixture has been seen, and the same
-query succeeds when it is asked again. A DuckDB connection that stays open for long should be told
-`SET enable_external_file_cache = false`: its cache takes a file that was replaced within a second for the same one."""
+it may stop with an error of its own (a wrong page size, an ETag that changed, a text that is none); no mixture has been
+seen as a result, and the same query succeeds when it is asked again. A DuckDB connection that stays open for long
+should be told `SET enable_external_file_cache = false`: its cache takes a file that was replaced within a second for
+the same one."""
 
 
 @dataclass(frozen=True)

@@ -103,11 +103,18 @@ def test_a_view_is_named_by_a_plain_word_and_has_objects(engine: Engine) -> None
             engine.view(name, keys, partitioned=True)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        duckdb.HTTPException('ETag on reading file "s3://b/k" was initially "1" and now it returned "2"'),
+        UnicodeDecodeError("utf-8", b"\x92", 0, 1, "invalid start byte"),
+    ],
+    ids=["etag", "torn text"],
+)
 def test_a_statement_whose_objects_change_under_it_is_run_again(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, changed: Exception
 ) -> None:
-    """DuckDB gives up when an ETag changes while it reads; the statement is repeated, but not for ever."""
-    changed = duckdb.HTTPException('ETag on reading file "s3://b/k" was initially "1" and now it returned "2"')
+    """DuckDB gives up when an ETag changes while it reads, or on torn text; it is asked again, but not for ever."""
     assert changed_while_read(changed)
     assert not changed_while_read(duckdb.HTTPException("HTTP 403"))
     engine.view("products", _keys(DAYS[0]), partitioned=True)
@@ -117,7 +124,7 @@ def test_a_statement_whose_objects_change_under_it_is_run_again(
     assert engine.query("products_known.sql").height == 1
     assert connection.calls == 3
     connection.calls, connection.times = 0, 99
-    with pytest.raises(StoreError, match="ETag"):
+    with pytest.raises(StoreError, match=r"ETag|decode"):
         engine.query("products_known.sql")
     assert connection.calls == 4
 
