@@ -131,6 +131,12 @@ class Reconciled:
     repeated: int = 0
     """Rows of later passes that an earlier one had handed out already; they count as duplicates."""
 
+    @property
+    def share(self) -> float:
+        """How much of the shop's own count of hits is here, or of visitors where that is less; 1 is all, or more."""
+        pairs = ((self.hits, self.source_hits), (self.visitors, self.source_visitors))
+        return min(1.0, *(have / counted for have, counted in pairs if counted))
+
     def below(self, share: float) -> bool:
         """Say whether less than this share (0 to 1) of the shop's own count of hits or of visitors is here."""
         return self.hits < share * self.source_hits or self.visitors < share * self.source_visitors
@@ -357,6 +363,8 @@ class DayQuality:
     duplicates: int | None = None
     undeclared: int | None = None
     """Published rows with fields the contract does not name."""
+    source_share: float | None = None
+    """How much of what the shop itself counts arrived, 0 to 1; None where the two were not compared."""
     remarks: tuple[str, ...] = ()
     """What was found about the day: anomalies, broken rules, why it is blocked."""
 

@@ -139,7 +139,7 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
             return pipeline.replay_quarantine(common.settings(), tables=tables, progress=progress, **window)
         if quarantine:
             return pipeline.show_quarantine(common.settings(), tables=tables, **window)
-        outcome = pipeline.qa(common.settings(), tables=tables, **window, with_history=page is not None)
+        outcome = pipeline.qa(common.settings(), tables=tables, **window)
         return outcome if page is None else page.written(outcome)
 
     return act

@@ -21,16 +21,11 @@ from mootech.session import opened
 
 
 def qa(
-    settings: Settings,
-    *,
-    tables: Sequence[Table] = (),
-    start: date | None = None,
-    end: date | None = None,
-    with_history: bool = False,
+    settings: Settings, *, tables: Sequence[Table] = (), start: date | None = None, end: date | None = None
 ) -> QaOutcome:
     """Check what is in bronze again, per column and check; days the gate blocked on this host are findings too.
 
-    With `with_history` the outcome also has every day of the range, for a page about them.
+    The outcome also has the history of every day of the range.
 
     Raises:
         EmptyLakeError: the lake holds no day of the tables in the range, and none is blocked.
@@ -52,7 +47,7 @@ def qa(
             if end is None:
                 yesterday = utc_today() - timedelta(days=1)
                 around += days_behind(table, held[table], yesterday, settings.qa.max_days_behind)
-    return check_days(lake, settings, days, [*blocked, *around], with_history=with_history)
+    return check_days(lake, settings, days, [*blocked, *around], with_history=True)
 
 
 def check_days(

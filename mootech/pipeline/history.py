@@ -37,5 +37,6 @@ def _quality(lake: Lake, profiles: Profiles, table: Table, day: date, told: Sequ
         quarantined=receipt.quarantined if receipt else None,
         duplicates=receipt.duplicates if receipt else None,
         undeclared=profile.undeclared if profile else None,
+        source_share=receipt.reconciled.share if receipt and receipt.reconciled else None,
         remarks=tuple(": ".join(filter(None, (each.check, each.column, each.message))) for each in told),
     )

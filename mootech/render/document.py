@@ -11,7 +11,6 @@ from typing import Any
 from mootech.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, MootechError
 from mootech.model import (
     DayResult,
-    Finding,
     Outcome,
     QaOutcome,
     ReportOutcome,
@@ -66,7 +65,9 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "notes": list(outcome.notes),
     }
     if isinstance(outcome, QaOutcome):
-        found["findings"] = [_finding(finding) for finding in outcome.findings]
+        found["findings"] = [asdict(finding) for finding in outcome.findings]
+        if outcome.command == "qa":
+            found["history"] = [asdict(day) for day in outcome.history]
     if isinstance(outcome, ReportOutcome):
         found["reports"] = [_report(report) for report in outcome.reports]
         found["rows"] = [row for report in outcome.reports for row in rows_of(report)]
@@ -115,10 +116,6 @@ def _day(day: DayResult) -> dict[str, Any]:
 
 def _error(error: MootechError) -> dict[str, str]:
     return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return asdict(finding)
 
 
 def _report(report: ReportResult) -> dict[str, Any]:

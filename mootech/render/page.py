@@ -124,7 +124,10 @@ def _completeness(day: DayQuality) -> _Cell:
         return _Cell("d", "B", f"blocked{there}")
     if day.published is None:
         return _Cell("v", "?", "held, without a receipt")
-    return _Cell("g", "", f"{count(day.published)} rows of {count(day.fetched)} fetched")
+    words = f"{count(day.published)} rows of {count(day.fetched)} fetched"
+    if day.source_share is None:
+        return _Cell("g", "", words)
+    return _level(1 - day.source_share, f"{words}; {day.source_share:.2%} of what the shop counts")
 
 
 def _share(some: int | None, of: int | None, what: str) -> _Cell:
@@ -132,9 +135,14 @@ def _share(some: int | None, of: int | None, what: str) -> _Cell:
     if some is None or of is None:
         return _Cell("v", "-", "not known")
     words = f"{count(some)} {what} of {count(of)} rows"
-    if not some:
+    return _level(some / of if some else 0.0, words)
+
+
+def _level(share: float, words: str) -> _Cell:
+    """Return the cell of a share of a day's rows that is not as it should be, 0 to 1."""
+    if not share:
         return _Cell("g", "", words)
-    css, sign = next((css, sign) for limit, css, sign in _LEVELS if some <= limit * of or sign == "4")
+    css, sign = next((css, sign) for limit, css, sign in _LEVELS if share <= limit)
     return _Cell(css, sign, words)
 
 

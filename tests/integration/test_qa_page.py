@@ -54,7 +54,15 @@ def test_odd_days_are_told_blocked_and_let_through_and_the_page_shows_them(tmp_p
         configured(command, 'schema_drift = { users = "freeze" }')
         command(*only, expect=3)
     page = tmp_path / "cwd/qa.html"
-    command("qa", "--html", page, expect=3)
+    told = json.loads(command("qa", "--html", page, "--json", expect=3).stdout)
+    assert len(told["history"]) == 36
+    assert {key: told["history"][-1][key] for key in ("table", "utc_date", "state", "published", "undeclared")} == {
+        "table": "users",
+        "utc_date": str(ODD),
+        "state": "blocked",
+        "published": 100,
+        "undeclared": 0,
+    }
     assert "<script" not in page.read_text("utf-8")
     with tab() as browser:
         browser.open(page)
