@@ -38,8 +38,7 @@ torture: setup  ## kill it 1,200 times and count what is lost; then long runs of
 
 # BENCH="--only ingest --scale 0.02 --runs 1" does a part. Without Java, Spark's lines say that they were not measured.
 bench: setup .venv-dlt/peer.stamp .venv-spark/peer.stamp  ## measure it beside dlt, Spark and floors: docs/benchmarks.md; an hour
-	$(BIN)/python -m benchmarks $(BENCH)
-	$(BIN)/python -m benchmarks.page
+	@$(BIN)/python -m benchmarks $(BENCH); code=$$?; $(BIN)/python -m benchmarks.page && exit $$code
 
 check:  ## exactly what CI runs
 	.ci/run

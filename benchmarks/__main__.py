@@ -55,10 +55,10 @@ def main() -> int:
                 if output is not None:
                     found.save(output)
     print(printed(found))
-    missed = [
+    missed = found.judged and [
         line for line in lines if line.ours and False in {each.holds(line.ours, line.other) for each in line.limits}
     ]
-    return int(any(line.missing for line in lines) or (options.scale == 1 and bool(missed)))
+    return int(any(line.missing for line in lines) or bool(missed))
 
 
 def _options() -> argparse.Namespace:

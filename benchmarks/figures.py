@@ -127,6 +127,11 @@ class Results:
     growth: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     """Points by subject, smallest first; empty when growth was not measured."""
 
+    @property
+    def judged(self) -> bool:
+        """Say whether these figures are about the budgets, which are about the full size."""
+        return self.scale == 1
+
     def save(self, file: Path) -> None:
         """Write it as JSON, ending in a line break."""
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -39,17 +39,18 @@ def page(found: Results) -> str:
     """Return docs/benchmarks.md."""
     machine = ", ".join(f"{name} {text}" for name, text in found.machine.items())
     versions = ", ".join(f"{name} {text}" for name, text in found.versions.items())
-    size = (
-        "at full size"
-        if found.scale == 1
-        else f"**at {found.scale:g} of the full size, which the budgets are not about**"
-    )
+    trial = f"**A trial at {found.scale:g} of the full size, which the budgets are not about**"
+    size = "At full size" if found.judged else trial
     parts = [
         _MADE,
         "# Benchmarks",
         _INTRO,
-        f"Medians of {found.runs} runs {size}, {found.date}.\n\n- Machine: {machine}\n- Versions: {versions}",
-        "\n".join(_row(row) for row in (HEADERS, ("---",) * len(HEADERS), *(cells(line) for line in found.lines))),
+        f"{size}, {found.date}; runs a side, of which medians: {found.runs}.",
+        f"- Machine: {machine}\n- Versions: {versions}",
+        "\n".join(
+            _row(row)
+            for row in (HEADERS, ("---",) * len(HEADERS), *(cells(line, judged=found.judged) for line in found.lines))
+        ),
         "\n".join(f"- {each}" for each in facts(found.lines)),
         f"## Growth\n\n![Time and peak memory over rows]({CHART.name})" if found.growth else "",
         _HOW,

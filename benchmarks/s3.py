@@ -20,6 +20,12 @@ _TABLE = re.compile(r"(?:raw_data|silver|quarantine)[/-](clickstream|transaction
 _OTHER = re.compile(r"/lake/(results|_mootech/\w+)|prefix=lake/(results|_mootech/\w+)")
 
 
+def made(folder: Path) -> Path:
+    """Make a folder, for a server to keep its volumes in or for a shop; return it."""
+    folder.mkdir(parents=True)
+    return folder
+
+
 def upload(server: S3Server, lake: Path, bucket: str) -> str:
     """Copy a lake from the disk into a new bucket, without what only this host needs; return its address."""
     server.client.create_bucket(Bucket=bucket)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from benchmarks.data.shelf import Shelf
+from benchmarks.data.shelf import PAGE_ROWS, Shelf
 from mootech.model import Table
 
 API_KEY = "benchmark"
@@ -81,7 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         places = [(day, number) for day, told in held.items() for number in range(told.pages)]
         cursors = [f"{day}:{number}" for day, number in places]
         asked = query.get("cursor", cursors[0] if cursors else "")
-        if asked not in cursors or int(query.get("limit", "0")) < min(max(each.rows for each in held.values()), 5000):
+        if asked not in cursors or int(query.get("limit", "0")) < min(
+            max(each.rows for each in held.values()), PAGE_ROWS
+        ):
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "no such days, cursor or limit")
         at = cursors.index(asked)
         following = cursors[at + 1] if at + 1 < len(cursors) else None

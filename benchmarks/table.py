@@ -8,12 +8,12 @@ HEADERS = ("what", "ours", "the other side", "ratio", "budget")
 _WHOLE_SECONDS = 100
 
 
-def cells(line: Line) -> tuple[str, ...]:
-    """Return a line as texts under the headers."""
+def cells(line: Line, *, judged: bool = True) -> tuple[str, ...]:
+    """Return a line as texts under the headers; `judged` says of each limit whether it holds."""
     if line.missing and line.ours is None:
         return (line.title, f"not measured: {line.missing}", "", "", "")
     other = f"not measured: {line.missing}" if line.missing else _side(line.other, named=True)
-    return (line.title, _side(line.ours), other, ratio(line), verdicts(line))
+    return (line.title, _side(line.ours), other, ratio(line), budget(line, judged=judged))
 
 
 def ratio(line: Line) -> str:
@@ -28,21 +28,21 @@ def ratio(line: Line) -> str:
     return f"{line.ours.time / line.other.time:.2f} {Measure.TIME}"
 
 
-def verdicts(line: Line) -> str:
-    """Return each limit of the line with whether it holds."""
-    if line.ours is None:
-        return ""
+def budget(line: Line, *, judged: bool) -> str:
+    """Return each limit of the line; `judged` adds whether it holds."""
+    if line.ours is None or not judged:
+        return "; ".join(_limit(each) for each in line.limits)
     words = {True: "kept", False: "missed", None: "not measured"}
     return "; ".join(f"{_limit(each)}: {words[each.holds(line.ours, line.other)]}" for each in line.limits)
 
 
 def printed(found: Results) -> str:
     """Return the table for a terminal, with the facts below it."""
-    rows = [HEADERS, *(cells(line) for line in found.lines)]
+    rows = [HEADERS, *(cells(line, judged=found.judged) for line in found.lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
     table = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     machine = ", ".join(f"{name} {text}" for name, text in found.machine.items())
-    head = f"medians of {found.runs} runs at {found.scale:g} of the full size; {machine}"
+    head = f"runs a side: {found.runs}, of which medians; size: {found.scale:g} of the full one; {machine}"
     return "\n".join([head, "", *table, *(f"  {each}" for each in facts(found.lines))])
 
 

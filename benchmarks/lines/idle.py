@@ -13,7 +13,7 @@ from benchmarks.child import FailedError, Run
 from benchmarks.data import hits, lakes, orders
 from benchmarks.data.shelf import Shelf
 from benchmarks.figures import Limit, Line, Measure
-from benchmarks.s3 import proxying, upload
+from benchmarks.s3 import made, proxying, upload
 from benchmarks.server import serving
 from mootech.model import Table, utc_today
 from tests.conftest import s3_running
@@ -29,7 +29,7 @@ def lines(bench: Bench) -> Iterator[Line]:
     first = utc_today() - timedelta(days=days)
     with TemporaryDirectory(dir=bench.work) as folder:
         root = Path(folder)
-        with serving(_filled(root, first, days)) as url, s3_running(_made(root / "weed")) as server:
+        with serving(_filled(root, first, days)) as url, s3_running(made(root / "weed")) as server:
             local = Place(str(root / "lake"), root / "state", url)
             # What is measured comes after a night like any other: it fetched the lookback, built silver, reported.
             local.mootech("run", "-q")
@@ -65,7 +65,7 @@ def _idle(place: Place) -> Run:
 
 def _filled(root: Path, first: date, days: int) -> Shelf:
     """Make the lake's bronze, and a shop that has the same rows on the days that are fetched again."""
-    shelf = Shelf(_made(root / "shelf"))
+    shelf = Shelf(made(root / "shelf"))
     place = Place(str(root / "lake"), root / "state")
     ordered = dict(orders.transactions(first, days, days * _ORDERS))
     lakes.publish(
@@ -94,8 +94,3 @@ def _of(table: Table, day: date, ordered: dict[date, pl.DataFrame]) -> pl.DataFr
         case Table.USERS:
             return orders.users(_USERS)
     return orders.products(day)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder

@@ -9,7 +9,7 @@ from benchmarks.bench import Bench, Contender
 from benchmarks.data import lakes
 from benchmarks.figures import Limit, Line, Measure
 from benchmarks.lines.report import ROWS, ours
-from benchmarks.s3 import proxying, upload
+from benchmarks.s3 import made, proxying, upload
 from tests.conftest import s3_running
 
 _DELAY_SECONDS = 0.03
@@ -20,7 +20,7 @@ def lines(bench: Bench) -> Iterator[Line]:
     """Measure the report on the disk, on the server and behind the delay, in turn."""
     rows = bench.rows(ROWS)
     local = lakes.with_silver(lakes.sales(bench, rows))
-    with TemporaryDirectory(dir=bench.work) as folder, s3_running(Path(folder)) as server:
+    with TemporaryDirectory(dir=bench.work) as folder, s3_running(made(Path(folder) / "weed")) as server:
         address = upload(server, Path(local.lake), "report")
         with proxying(server.endpoint, _DELAY_SECONDS) as proxy:
             variables = server.environment(Path(folder))

@@ -33,6 +33,14 @@ def test_line_shows_both_sides_their_ratio_and_its_budget() -> None:
     assert cells(Line("ingest", "an ingest", OURS, PEER, limits[:1]))[3] == "21.0 times as fast"
 
 
+def test_a_trial_is_not_judged() -> None:
+    """Figures of a fraction of the full size keep and miss no budget."""
+    limits = (Limit(Measure.SPEED, 20), Limit(Measure.PEAK, 350))
+    assert cells(Line("ingest", "an ingest", OURS, PEER, limits), judged=False)[4] == (
+        "at least 20 times as fast; at most 350 MB"
+    )
+
+
 def test_what_was_not_measured_is_named() -> None:
     """A line whose other side is not on the machine says so in that side's place and claims no budget."""
     line = Line("report", "a report", OURS, limits=(Limit(Measure.SPEED, 12),), missing="there is no java")
