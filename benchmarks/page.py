@@ -19,7 +19,7 @@ _HOW = """\
 - **Memory** is the most at any moment: the kernel's record for the largest process (ru_maxrss) or, for a side of
   several, the largest sum over all of them, ten samples a second, in which a page that they share counts once (Pss).
 - **The API** is one process on loopback that sends pages made beforehand from the page cache, so that the clients are
-  measured and not the server. A million hits are 200 pages of 5,000 rows with 23 columns, about 550 MB of JSON.
+  measured and not the server. A million hits are 200 pages of 5,000 rows with 23 columns, about 570 MB of JSON.
 - **dlt** is its rest_api source with the filesystem destination and Parquet. Tuned, each day is a resource, resources
   are extracted in parallel, and one process a core normalises small files.
 - **Spark** runs the notebook's transformation: items exploded, the product filtered, each return joined with its
