@@ -106,12 +106,10 @@ class Engine:
             MootechError: DuckDB refused the statement.
 
         """
-        statement = resources.files(SQL_PACKAGE).joinpath(file).read_text("utf-8")
+        text = statement(file)
         with _errors(f"running {file}"):
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
-            return self._retrying()(
-                lambda: pl.DataFrame(self._connection.sql(statement, params=dict(parameters or {})))
-            )
+            return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
 
     def _uri(self, key: str) -> str:
         uri = self._store.uri(key)
@@ -126,6 +124,11 @@ class Engine:
             retry=retry_if_exception(changed_while_read),
             reraise=True,
         )
+
+
+def statement(file: str) -> str:
+    """Return the text of a .sql file of mootech.layers.sql."""
+    return resources.files(SQL_PACKAGE).joinpath(file).read_text("utf-8")
 
 
 def changed_while_read(exc: BaseException) -> bool:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +27,8 @@ _JSON_TYPES: Mapping[pl.DataType, Any] = {
 }
 # Fields learned beyond this number are still kept, only more slowly; it bounds the struct a hostile source can grow.
 _LEARNED_FIELDS_MAX = 64
+_TOGETHER = 64
+"""Rows decoded by one call. More cost a bad row's neighbours, which are decoded one by one; fewer, calls."""
 # What msgspec takes for no field name: rows with such fields stay with the slow decoder.
 _UNLEARNABLE = re.compile(r'["\\\x00-\x1f]')
 _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -53,41 +56,55 @@ class RowDecoder:
 
     def decode(self, rows: Sequence[msgspec.Raw]) -> Decoded:
         """Decode one page of rows, each the JSON text of one value."""
-        width = len(self._schema)
         values: list[tuple[Any, ...]] = []
+        extras: list[str | None] = []
         reasons: dict[int, tuple[str, ...]] = {}
-        for position, raw in enumerate(rows):
+        for start in range(0, len(rows), _TOGETHER):
+            some = rows[start : start + _TOGETHER]
             try:
-                row = msgspec.structs.astuple(self._decoder.decode(raw))
-                extra = self._extra(row[width:]) if self._learned else None
+                decoded = [msgspec.structs.astuple(row) for row in self._decoder.decode(b"[" + b",".join(some) + b"]")]
+                undeclared = list(map(self._undeclared, decoded)) if self._learned else [None] * len(some)
             except _FAILURES:
-                row, extra, wrong = self._one_by_one(raw)
-                if wrong:
-                    reasons[position] = wrong
-            values.append((*row[:width], extra))
-        columns = zip(*values, strict=True) if values else ((),) * (width + 1)
+                for position, raw in enumerate(some, start):
+                    row, extra, wrong = self._decode_one(raw)
+                    values.append(row)
+                    extras.append(extra)
+                    if wrong:
+                        reasons[position] = wrong
+            else:
+                values += decoded
+                extras += undeclared
+        # Of rows that have values of learned fields behind them, the declared columns are the first ones.
+        columns = zip(*values, strict=False) if values else ((),) * len(self._schema)
         series = [
             pl.Series(name, column, dtype=dtype, strict=True)
-            for (name, dtype), column in zip((*self._schema.items(), (EXTRA, pl.String())), columns, strict=True)
+            for (name, dtype), column in zip(self._schema.items(), columns, strict=False)
         ]
-        return Decoded(pl.DataFrame(series), reasons)
+        return Decoded(pl.DataFrame([*series, pl.Series(EXTRA, extras, dtype=pl.String(), strict=True)]), reasons)
 
     def _build(self) -> msgspec.json.Decoder[Any]:
-        """Make the decoder of a row with the declared fields, all required, and the learned ones."""
+        """Make the decoder of a list of rows with the declared fields, all required, and the learned ones."""
         learned = [(f"extra_{n}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for n in range(len(self._learned))]
         # Learned names may be anything a JSON key may be, so the struct's own names are neutral and mapped.
         rename = {f"extra_{n}": name for n, name in enumerate(self._learned)}
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [*self._types.items(), *learned]
-        return msgspec.json.Decoder(
-            msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False, rename=rename)
-        )
+        row = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False, rename=rename)
+        return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]  # a type made at run time
 
-    def _extra(self, values: Sequence[msgspec.Raw | msgspec.UnsetType]) -> str | None:
+    def _undeclared(self, row: tuple[Any, ...]) -> str | None:
         """Put the undeclared fields of a row into one JSON object."""
-        pairs = zip(self._learned, values, strict=True)
+        pairs = zip(self._learned, row[len(self._schema) :], strict=True)
         return _as_object({name: value for name, value in pairs if isinstance(value, msgspec.Raw)})
 
-    def _one_by_one(self, raw: msgspec.Raw) -> tuple[tuple[Any, ...], str | None, tuple[str, ...]]:
+    def _decode_one(self, raw: msgspec.Raw) -> tuple[tuple[Any, ...], str | None, tuple[str, ...]]:
+        """Decode a row that has bad or undeclared fields, or is beside one that has: values, undeclared, reasons."""
+        try:
+            row = msgspec.structs.astuple(*self._decoder.decode(b"[" + bytes(raw) + b"]"))
+        except _FAILURES:
+            return self._by_field(raw)
+        return row, self._undeclared(row), ()
+
+    def _by_field(self, raw: msgspec.Raw) -> tuple[tuple[Any, ...], str | None, tuple[str, ...]]:
         """Decode a row field by field: values (None where wrong), undeclared fields, reasons."""
         try:
             fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
@@ -122,5 +139,15 @@ def _as_object(fields: Mapping[str, msgspec.Raw]) -> str | None:
     """Return one JSON object with sorted keys and no white space, None without fields."""
     if not fields:
         return None
-    pairs = b",".join(json.dumps(name).encode() + b":" + bytes(fields[name]) for name in sorted(fields))
-    return msgspec.json.format(b"{" + pairs + b"}", indent=-1).decode()
+    pairs = (_quoted(name) + _compact(bytes(fields[name])) for name in sorted(fields))
+    return (b"{" + b",".join(pairs) + b"}").decode()
+
+
+@lru_cache(maxsize=1024)
+def _quoted(name: str) -> bytes:
+    return json.dumps(name).encode() + b":"
+
+
+def _compact(value: bytes) -> bytes:
+    # Numbers, texts and words have no white space around them, and what is within a text is its own.
+    return msgspec.json.format(value, indent=-1) if value.startswith((b"[", b"{")) else value

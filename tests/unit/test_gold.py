@@ -1,18 +1,23 @@
 """Gold: which products a report is asked for, and what lies in the lake afterwards. Its numbers: tests/property."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from mootech.engines.duckdb import Engine, Value
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.layers.gold import object_slugs, resolve, sales
 from mootech.layers.silver import Builder
 from mootech.model import Table
 from tests.bronze import Workshop, noon, workshop
 from tests.rows import DAY, order, product
+
+_query = Engine.query
 
 MARCH = date(2024, 3, 31)
 NAMES = {"p1": "Tumbler", "p2": "Travel Mug", "p3": "Travel  mug", "p4": "Café Cup", "p5": "水筒"}
@@ -105,7 +110,7 @@ def test_every_product_has_its_report_also_one_that_was_never_sold(sold: Worksho
 
 
 def test_the_same_report_is_not_written_again(sold: Workshop) -> None:
-    """Computed anew, equal, and left alone; a changed price writes it again."""
+    """Asked for anew, equal, and left alone; a changed price writes it again."""
     sales(sold.lake, sold.engine)
     before = sold.stamps("results/")
     assert [report.changed for report in sales(sold.lake, sold.engine)] == [False, False]
@@ -113,6 +118,37 @@ def test_the_same_report_is_not_written_again(sold: Workshop) -> None:
     sold.publish(Table.PRODUCTS, DAY, [product(price=18.0), product("p2", product_name="Travel Mug", price=20.0)])
     Builder(sold.lake, sold.engine, MARCH).build([Table.PRODUCTS])
     assert [report.changed for report in sales(sold.lake, sold.engine)] == [True, False]
+
+
+def test_a_report_is_computed_where_its_inputs_changed_or_its_object_did(
+    sold: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it is read from the lake, with the same values; one that is damaged or not what it was is no answer."""
+    first = sales(sold.lake, sold.engine)
+    computed: list[object] = []
+
+    def query(self: Engine, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+        computed.extend(parameters["product_ids"] if parameters else ())  # type: ignore[arg-type]  # a list of ids
+        return _query(self, file, parameters)
+
+    monkeypatch.setattr(Engine, "query", query)
+    assert [replace(report, changed=True) for report in sales(sold.lake, sold.engine)] == list(first)
+    assert computed == []
+    file = tmp_path / "lake" / first[0].object_key
+    rows, footer = pl.read_parquet(file), pl.read_parquet_metadata(file)
+    for broken in (file.read_bytes()[:-9], None):
+        if broken is None:  # another row under the old footer
+            rows.head(1).write_parquet(file, metadata={"mootech.provenance": footer["mootech.provenance"]})
+        else:
+            file.write_bytes(broken)
+        assert [report.rows for report in sales(sold.lake, sold.engine)] == [report.rows for report in first]
+        assert computed == ["p1"]
+        computed.clear()
+    assert pl.read_parquet(file).equals(rows)
+    sold.publish(Table.TRANSACTIONS, DAY, [order()])
+    Builder(sold.lake, sold.engine, MARCH).build([Table.TRANSACTIONS])
+    sales(sold.lake, sold.engine)
+    assert computed == ["p1", "p2"]
 
 
 def test_a_product_s_name_is_never_part_of_the_sql(shop: Workshop) -> None:
