@@ -26,6 +26,7 @@ import numpy as np
 import polars as pl
 
 from mootech.errors import MootechError
+from mootech.lake.rows import Rows
 
 BLOCK_ROWS = 65_536
 
@@ -37,15 +38,14 @@ class _Hash(Protocol):
     def update(self, data: bytes | memoryview, /) -> None: ...
 
 
-def content_hash(frame: pl.DataFrame, *, leave_out: Collection[str] = ()) -> str:
-    """Return the sha256, in hex, of the frame's columns, types and values in row order, without those left out."""
-    frame = frame.drop(*leave_out, strict=False)
+def content_hash(rows: Rows, *, leave_out: Collection[str] = ()) -> str:
+    """Return the sha256, in hex, of the rows' columns, types and values in row order, without those left out."""
     digest = hashlib.sha256(b"mootech-content-1\n")
-    schema = [[name, _type_name(dtype)] for name, dtype in frame.schema.items()]
+    schema = [[name, _type_name(dtype)] for name, dtype in rows.schema.items() if name not in leave_out]
     digest.update(json.dumps(schema, ensure_ascii=True).encode())
-    for block in frame.iter_slices(BLOCK_ROWS):
-        for column in block.iter_columns():
-            _feed(digest, column)
+    for block in rows.iter_slices(BLOCK_ROWS):
+        for name, _ in schema:
+            _feed(digest, block[name])
     return digest.hexdigest()
 
 

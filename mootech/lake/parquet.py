@@ -12,6 +12,7 @@ import polars as pl
 
 from mootech.errors import StoreError
 from mootech.lake.disk import mapped
+from mootech.lake.rows import Rows
 from mootech.lake.store import Store
 
 ROW_GROUP_ROWS = 122_880
@@ -38,24 +39,25 @@ class DamagedError(StoreError):
     """An object is there and is not the Parquet file it was."""
 
 
-def write(frame: pl.DataFrame, file: Path, metadata: Mapping[str, str]) -> None:
-    """Write the frame with its footer metadata, and read back what a reader looks at first: rows and metadata.
+def write(rows: Rows, file: Path, metadata: Mapping[str, str]) -> None:
+    """Write the rows with their footer metadata, and read back what a reader looks at first: rows and metadata.
 
     Raises:
         StoreError: the disk failed, or what stands in the file is not what was written.
 
     """
     with mapped(f"writing {file}"), _writing(file):
-        _encode(frame, file, {**metadata, SEAL: _seal(metadata)})
-        rows = pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()
+        _encode(rows, file, {**metadata, SEAL: _seal(metadata)})
+        found = pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()
         held = pl.read_parquet_metadata(file)
-    if rows != frame.height or not metadata.items() <= held.items():
+    if found != rows.height or not metadata.items() <= held.items():
         msg = f"{file} does not hold what was written to it"
         raise StoreError(msg, hint="Nothing was published. Check the disk and run the command again.")
 
 
-def _encode(frame: pl.DataFrame, target: Path | io.BytesIO, metadata: Mapping[str, str]) -> None:
-    frame.rechunk().write_parquet(
+def _encode(rows: Rows, target: Path | io.BytesIO, metadata: Mapping[str, str]) -> None:
+    # The bytes do not depend on the pieces that the rows come in, so that a spilled day gives those of one in memory.
+    rows.lazy().sink_parquet(
         target,
         compression="zstd",
         # Level 3 takes 40 % more time for a few percent of size.

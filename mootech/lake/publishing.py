@@ -18,6 +18,7 @@ from mootech.lake.canonical import content_hash
 from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
 from mootech.lake.disk import scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
+from mootech.lake.rows import Rows
 from mootech.lake.store import ABSENT, Entry, Store
 from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Reconciled, Table
 
@@ -39,7 +40,7 @@ class DayRows:
 
     table: Table
     day: date
-    rows: pl.DataFrame
+    rows: Rows
     rejects: pl.DataFrame
     fetched: int
     duplicates: int
@@ -152,14 +153,14 @@ class Publisher:
     def _write(
         self,
         key: str,
-        frame: pl.DataFrame,
+        rows: Rows,
         footer: Mapping[str, str],
         metadata: Mapping[str, str],
         *,
         replaces: str | None,
     ) -> Entry:
         with scratch_file(self._work, ".parquet") as file:
-            parquet.write(frame, file, footer)
+            parquet.write(rows, file, footer)
             # As late as can be: writing the file took time, in which a lease may have been lost.
             self._fence()
             # A run may be stopped for an hour between that question and this PUT, and the lease be another's by now:

@@ -1,6 +1,6 @@
 """From the staged pages of days to what bronze and quarantine will hold of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -10,12 +10,12 @@ import polars as pl
 
 from mootech.lake.lake import DayRows
 from mootech.layers.passes import StagedPage, Union, united
+from mootech.layers.spill import PORTION_ROWS, JudgedOnDisk, judge_on_disk
 from mootech.model import Reconciled, Table
 from mootech.qa.contract import EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, judge
 from mootech.source.dialect import Dialect
-from mootech.source.mapping import FieldMapping
 from mootech.source.metrics import Metrics
 
 VISITOR = ("visid_high", "visid_low")
@@ -39,7 +39,7 @@ class StagedPages:
 
 
 def check_days(table: Table, staged: Sequence[StagedPages]) -> list[DayRows]:
-    """Put the staged days of one table through the quality gate.
+    """Put the staged days of one table through the quality gate, in memory.
 
     Returns:
         For each day the rows for bronze and for quarantine; every fetched row is in one of them or counted as a
@@ -47,64 +47,104 @@ def check_days(table: Table, staged: Sequence[StagedPages]) -> list[DayRows]:
 
     """
     decoder = RowDecoder(table)
-    unions = [united(day.passes, day.dialect) for day in staged]
-    mappings = [None if day.dialect is None else day.dialect.mapping for day in staged]
-    decoded = [
-        _decode(table, decoder, of.day, union.pages, mapping)
-        for of, union, mapping in zip(staged, unions, mappings, strict=True)
-    ]
-    judged = judge(table, [fetched for fetched, _ in decoded])
-    return [
-        DayRows(
-            table=table,
-            day=of.day,
-            rows=result.good,
-            rejects=_with_raw(result.rejected, union.pages, starts),
-            fetched=fetched.rows.height + union.repeated,
-            duplicates=result.duplicates + union.repeated,
-            source_total=of.source_total,
-            reconciled=None if of.metrics is None else _reconciled(of.metrics, fetched.rows, result, union),
-        )
-        for of, union, (fetched, starts), result in zip(staged, unions, decoded, judged, strict=True)
-    ]
+    days = [_Day(table, of, united(of.passes, of.dialect)) for of in staged]
+    fetched = [portion for day in days for portion in day.portions(decoder)]
+    return [day.rows(judged) for day, judged in zip(days, judge(table, fetched), strict=True)]
 
 
-def _reconciled(shop: Metrics, rows: pl.DataFrame, judged: Judged, union: Union) -> Reconciled:
-    """Return a day of clickstream beside the shop's metrics."""
-    visitors = rows.select(VISITOR).drop_nulls().n_unique()
-    hits = different_hits(rows, judged)
-    return Reconciled(shop.hits, shop.visitors, hits, visitors, union.passes or (rows.height,), union.repeated)
+def check_large_day(table: Table, staged: StagedPages, folder: Path, *, portion_rows: int = PORTION_ROWS) -> DayRows:
+    """Put one staged day through the quality gate, a portion at a time.
 
-
-def different_hits(rows: pl.DataFrame, judged: Judged) -> int:
-    """Count the different hits among a day's rows, good and bad; a key without a value is none.
-
-    A good row's key is its own, so only those of the few bad rows are looked at.
-    """
-    key = list(Table.CLICKSTREAM.key)
-    bad = rows[judged.rejected["position"]].select(key).drop_nulls().unique()
-    return judged.good.height + bad.height - judged.good.join(bad, on=key, how="semi").height
-
-
-def _decode(
-    table: Table, decoder: RowDecoder, day: date, pages: Sequence[StagedPage], mapping: FieldMapping | None
-) -> tuple[Fetched, Sequence[int]]:
-    """Decode page after page; only the typed columns stay in memory, not the text.
+    Args:
+        table: which table.
+        staged: the day.
+        folder: where its rows lie for as long as the result is needed; nobody else's.
+        portion_rows: how many rows may be in memory.
 
     Returns:
-        The day's rows, and the position of each page's first row, after the last page the number of rows.
+        As `check_days`, the same rows in the same order.
 
     """
-    frames = [pl.DataFrame(schema={**delivered_schema(table), EXTRA: pl.String()})]
-    undecoded: dict[int, tuple[str, ...]] = {}
-    starts = [0]
-    for page in pages:
-        rows = page.rows()
-        decoded = decoder.decode(rows if mapping is None else mapping.rows(rows, day))
-        undecoded.update({starts[-1] + position: reasons for position, reasons in decoded.reasons.items()})
-        frames.append(decoded.frame)
-        starts.append(starts[-1] + decoded.frame.height)
-    return Fetched(day, pl.concat(frames), undecoded), starts
+    day = _Day(table, staged, united(staged.passes, staged.dialect))
+    portions = day.portions(RowDecoder(table), portion_rows)
+    return day.rows(judge_on_disk(table, portions, folder, portion_rows=portion_rows))
+
+
+class _Day:
+    """One day on its way through the gate: its pages once as rows, and what is counted while they go by."""
+
+    def __init__(self, table: Table, staged: StagedPages, union: Union) -> None:
+        self._table, self._staged, self._union = table, staged, union
+        self._starts = [0]
+        """The position of each page's first row, after the last page the number of rows."""
+        self._visitors: pl.DataFrame | None = None
+
+    def portions(self, decoder: RowDecoder, most: int | None = None) -> Iterator[Fetched]:
+        """Decode page after page; only the typed columns stay in memory, not the text.
+
+        Yields:
+            The day's rows in one piece, or in pieces of `most` rows and a page.
+
+        """
+        mapping = None if self._staged.dialect is None else self._staged.dialect.mapping
+        empty = pl.DataFrame(schema={**delivered_schema(self._table), EXTRA: pl.String()})
+        frames, undecoded, rows = [empty], dict[int, tuple[str, ...]](), 0
+        for page in self._union.pages:
+            texts = page.rows()
+            decoded = decoder.decode(texts if mapping is None else mapping.rows(texts, self._staged.day))
+            undecoded |= {rows + position: reasons for position, reasons in decoded.reasons.items()}
+            frames.append(decoded.frame)
+            rows += decoded.frame.height
+            self._starts.append(self._starts[-1] + decoded.frame.height)
+            if most is not None and rows >= most:
+                yield self._portion(frames, undecoded)
+                frames, undecoded, rows = [empty], {}, 0
+        if rows or self._starts[-1] == 0 or most is None:
+            yield self._portion(frames, undecoded)
+
+    def _portion(self, frames: Sequence[pl.DataFrame], undecoded: Mapping[int, tuple[str, ...]]) -> Fetched:
+        rows = pl.concat(frames)
+        if self._staged.metrics is not None:
+            visitors = rows.select(VISITOR).drop_nulls().unique()
+            self._visitors = visitors if self._visitors is None else pl.concat([self._visitors, visitors]).unique()
+        return Fetched(self._staged.day, rows, undecoded)
+
+    def rows(self, judged: Judged | JudgedOnDisk) -> DayRows:
+        """Return what bronze and quarantine will hold of the day; its portions have all gone by."""
+        return DayRows(
+            table=self._table,
+            day=self._staged.day,
+            rows=judged.good,
+            rejects=_with_raw(judged.rejected, self._union.pages, self._starts),
+            fetched=self._starts[-1] + self._union.repeated,
+            duplicates=judged.duplicates + self._union.repeated,
+            source_total=self._staged.source_total,
+            reconciled=self._reconciled(judged),
+        )
+
+    def _reconciled(self, judged: Judged | JudgedOnDisk) -> Reconciled | None:
+        """Return a day of clickstream beside the shop's metrics."""
+        shop = self._staged.metrics
+        if shop is None or self._visitors is None:
+            return None
+        passes = self._union.passes or (self._starts[-1],)
+        return Reconciled(
+            shop.hits, shop.visitors, different_hits(judged), self._visitors.height, passes, self._union.repeated
+        )
+
+
+def different_hits(judged: Judged | JudgedOnDisk) -> int:
+    """Count the different hits among a day's rows, good and bad; a key without a value is none.
+
+    A good row's key is its own, and who lost a key to it has that one, so only rows that break the contract are looked
+    at, which are few.
+    """
+    key = list(Table.CLICKSTREAM.key)
+    bad = judged.bad_keys.drop_nulls().unique()
+    if bad.is_empty():
+        return judged.good.height
+    both = judged.good.lazy().join(bad.lazy(), on=key, how="semi").select(pl.len()).collect().item()
+    return judged.good.height + bad.height - int(both)
 
 
 def _with_raw(rejected: pl.DataFrame, pages: Sequence[StagedPage], starts: Sequence[int]) -> pl.DataFrame:

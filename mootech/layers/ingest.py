@@ -188,7 +188,11 @@ class Ingest:
             ahead: list[Staged | None] = []
             while not ahead and not self._staged.empty():
                 following = self._staged.get_nowait()
-                if following is None or following.job.table is not first.job.table or rows > _BATCH_ROWS:
+                if (
+                    following is None
+                    or following.job.table is not first.job.table
+                    or rows + following.rows > _BATCH_ROWS
+                ):
                     ahead.append(following)
                 else:
                     batch.append(following)

@@ -1,24 +1,30 @@
 """From staged days to bronze: the gate's verdict, the shrink guard, then the lake or the folder of blocked days."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 
 import polars as pl
 
 from mootech.errors import MootechError, QualityError, StoreError
+from mootech.lake.disk import private_folder
 from mootech.lake.lake import DayRows, Lake
+from mootech.lake.rows import Rows, SpilledRows
 from mootech.layers.blocked import BlockedDays
-from mootech.layers.bronze import StagedPages, check_days
+from mootech.layers.bronze import StagedPages, check_days, check_large_day
 from mootech.layers.plan import shrinks
 from mootech.layers.profiles import Profiles
 from mootech.layers.reconcile import Completeness, note
+from mootech.layers.spill import PORTION_ROWS
 from mootech.layers.stage import StagedDay
 from mootech.model import DayResult, DayStatus, Drift, Job, Receipt, Table
 from mootech.qa.anomalies import Limits
 from mootech.qa.checks import undeclared
-from mootech.qa.contract import EXTRA
+from mootech.qa.contract import EXTRA, NO_EXTRA
 from mootech.qa.gate import Threshold
 from mootech.qa.profile import profile
 from mootech.source.metrics import Metrics
@@ -39,6 +45,8 @@ class Rules:
     """What becomes of undeclared fields; tables that are not named let them evolve."""
     unusual: Limits | None = None
     """Days beyond these limits are stopped; None stops none."""
+    rows_in_memory: int = PORTION_ROWS
+    """A day that has more goes through the gate by way of the disk."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,17 @@ class Staged:
     """For a person: what was special about fetching it."""
     metrics: Metrics | None = None
     """What the shop counts of the day; None: it was not asked."""
+
+    @property
+    def pages(self) -> StagedPages:
+        """The pages for the gate."""
+        return StagedPages(
+            self.job.day,
+            [one.bodies() for one in self.passes],
+            self.passes[-1].progress.total,
+            self.metrics,
+            self.passes[0].dialect,
+        )
 
     @property
     def rows(self) -> int:
@@ -81,6 +100,9 @@ class Gatekeeper:
         self._blocked = blocked
         self._published = published
         self._profiles = Profiles(lake)
+        self._folder = lake.workspace / "gate"
+        # Of a run that was killed while it had a large day there.
+        shutil.rmtree(self._folder, ignore_errors=True)
         self._store_failures = 0
         self._stopped = Event()
         self._ended: list[DayStatus] = []
@@ -113,18 +135,31 @@ class Gatekeeper:
         None instead of a result asks for another pass over the day. After `stop` the results of the days that were not
         begun are missing.
         """
-        days = [
-            StagedPages(
-                each.job.day,
-                [one.bodies() for one in each.passes],
-                each.passes[-1].progress.total,
-                each.metrics,
-                each.passes[0].dialect,
-            )
-            for each in batch
-        ]
-        checked = check_days(batch[0].job.table, days)
+        table = batch[0].job.table
+        if len(batch) == 1 and batch[0].rows > self._rules.rows_in_memory:
+            return self._work_on_disk(batch[0])
+        checked = check_days(table, [each.pages for each in batch])
         return list(self._results(zip(batch, checked, strict=True)))
+
+    def _work_on_disk(self, staged: Staged) -> list[DayResult | None]:
+        """Check and publish a day that is too large for memory."""
+        try:
+            with self._scratch() as folder:
+                limit = self._rules.rows_in_memory
+                rows = check_large_day(staged.job.table, staged.pages, folder, portion_rows=limit)
+                return list(self._results(iter([(staged, rows)])))
+        except StoreError as exc:
+            self._ended.append(DayStatus.FAILED)
+            return [failed(staged.job, exc, DayStatus.FAILED)]
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """Yield an empty folder, which only its owner may look into, and remove it at the end."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            yield private_folder(self._folder)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _results(self, checked: Iterator[tuple[Staged, DayRows]]) -> Iterator[DayResult | None]:
         for staged, rows in checked:
@@ -150,7 +185,7 @@ class Gatekeeper:
     def _publish(self, job: Job, rows: DayRows) -> DayResult:
         if self._rules.drift.get(job.table) is Drift.DISCARD:
             # Only now: what is a repeat and what a conflict was decided on the rows as they came, and every row stays.
-            rows = replace(rows, rows=without_undeclared(rows.rows))
+            rows = replace(rows, rows=_without_undeclared(rows.rows))
         held = self._published.get(job)
         refusal = refused(job, rows, held, self._rules) or self._unlike(job, rows, held)
         if refusal is not None:
@@ -186,9 +221,10 @@ class Gatekeeper:
         )
 
 
-def without_undeclared(rows: pl.DataFrame) -> pl.DataFrame:
+def _without_undeclared(rows: Rows) -> Rows:
     """Return the rows, every one of them, without the fields that the contract does not name."""
-    return rows.with_columns(pl.lit(None, pl.String()).alias(EXTRA))
+    changed = rows.lazy().with_columns(NO_EXTRA)
+    return changed.collect() if isinstance(rows, pl.DataFrame) else SpilledRows(changed, rows.height)
 
 
 def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> QualityError | None:
@@ -211,15 +247,19 @@ def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> Qual
             f"it would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
             hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
         )
-    drifted = rows.rows.height - rows.rows[EXTRA].null_count()
-    if drifted and rules.drift.get(job.table) is Drift.FREEZE:
-        fields = ", ".join(repr(name) for name in undeclared(rows.rows))
+    extra = _extra(rows.rows) if rules.drift.get(job.table) is Drift.FREEZE else None
+    if extra is not None and extra.len():
+        fields = ", ".join(repr(name) for name in undeclared(extra))
         return QualityError(
-            f"{drifted:,} rows have fields that are not declared: {fields}; {intact}",
+            f"{extra.len():,} rows have fields that are not declared: {fields}; {intact}",
             hint=f'If they are welcome, write {job.table} = "evolve", or "discard", under [qa.schema_drift], then run '
             f"`mootech ingest {only}`.",
         )
     return None
+
+
+def _extra(rows: Rows) -> pl.Series:
+    return rows.lazy().select(pl.col(EXTRA).drop_nulls()).collect()[EXTRA]
 
 
 def _only(job: Job) -> str:

@@ -14,11 +14,11 @@ import polars as pl
 from mootech.errors import BrokenPromiseError, MootechError
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import quarantine_key
-from mootech.layers.publishing import Rules, accounted, failed, refused, without_undeclared
+from mootech.layers.publishing import Rules, accounted, failed, refused
 from mootech.layers.quarantine import rejects_of
 from mootech.layers.verify_objects import bronze_partition, quarantine_object
 from mootech.model import DayResult, DayStatus, Drift, Job, Receipt
-from mootech.qa.contract import EXTRA, delivered_schema
+from mootech.qa.contract import EXTRA, NO_EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge_again
 from mootech.source.mapping import FieldMapping
@@ -61,7 +61,7 @@ def replayed(
     standing = standing.with_columns(utc_date=pl.lit(job.day.isoformat())).select(columns)
     raws = [msgspec.Raw(raw.encode()) for raw in rejects["raw"]]
     decoded = RowDecoder(job.table).decode(raws if mapping is None else mapping.rows(raws, job.day))
-    frame = without_undeclared(decoded.frame) if discard else decoded.frame
+    frame = decoded.frame.with_columns(NO_EXTRA) if discard else decoded.frame
     judged = judge_again(job.table, Fetched(job.day, frame, decoded.reasons), standing)
     return DayRows(
         table=job.table,

@@ -55,9 +55,9 @@ class Summary:
     """Findings that belong to one day: something is wrong there."""
 
 
-def undeclared(rows: pl.DataFrame) -> list[str]:
-    """Return the names of the undeclared fields of a frame with the column `extra`, sorted."""
-    names = {name for extra in rows[EXTRA].drop_nulls().unique() for name in _fields(extra)}
+def undeclared(extra: pl.Series) -> list[str]:
+    """Return the names of the undeclared fields that stand in a column `extra`, sorted."""
+    names = {name for text in extra.drop_nulls().unique() for name in _fields(text)}
     return sorted(names)
 
 

@@ -24,6 +24,8 @@ _FILLED = r"\S"
 
 EXTRA = "extra"
 """The column with the undeclared fields of a row as one JSON object; NULL without them."""
+NO_EXTRA = pl.lit(None, pl.String()).alias(EXTRA)
+"""The column without a value."""
 
 
 def _seconds() -> int:

@@ -15,7 +15,8 @@ import polars as pl
 from mootech.model import Table
 from mootech.qa.contract import breaches, bronze_schema, delivered_schema
 
-_POSITION = "_position"
+POSITION = "_position"
+"""Column of the rows' positions among those fetched, for as long as the gate works on them."""
 _CANONICAL = "_canonical"
 
 
@@ -29,6 +30,8 @@ class Judged:
     """Columns position (UInt32, into the rows judged) and reasons (List(String), sorted); one line a row."""
     duplicates: int
     """Identical rows dropped."""
+    bad_keys: pl.DataFrame
+    """The key columns of the rows that break the contract, as far as they decoded."""
 
 
 @dataclass(frozen=True)
@@ -98,22 +101,57 @@ def judge_again(table: Table, rejected: Fetched, standing: pl.DataFrame) -> Judg
 
 def _judge_day(table: Table, fetched: Fetched, ruled: pl.DataFrame, standing: pl.DataFrame | None = None) -> Judged:
     """Sort the rows of one day; `ruled` has a line (position, reason) per row and broken rule of the contract."""
-    rows = fetched.rows
-    reasons = _reasons(table, fetched, ruled)
-    numbered = rows.with_row_index(_POSITION)
-    kept = numbered.join(reasons.select("position").unique(), left_on=_POSITION, right_on="position", how="anti")
+    sifted = _sifted(table, fetched, ruled)
+    kept = sifted.kept
     if standing is not None:
-        kept = pl.concat([kept, standing.select(rows.columns).with_row_index(_POSITION, offset=rows.height)])
-    good, losers, duplicates = _one_per_key(table, kept)
-    conflicts = losers.select(pl.col(_POSITION).alias("position"), pl.lit("key_conflict").alias("reason"))
-    rejected = (
+        rows = standing.select(fetched.rows.columns).with_row_index(POSITION, offset=fetched.rows.height)
+        kept = pl.concat([kept, rows])
+    good, losers, duplicates = one_per_key(table, kept)
+    ordered = good.select(bronze_schema(table).names()).sort(order_of(table))
+    return Judged(ordered, rejected(sifted.reasons, losers), duplicates, sifted.bad_keys)
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Rows after the contract, and before their keys are compared."""
+
+    kept: pl.DataFrame
+    """Those that keep it: the columns as fetched, and `POSITION`."""
+    reasons: pl.DataFrame
+    """Columns position (UInt32) and reason (String): a line per row and broken rule."""
+    bad_keys: pl.DataFrame
+    """See `Judged`."""
+
+
+def sift(table: Table, fetched: Fetched) -> Sifted:
+    """Hold rows against the contract and their day."""
+    ruled = breaches(table, fetched.rows.select(delivered_schema(table).names()))
+    return _sifted(table, fetched, ruled.rename({"row": "position"}))
+
+
+def _sifted(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> Sifted:
+    reasons = _reasons(table, fetched, ruled)
+    bad = reasons["position"].unique().sort()
+    kept = fetched.rows.with_row_index(POSITION)
+    if bad.len():
+        kept = kept.filter(~pl.col(POSITION).is_in(bad.implode()))
+    return Sifted(kept, reasons, fetched.rows[bad].select(table.key))
+
+
+def rejected(reasons: pl.DataFrame, losers: pl.DataFrame) -> pl.DataFrame:
+    """Return what is rejected and why; `losers` are rows, with their `POSITION`, that lost their key to another."""
+    conflicts = losers.select(pl.col(POSITION).alias("position"), pl.lit("key_conflict").alias("reason"))
+    return (
         pl.concat([reasons, conflicts])
         .group_by("position")
         .agg(pl.col("reason").unique().sort().alias("reasons"))
         .sort("position")
     )
-    order = [column for column in (table.event_time, *table.key) if column is not None]
-    return Judged(good.select(bronze_schema(table).names()).sort(order), rejected, duplicates)
+
+
+def order_of(table: Table) -> list[str]:
+    """Return the columns that rows are sorted by."""
+    return [column for column in (table.event_time, *table.key) if column is not None]
 
 
 def _reasons(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> pl.DataFrame:
@@ -144,13 +182,16 @@ def _of_another_day(table: Table, day: date) -> pl.Expr:
     return other.fill_null(value=False)
 
 
-def _one_per_key(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Return the rows to keep, the losers of a key conflict, and how many identical rows were dropped."""
+def one_per_key(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Return the rows to keep, the losers of a key conflict, and how many identical rows were dropped.
+
+    `rows` have their `POSITION`, and stand in its order.
+    """
     repeated = rows.select(pl.struct(table.key).is_duplicated()).to_series()
     if not repeated.any():
         return rows, rows.clear(), 0
     alone, crowd = rows.filter(~repeated), rows.filter(repeated)
-    columns = [name for name in rows.columns if name != _POSITION]
+    columns = [name for name in rows.columns if name != POSITION]
     # Only rows that share a key can be identical, and they are few: comparing their text decides both questions.
     distinct = crowd.with_columns(pl.struct(columns).struct.json_encode().alias(_CANONICAL)).unique(
         _CANONICAL, keep="first", maintain_order=True
@@ -158,6 +199,6 @@ def _one_per_key(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     latest_last = [table.event_time, _CANONICAL] if table.event_time is not None else [_CANONICAL]
     ranked = distinct.sort(latest_last, maintain_order=True)
     winners = ranked.unique(list(table.key), keep="last", maintain_order=True)
-    losers = ranked.join(winners.select(_POSITION), on=_POSITION, how="anti")
+    losers = ranked.join(winners.select(POSITION), on=POSITION, how="anti")
     kept = pl.concat([alone, winners.drop(_CANONICAL)])
     return kept, losers.drop(_CANONICAL), crowd.height - distinct.height

@@ -3,6 +3,7 @@
 import msgspec
 import polars as pl
 
+from mootech.lake.rows import Rows
 from mootech.model import Table
 from mootech.qa.contract import EXTRA
 
@@ -46,18 +47,24 @@ class Links(msgspec.Struct, frozen=True):
     without_product: int
 
 
-def profile(table: Table, rows: pl.DataFrame) -> Profile:
-    """Count a partition: a frame of `bronze_schema(table)`, any number of rows."""
-    nulls = {name: count for name in rows.columns if name != EXTRA and (count := rows[name].null_count())}
+def profile(table: Table, rows: Rows) -> Profile:
+    """Count a partition: rows of `bronze_schema(table)`, any number of them; one column at a time is in memory."""
+    nulls: dict[str, int] = {}
     values: dict[str, dict[str, int]] = {}
+    undeclared = 0
     for name, dtype in rows.schema.items():
-        if dtype != pl.String() or name == EXTRA or name in table.key:
+        column = rows.lazy().select(name).collect()[name]
+        filled = rows.height - column.null_count()
+        if name == EXTRA:
+            undeclared = filled
             continue
-        counted = rows[name].drop_nulls().value_counts()
-        filled = rows.height - nulls.get(name, 0)
+        if filled < rows.height:
+            nulls[name] = rows.height - filled
+        if dtype != pl.String() or name in table.key:
+            continue
+        counted = column.drop_nulls().value_counts()
         if 0 < counted.height <= MOST_VALUES and counted.height * _ROWS_A_VALUE <= filled:
             values[name] = dict(sorted(counted.rows()))
-    undeclared = rows.height - rows[EXTRA].null_count() if EXTRA in rows.columns else 0
     return Profile(rows.height, nulls, values, undeclared)
 
 

@@ -27,8 +27,9 @@ def run(store: Store, host: Host) -> None:
     with lake.lock("run"):
         for _ in range(2):
             lake.publish_day(NEW)
-        lake.publish_silver("transactions", DAY, NEW.rows, "inputs")
-        lake.publish_object(Layer.RESULTS, SALES, NEW.rows, "inputs")
+        rows = NEW.rows.lazy().collect()
+        lake.publish_silver("transactions", DAY, rows, "inputs")
+        lake.publish_object(Layer.RESULTS, SALES, rows, "inputs")
         lake.save_manifests()
         lake.record_run({"run_id": f"{host.terms.clock.now():%Y%m%dT%H%M%SZ}-0000"})
 

@@ -2,12 +2,16 @@
 
 import json
 import random
+import tempfile
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mootech.layers.spill import judge_on_disk
 from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, Threshold, judge
@@ -30,6 +34,12 @@ def hits(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 9)) == 0:
         row["colour"] = draw(st.sampled_from(["red", "blue"]))
     return row
+
+
+def account(account_id: str, name: str) -> dict[str, Any]:
+    """Return a row of a snapshot of users."""
+    email = f"{name}@example.com" if name != "z" else "nobody"
+    return {"account_id": account_id, "email": email, "first_time_time_stamp": NOON, "utc_date": DAY.isoformat()}
 
 
 def judged(table: Table, rows: list[Any]) -> Judged:
@@ -128,3 +138,29 @@ def test_days_judged_together_are_judged_as_alone(days: list[list[dict[str, Any]
         assert result.good.equals(alone.good)
         assert result.rejected.equals(alone.rejected)
         assert result.duplicates == alone.duplicates
+
+
+@given(st.lists(hits(), max_size=30), st.integers(1, 9))
+def test_a_day_judged_on_disk_is_judged_as_in_memory(rows: list[dict[str, Any]], portion_rows: int) -> None:
+    """However its rows are cut into portions, and whichever of them share a key: the same rows, reasons and order."""
+    _same_on_disk(Table.CLICKSTREAM, rows, portion_rows)
+
+
+@given(st.lists(st.builds(account, st.sampled_from("abc"), st.sampled_from("xyz")), max_size=20), st.integers(1, 9))
+def test_a_snapshot_judged_on_disk_is_judged_as_in_memory(rows: list[dict[str, Any]], portion_rows: int) -> None:
+    """Where rows are sorted by a text, and none is later than another."""
+    _same_on_disk(Table.USERS, rows, portion_rows)
+
+
+def _same_on_disk(table: Table, rows: list[dict[str, Any]], portion_rows: int) -> None:
+    wanted = judged(table, rows)
+    decoder = RowDecoder(table)
+    pieces = [rows[start : start + portion_rows] for start in range(0, len(rows), portion_rows)] or [[]]
+    portions = [Fetched(DAY, each.frame, each.reasons) for each in (decoder.decode(raws(*piece)) for piece in pieces)]
+    with tempfile.TemporaryDirectory() as folder:
+        found = judge_on_disk(table, portions, Path(folder), portion_rows=portion_rows)
+        assert pl.concat([wanted.good.clear(), *found.good.iter_slices(2)]).equals(wanted.good)
+        assert (found.good.height, found.good.schema) == (wanted.good.height, wanted.good.schema)
+    assert found.rejected.equals(wanted.rejected)
+    assert found.duplicates == wanted.duplicates
+    assert found.bad_keys.sort(table.key).equals(wanted.bad_keys.sort(table.key))

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from mootech.errors import StoreError
-from mootech.lake import parquet
+from mootech.lake import canonical, parquet
 from mootech.lake.local import LocalStore
+from mootech.lake.rows import SpilledRows, read_spilled, write_spilled
 
 
 def test_a_footer_longer_than_the_first_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +33,31 @@ def test_a_full_disk_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         parquet.write(pl.DataFrame({"a": range(100_000)}), full, {})
     assert "Free space" in caught.value.hint
+
+
+def test_rows_in_pieces_give_the_bytes_of_rows_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a spilled day is written from does not show in the file, nor in the content hash."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
+    rows = pl.DataFrame({"a": range(4567), "b": [None if n % 7 else str(n) for n in range(4567)]})
+    files = [tmp_path / f"{n}.arrow" for n in range(5)]
+    for n, file in enumerate(files):
+        write_spilled(rows.slice(n * 1111, 1111), file)
+    spilled = SpilledRows(read_spilled(*files), rows.height)
+    for name, each in (("memory", rows), ("disk", spilled)):
+        parquet.write(each, tmp_path / name, {"mootech.receipt": "{}"})
+    assert (tmp_path / "disk").read_bytes() == (tmp_path / "memory").read_bytes()
+    monkeypatch.setattr(canonical, "BLOCK_ROWS", 1000)
+    assert canonical.content_hash(spilled) == canonical.content_hash(rows)
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_a_disk_without_space_for_spilled_rows_is_a_store_error(tmp_path: Path) -> None:
+    """The error says which file, and that nothing published was touched."""
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(StoreError, match=r"writing .*full") as caught:
+        write_spilled(pl.DataFrame({"a": range(100_000)}), full)
+    assert "intact" in caught.value.hint
 
 
 def test_a_file_that_lost_its_rows_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
