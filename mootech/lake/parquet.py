@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import polars as pl
 
 from mootech.errors import StoreError
-from mootech.lake.disk import mapped
-from mootech.lake.rows import Rows
+from mootech.lake.disk import mapped, scratch_file
+from mootech.lake.rows import Rows, SpilledRows
 from mootech.lake.store import Store
 
 ROW_GROUP_ROWS = 122_880
@@ -28,6 +29,8 @@ _WRITER_DAMAGE = 8
 _MAGIC = b"PAR1"
 _TRAILER_BYTES = 8
 """Four bytes of footer length, four of magic."""
+_LARGE_BYTES = 32 * 2**20
+"""Of an object that is no longer taken apart in memory, where it would be ten times as large."""
 _TAIL_BYTES = 32 * 2**10
 """Holds the whole footer of a partition of a few row groups, so that one request reads it."""
 
@@ -72,7 +75,7 @@ def _encode(rows: Rows, target: Path | io.BytesIO, metadata: Mapping[str, str]) 
 class Inspected:
     """An object, read whole and taken apart."""
 
-    rows: pl.DataFrame
+    rows: Rows
     footer: Mapping[str, str]
     """Key-value metadata."""
     intact: bool
@@ -80,30 +83,40 @@ class Inspected:
     where that cannot be known, because another version of Polars wrote the object."""
 
 
-def inspect(store: Store, key: str) -> Inspected:
-    """Read an object once and compare every byte; DamagedError when it cannot be read, StoreError when missing."""
+def inspect(store: Store, key: str, *, scratch: Path | None = None) -> Inspected:
+    """Read an object once and compare every byte; DamagedError when it cannot be read, StoreError when missing.
+
+    A large one is taken apart piece by piece when there is a local folder for it, `scratch`.
+    """
     data = store.read(key)
     with _reading(store, key):
-        rows = pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
         footer = pl.read_parquet_metadata(io.BytesIO(data))
         own = {name: text for name, text in footer.items() if name.startswith(_OWN_METADATA)}
-        again = io.BytesIO()
-        _encode(rows, again, own)
-    sealed = own.pop(SEAL, None) == _seal(own)
-    return Inspected(rows, footer, sealed and _as_written(data, again.getvalue()))
+        sealed = own.get(SEAL) == _seal({name: text for name, text in own.items() if name != SEAL})
+        if scratch is None or len(data) < _LARGE_BYTES:
+            rows = pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
+            again = io.BytesIO()
+            _encode(rows, again, own)
+            return Inspected(rows, footer, sealed and _as_written(data, again.getvalue()))
+        scan = pl.scan_parquet(io.BytesIO(data), hive_partitioning=False)
+        pieces = SpilledRows(scan, scan.select(pl.len()).collect().item())
+        with scratch_file(scratch, ".parquet") as file:
+            _encode(pieces, file, own)
+            with file.open("rb") as handle, mmap(handle.fileno(), 0, access=ACCESS_READ) as written:
+                return Inspected(pieces, footer, sealed and _as_written(data, written))
 
 
 def _seal(metadata: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode()).hexdigest()
 
 
-def _as_written(data: bytes, again: bytes) -> bool:
+def _as_written(data: bytes, again: bytes | mmap) -> bool:
     """Say whether an object is byte for byte what its rows give, or was written by another version."""
     writer = again.rfind(_WRITER) - len(again)
     ours, theirs = again[writer:], data[writer:]
     # Two versions differ in most digits of their build; a damaged byte or two in this very text are damage.
     another = sum(a != b for a, b in zip(ours, theirs, strict=False)) > _WRITER_DAMAGE
-    return data == again or another
+    return memoryview(data) == memoryview(again) or another
 
 
 def read(store: Store, key: str) -> pl.DataFrame:

@@ -51,7 +51,7 @@ def bronze_partition(lake: Lake, table: Table, day: date) -> tuple[Bronze | None
     except (KeyError, ValueError, TypeError):
         return None, [Problem("receipt", "the footer holds no receipt", Mend.FETCH)]
     problems = [Problem(check, message, Mend.FETCH) for check, message in _faults(table, day, opened, receipt)]
-    return (None if problems else Bronze(opened.rows, receipt)), problems
+    return (None if problems else Bronze(_frame(opened), receipt)), problems
 
 
 def quarantine_object(lake: Lake, key: str, rows: int) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def derived_object(lake: Lake, table: Table, key: str, day: date | None = None) 
     except (KeyError, ValueError, TypeError):
         yield Problem("provenance", "the footer does not say what it was made from", Mend.REBUILD)
         return
-    rows = opened.rows
+    rows = _frame(opened)
     if content_hash(rows, leave_out=(LAST_MODIFIED,)) != provenance.content_hash:
         yield Problem("content_hash", "the rows are not those that were written", Mend.REBUILD)
     elif not opened.intact:
@@ -113,6 +113,10 @@ def derived_object(lake: Lake, table: Table, key: str, day: date | None = None) 
         yield Problem("duplicates", "a key stands there more than once", Mend.REBUILD)
     if day is not None and (rows[_SILVER_TIMES[table]].cast(pl.Date) != day).any():
         yield Problem("wrong_day", "events of another day stand there", Mend.REBUILD)
+
+
+def _frame(opened: Inspected) -> pl.DataFrame:
+    return opened.rows.lazy().collect()
 
 
 def _opened(lake: Lake, key: str, mend: Mend) -> Inspected | Problem:
@@ -128,7 +132,7 @@ def _opened(lake: Lake, key: str, mend: Mend) -> Inspected | Problem:
 
 def _faults(table: Table, day: date, opened: Inspected, receipt: Receipt) -> Iterator[tuple[str, str]]:
     """Yield the check and what it found for everything wrong with a bronze partition that has a receipt."""
-    rows = opened.rows
+    rows = _frame(opened)
     if content_hash(rows) != receipt.content_hash:
         yield "content_hash", "the rows are not those the receipt was made for"
     elif not opened.intact:

@@ -79,3 +79,24 @@ def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: p
     assert not store.create("format.json", b"2")
     assert [entry.key for entry in store.list("")] == ["format.json"]
     assert store.read("format.json") == b"1"
+
+
+def test_a_large_object_is_inspected_as_a_small_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece, and still to the last byte: whole, or not, with the same rows."""
+    rows = pl.DataFrame({"a": range(5000), "b": [str(n) for n in range(5000)]})
+    parquet.write(rows, tmp_path / "file", {"mootech.receipt": "{}"})
+    store = LocalStore(tmp_path)
+    small = parquet.inspect(store, "file")
+    monkeypatch.setattr(parquet, "_LARGE_BYTES", 1)
+    large = parquet.inspect(store, "file", scratch=tmp_path)
+    assert small.intact
+    assert large.intact
+    assert large.footer == small.footer
+    assert (large.rows.height, large.rows.lazy().collect().equals(rows)) == (5000, True)
+    assert canonical.content_hash(large.rows) == canonical.content_hash(rows)
+    data = bytearray((tmp_path / "file").read_bytes())
+    # The least value that readers skip a page by: it is in the statistics, and no row has changed.
+    data[data.rindex((0).to_bytes(8, "little"))] ^= 1
+    (tmp_path / "file").write_bytes(data)
+    assert not parquet.inspect(store, "file", scratch=tmp_path).intact
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
