@@ -39,7 +39,7 @@ torture: setup  ## kill it 1,200 times and count what is lost; then long runs of
 	MOOTECH_TORTURE=1 $(BIN)/python -m pytest tests/faults/test_readers.py tests/faults/test_model.py
 
 # BENCH="--only ingest --scale 0.02 --runs 1" does a part. Without Java, Spark's lines say that they were not measured.
-bench: setup .venv-dlt/peer.stamp .venv-spark/peer.stamp  ## measure it beside dlt, Spark and floors: docs/benchmarks.md; an hour
+bench: setup .venv-ours/peer.stamp .venv-dlt/peer.stamp .venv-spark/peer.stamp  ## measure it beside dlt, Spark and floors: docs/benchmarks.md; an hour
 	@$(BIN)/python -m benchmarks $(BENCH); code=$$?; $(BIN)/python -m benchmarks.page && exit $$code
 
 check:  ## exactly what CI runs
@@ -76,7 +76,7 @@ lock:  ## make the requirements files again, the peers' too (needs uv); UPGRADE=
 setup: $(VENV)/dev.stamp  ## the environment for work on the code, in .venv
 
 clean:  ## remove what make made; lakes stay
-	rm -rf $(VENV) .venv-dlt .venv-spark dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-ours .venv-dlt .venv-spark dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is what the locks say and nothing else: a changed lock starts it afresh.
 $(VENV)/runtime.stamp: requirements.txt requirements-build.txt
@@ -102,7 +102,14 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-# What mootech is measured beside, each by itself: their locks do not agree with ours.
+# What is measured: ours without the tools for work on the code, and the peers, each by itself: their locks do not agree.
+.venv-ours/peer.stamp: pyproject.toml requirements.txt requirements-build.txt
+	@echo "Setting up .venv-ours, what a user installs (once)."
+	@$(PYTHON) -m venv --clear .venv-ours
+	@$(subst $(BIN),.venv-ours/bin,$(INSTALL)) -r requirements.txt -r requirements-build.txt
+	@$(subst $(BIN),.venv-ours/bin,$(PIP)) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
 .venv-dlt/peer.stamp: benchmarks/peers/requirements-dlt.txt
 	@echo "Setting up .venv-dlt (once)."
 	@$(PYTHON) -m venv --clear .venv-dlt

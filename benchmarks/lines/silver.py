@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import count
-from pathlib import Path
 
 import polars as pl
 
@@ -15,6 +13,7 @@ from benchmarks.child import Run, measured
 from benchmarks.data import lakes
 from benchmarks.data.orders import transactions
 from benchmarks.figures import Limit, Line, Measure
+from benchmarks.machine import PYTHON
 from mootech.lake.paths import Layer
 from mootech.model import Table
 
@@ -81,6 +80,6 @@ def _copy(bench: Bench, place: Place, rows: int, day: date | None = None) -> Run
         }
         if day is not None:
             asked["day"] = day.isoformat()
-        run = measured([Path(sys.executable), script, json.dumps(asked)])
+        run = measured([PYTHON, script, json.dumps(asked)])
     check_rows(rows, run.told["rows"], "DuckDB")
     return run

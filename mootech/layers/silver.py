@@ -5,8 +5,10 @@ over the daily snapshots (sql/silver_users.sql, sql/silver_products.sql).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import polars as pl
 
@@ -17,6 +19,9 @@ from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import SNAPSHOTS, Layer
 from mootech.layers import silver_frames
 from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress, Table
+
+_DAYS_AT_ONCE = 4
+"""Days that are rebuilt beside each other: while one waits for the disk or S3, another one computes."""
 
 TRANSFORMS = {Table.TRANSACTIONS: silver_frames.transactions, Table.CLICKSTREAM: silver_frames.clickstream}
 """How one day of bronze becomes silver, for the tables that have one partition per day there."""
@@ -91,11 +96,15 @@ class Builder:
         for day in plan.orphans:
             note = "bronze no longer holds it; its silver is kept"
             yield DayResult(plan.table, day, DayStatus.UNCHANGED, note=note)
-        for day in plan.stale:
-            result = self._result(plan, day)
-            if progress:
-                progress.done(result)
-            yield result
+        with ThreadPoolExecutor(_DAYS_AT_ONCE) as pool:
+            try:
+                for result in pool.map(partial(self._result, plan), plan.stale):
+                    if progress:
+                        progress.done(result)
+                    yield result
+            finally:
+                # Whoever interrupts, or takes the lock over, waits for the days in hand and for no others.
+                pool.shutdown(cancel_futures=True)
 
     def _result(self, plan: "_Plan", day: date) -> DayResult:
         try:
