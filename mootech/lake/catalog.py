@@ -116,6 +116,17 @@ class Catalog:
                 records[name] = record
             return _held(head.entry, record)
 
+    def results(self) -> dict[str, Held]:
+        """List the reports' objects by name, freshly; read the footers that the manifest does not know."""
+        with self._mutex:
+            records = self._manifest(Layer.RESULTS, "").records
+            places = [(entry.key.split("/"), entry) for entry in self._store.list(f"{Layer.RESULTS}/")]
+            # Anything else there is not ours.
+            entries = {parts[1]: entry for parts, entry in places if parts[2:] == ["data.parquet"]}
+            unknown = [name for name in entries if name not in records or not records[name].describes(entries[name])]
+            records |= dict(zip(unknown, self._read(entries[name] for name in unknown), strict=True))
+            return {name: _held(entry, records[name]) for name, entry in entries.items()}
+
     def remember(self, layer: Layer, table: str, day: date | None, held: Held) -> None:
         """Note what has just been published, or learnt of an object that needs no publishing."""
         with self._mutex:

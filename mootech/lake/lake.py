@@ -89,6 +89,10 @@ class Lake:
         """Return an object that has no days (silver/users, results/…), None when there is none."""
         return self._catalog.single(layer, name)
 
+    def held_results(self) -> dict[str, Held]:
+        """Return the reports' objects by name, from one fresh listing."""
+        return self._catalog.results()
+
     def noted(self, layer: Layer, name: str) -> frozenset[str]:
         """Return what the stored manifest says was published, gone or not: ISO days, or names of single objects."""
         return self._catalog.noted(layer, name)

@@ -7,7 +7,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
+from functools import partial
 
 import polars as pl
 
@@ -20,6 +22,7 @@ from mootech.lake.paths import Layer, object_key
 from mootech.model import ReportResult, Table
 
 _SALES = "report_sales.sql"
+_READERS = 16
 _SLUG_LENGTH = 80
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
@@ -57,7 +60,7 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
     ids = resolve(products, names)
     objects = {product: f"sales_report_{slug}" for product, slug in object_slugs(names).items()}
     inputs = _inputs_hash([*(held[day] for day in days), snapshots])
-    kept = {product: frame for product in ids if (frame := _kept(lake, objects[product], inputs)) is not None}
+    kept = _kept(lake, {product: objects[product] for product in ids}, inputs)
     missing = [product for product in ids if product not in kept]
     # One scan for all of them: the lake is read once, however many products there are.
     months = engine.query(_SALES, {"product_ids": missing, "held_days": days}) if missing else pl.DataFrame()
@@ -77,16 +80,27 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
     return tuple(results)
 
 
-def _kept(lake: Lake, name: str, inputs_hash: str) -> pl.DataFrame | None:
-    """Return a report's rows as they lie in the lake, if they were computed from these inputs and are whole."""
-    held = lake.held_object(Layer.RESULTS, name)
-    if held is None or held.provenance is None or held.provenance.inputs_hash != inputs_hash:
-        return None
+def _kept(lake: Lake, objects: Mapping[str, str], inputs_hash: str) -> dict[str, pl.DataFrame]:
+    """Return the reports that lie in the lake as they were computed from these inputs, by product."""
+    held = lake.held_results()
+    fresh = {
+        product: found
+        for product, name in objects.items()
+        if (found := held.get(name)) and found.provenance and found.provenance.inputs_hash == inputs_hash
+    }
+    # On S3 the time is latency.
+    with ThreadPoolExecutor(_READERS) as pool:
+        rows = dict(zip(fresh, pool.map(partial(_whole, lake), fresh.values()), strict=True))
+    return {product: frame for product, frame in rows.items() if frame is not None}
+
+
+def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
+    """Return an object's rows, None where they are not those that were written."""
     try:
         rows = lake.read(held.key)
     except DamagedError:
         return None
-    return rows if content_hash(rows) == held.provenance.content_hash else None
+    return rows if held.provenance and content_hash(rows) == held.provenance.content_hash else None
 
 
 def resolve(wanted: Sequence[str], names: Mapping[str, str]) -> list[str]:

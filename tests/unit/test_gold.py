@@ -145,6 +145,11 @@ def test_a_report_is_computed_where_its_inputs_changed_or_its_object_did(
         assert computed == ["p1"]
         computed.clear()
     assert pl.read_parquet(file).equals(rows)
+    for foreign in ("results/note.txt", "results/a b/data.parquet", "results/sales_report_tumbler/old.parquet"):
+        (tmp_path / "lake" / foreign).parent.mkdir(exist_ok=True)
+        (tmp_path / "lake" / foreign).write_bytes(b"not ours")
+    sales(sold.lake, sold.engine)
+    assert computed == []
     sold.publish(Table.TRANSACTIONS, DAY, [order()])
     Builder(sold.lake, sold.engine, MARCH).build([Table.TRANSACTIONS])
     sales(sold.lake, sold.engine)
