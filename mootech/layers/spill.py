@@ -22,8 +22,8 @@ from mootech.model import Table
 from mootech.qa.contract import bronze_schema
 from mootech.qa.gate import POSITION, Fetched, one_per_key, order_of, rejected, sift
 
-PORTION_ROWS = 200_000
-"""Rows that are in memory at once: some 130 MB of hits, and as much again while they are sorted."""
+PORTION_ROWS = 100_000
+"""Rows that are in memory at once: some 65 MB of hits, and as much again while they are sorted."""
 
 _HASH = "_hash"
 
