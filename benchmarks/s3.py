@@ -41,6 +41,14 @@ def upload(server: S3Server, lake: Path, bucket: str) -> str:
     return f"s3://{bucket}/lake"
 
 
+def forget_results(server: S3Server, address: str) -> None:
+    """Remove the reports of a lake, which would otherwise be read instead of computed."""
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    found = server.client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/results/").get("Contents", ())
+    for each in found:
+        server.client.delete_object(Bucket=bucket, Key=each["Key"])
+
+
 @dataclass
 class Proxy:
     """A way to the server that is longer by `delay` seconds for every request."""

@@ -1,5 +1,6 @@
 """Lakes to measure on: days published straight into bronze, without a source or a gate."""
 
+import shutil
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
@@ -51,6 +52,11 @@ def with_silver(place: Place) -> Place:
     """Bring the lake's silver up to date; nothing is done where it is."""
     place.mootech("silver", "-q")
     return place
+
+
+def forget_results(place: Place) -> None:
+    """Remove the reports of a lake on the disk, which would otherwise be read instead of computed."""
+    shutil.rmtree(Path(place.lake) / Layer.RESULTS, ignore_errors=True)
 
 
 def partitions(place: Place, layer: Layer, table: Table) -> Path:

@@ -38,16 +38,29 @@ def lines(bench: Bench) -> Iterator[Line]:
             "report", f"{title}, warm", _our_session(bench, place, rows), _warm("Spark", run, told, rows), (_WARM,)
         )
     bench.kept[f"report {rows}"] = mine
-    one, everything = bench.compared(
+    one, everything, again = bench.compared(
         Contender("one product", lambda: ours(place), rows),
-        Contender(f"all {len(NAMES)} products", lambda: place.mootech("report", "-q"), rows),
+        Contender(f"all {len(NAMES)} products", lambda: _all(place), rows),
+        Contender("nothing new", lambda: printed(place), rows),
     )
     yield Line("report", "report of all products, beside one", everything, one, (_ALL,))
+    yield Line("report", "report of one product with nothing new, beside computing it", again, one)
 
 
 def ours(place: Place) -> Run:
-    """Run `mootech report` of the one product."""
+    """Run `mootech report` of the one product on a lake that has no report yet."""
+    lakes.forget_results(place)
+    return printed(place)
+
+
+def printed(place: Place) -> Run:
+    """Run `mootech report` of the one product, which may lie in the lake already."""
     return place.mootech("report", "--product", PRODUCT, "--json")
+
+
+def _all(place: Place) -> Run:
+    lakes.forget_results(place)
+    return place.mootech("report", "-q")
 
 
 def several_rows(bench: Bench, rows: int) -> Side:
