@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from mootech.lake.disk import is_private, mapped, scratch_file
 from mootech.lake.holder import Holder, held_error, is_dead
 
+_HOLDERS = msgspec.json.Decoder(Holder)
 _TAKEOVER = "The lock of a run that was killed frees itself."
 
 
@@ -49,7 +50,7 @@ def holder_of(path: Path, machine: str) -> Holder | None:
     The lock itself is not touched: trying it would turn away a run that takes it at the same moment.
     """
     try:
-        holder = msgspec.json.decode(_note(path).read_bytes(), type=Holder)
+        holder = _HOLDERS.decode(_note(path).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
     return None if is_dead(holder, machine) else holder

@@ -33,6 +33,9 @@ class Record(msgspec.Struct, frozen=True):
     released: bool = False
 
 
+_RECORDS = msgspec.json.Decoder(Record)
+
+
 def is_free(record: Record | None, now: datetime, *, dead: bool) -> bool:
     """Say whether a run may take over from the ruling lease (None: there is none) at `now` (UTC).
 
@@ -87,7 +90,7 @@ def ruling(store: Store) -> tuple[int, Record | None]:
         return 0, None
     key = _key(generations[-1])
     try:
-        return generations[-1], msgspec.json.decode(store.read(key), type=Record)
+        return generations[-1], _RECORDS.decode(store.read(key))
     except msgspec.DecodeError as exc:
         msg = f"{store.uri(key)} is not a lease that this version of mootech can read"
         raise StoreError(

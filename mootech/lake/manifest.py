@@ -35,6 +35,9 @@ class _Document(msgspec.Struct, frozen=True):
     entries: dict[str, Record]
 
 
+_DOCUMENTS = msgspec.json.Decoder(_Document)
+
+
 @dataclass
 class Manifest:
     """The records of one table's partitions by ISO day, or of single objects by name."""
@@ -63,7 +66,7 @@ def load(store: Store, key: str) -> Manifest:
         return Manifest(key)
     try:
         data = store.read(key)
-        document = msgspec.json.decode(data, type=_Document)
+        document = _DOCUMENTS.decode(data)
     except (StoreError, msgspec.DecodeError, UnicodeDecodeError):
         return Manifest(key)
     return Manifest(key, document.entries, data) if document.format == FORMAT else Manifest(key)

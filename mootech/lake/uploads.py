@@ -26,6 +26,9 @@ class Upload(msgspec.Struct, frozen=True):
     """Its completion has been asked for: it may have happened, whatever the answer was."""
 
 
+_UPLOADS = msgspec.json.Decoder(Upload)
+
+
 class Uploads:
     """The journal for one store; without a folder nothing is noted."""
 
@@ -58,7 +61,7 @@ class Uploads:
             return
         for file in sorted(self._folder.glob(f"{self._store}-*.json")):
             try:
-                upload = msgspec.json.decode(file.read_bytes(), type=Upload)
+                upload = _UPLOADS.decode(file.read_bytes())
                 age = time.time() - file.stat().st_mtime
             except (OSError, msgspec.DecodeError):
                 continue

@@ -44,6 +44,9 @@ class _Document(msgspec.Struct):
     """Only of transactions."""
 
 
+_DOCUMENTS = msgspec.json.Decoder(_Document)
+
+
 class Profiles:
     """What the days of one lake look like. Not for more than one thread at a time."""
 
@@ -138,7 +141,7 @@ class Profiles:
 def _load(path: Path) -> _Document:
     """Return what was kept; nothing when there is none, or it cannot be read, or counts something else."""
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=_Document)
+        document = _DOCUMENTS.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return _Document()
     return document if document.format == _FORMAT else _Document()

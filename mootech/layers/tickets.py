@@ -70,6 +70,9 @@ class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.is_fresh and there and days.first in self.days and days.last in self.days
 
 
+_TICKETS = msgspec.json.Decoder(Ticket)
+
+
 class Tickets:
     """The tickets of one lake on this host."""
 
@@ -115,7 +118,7 @@ class Tickets:
 
 def _read(file: Path) -> Ticket | None:
     try:
-        ticket = msgspec.json.decode(file.read_bytes(), type=Ticket)
+        ticket = _TICKETS.decode(file.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     # What is removed from the destination is what these name.

@@ -60,6 +60,9 @@ class _Status(msgspec.Struct, frozen=True):
     error: Any = None
 
 
+_ORDERS, _STATUSES = msgspec.json.Decoder(_Ordered), msgspec.json.Decoder(_Status)
+
+
 def older_day(day: date) -> str:
     """Return the day as the service writes it: mm-dd-yyyy."""
     return f"{day:%m-%d}-{day.year:04d}"
@@ -144,7 +147,7 @@ def poll_seconds(polls: int, longest_wait: float, rng: random.Random) -> float:
 def parse_standing(body: bytes) -> Standing:
     """Read the answer about a job; TransientError when it is none."""
     try:
-        answer = msgspec.json.decode(body, type=_Status)
+        answer = _STATUSES.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise TransientError(f"a body that says nothing of a job ({exc})") from exc
     status = (answer.execution_status or "").strip().upper()
@@ -159,7 +162,7 @@ def parse_standing(body: bytes) -> Standing:
 
 def _job_id(body: bytes) -> str | int:
     try:
-        return msgspec.json.decode(body, type=_Ordered).job_id
+        return _ORDERS.decode(body).job_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise TransientError(f"a body that names no job ({exc})") from exc
 

@@ -193,6 +193,35 @@ def test_only_the_configuration_reads_the_environment() -> None:
     assert {path.relative_to(package).parts[0] for path in readers} == {"config"}
 
 
+def classes_decoded(source: str) -> set[str]:
+    """Return the names of classes that the source hands to msgspec along with what is to be decoded."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    types = [
+        keyword.value
+        for call in calls
+        if ast.unparse(call.func) in {"msgspec.json.decode", "msgspec.convert"}
+        for keyword in call.keywords
+        if keyword.arg == "type"
+    ]
+    names = {node.id for each in types for node in ast.walk(each) if isinstance(node, ast.Name)}
+    return {name for name in names if name.lstrip("_")[:1].isupper() and name != "Any"}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [("msgspec.json.decode(x, type=dict[str, Any])", set()), ("msgspec.json.decode(x, type=list[_Row])", {"_Row"})],
+)
+def test_a_class_decoded_on_the_spot_is_recognised(source: str, found: set[str]) -> None:
+    """The rule below sees what it is about."""
+    assert classes_decoded(source) == found
+
+
+def test_decoders_of_classes_are_made_on_import() -> None:
+    """Threads that hand msgspec a class for the first time at the same moment crash the process."""
+    for file in (ROOT / "mootech").rglob("*.py"):
+        assert classes_decoded(file.read_text("utf-8")) == set(), file
+
+
 def test_ci_and_make_check_are_one() -> None:
     """`make check` runs CI's script and nothing else, and the script's last step is the README's test command."""
     makefile = (ROOT / "Makefile").read_text("utf-8")

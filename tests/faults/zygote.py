@@ -23,7 +23,8 @@ _WATCHED = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", 
 
 
 _IMPORTED = (
-    "mootech.pipeline",
+    "mootech.pipeline.ingesting",
+    "mootech.pipeline.mending",
     "mootech.config",
     "mootech.render",
     "mootech.lake.local",
