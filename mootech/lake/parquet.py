@@ -13,7 +13,7 @@ import polars as pl
 
 from mootech.errors import StoreError
 from mootech.lake.disk import mapped, scratch_file
-from mootech.lake.rows import Rows, SpilledRows
+from mootech.lake.rows import POLARS_ERRORS, Rows, SpilledRows
 from mootech.lake.store import Store
 
 ROW_GROUP_ROWS = 122_880
@@ -34,8 +34,9 @@ _LARGE_BYTES = 32 * 2**20
 _TAIL_BYTES = 32 * 2**10
 """Holds the whole footer of a partition of a few row groups, so that one request reads it."""
 
-# Polars panics on some damaged files where it could raise.
-_POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+class ScratchError(StoreError):
+    """The local disk failed while an object was looked at; nothing is known of the object."""
 
 
 class DamagedError(StoreError):
@@ -59,8 +60,8 @@ def write(rows: Rows, file: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _encode(rows: Rows, target: Path | io.BytesIO, metadata: Mapping[str, str]) -> None:
-    # The bytes do not depend on the pieces that the rows come in, so that a spilled day gives those of one in memory.
-    rows.lazy().sink_parquet(
+    # The bytes may not depend on the pieces that the rows come in: a spilled day has to give those of one in memory.
+    _in_groups(rows).lazy().sink_parquet(
         target,
         compression="zstd",
         # Level 3 takes 40 % more time for a few percent of size.
@@ -69,6 +70,17 @@ def _encode(rows: Rows, target: Path | io.BytesIO, metadata: Mapping[str, str]) 
         statistics=True,
         metadata=dict(metadata),
     )
+
+
+def _in_groups(rows: Rows) -> Rows:
+    """Return rows in memory so that each row group has memory of its own, as it has when they come from files.
+
+    How the writer cuts a list column into pages depends on it: a slice counts with all that it is a slice of.
+    """
+    if not isinstance(rows, pl.DataFrame) or not rows.height or not any(each.is_nested() for each in rows.dtypes):
+        return rows
+    groups = [each[pl.int_range(each.height, eager=True)] for each in rows.iter_slices(ROW_GROUP_ROWS)]
+    return pl.concat(groups, rechunk=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,8 @@ def inspect(store: Store, key: str, *, scratch: Path | None = None) -> Inspected
         scan = pl.scan_parquet(io.BytesIO(data), hive_partitioning=False)
         pieces = SpilledRows(scan, scan.select(pl.len()).collect().item())
         with scratch_file(scratch, ".parquet") as file:
-            _encode(pieces, file, own)
+            with _scratching(file):
+                _encode(pieces, file, own)
             with file.open("rb") as handle, mmap(handle.fileno(), 0, access=ACCESS_READ) as written:
                 return Inspected(pieces, footer, sealed and _as_written(data, written))
 
@@ -149,16 +162,29 @@ def _writing(file: Path) -> Iterator[None]:
     # Polars reports a full disk as an error of its own.
     try:
         yield
-    except _POLARS_ERRORS as exc:
+    except POLARS_ERRORS as exc:
         msg = f"writing {file} failed: {_first_line(exc)}"
         raise StoreError(msg, hint="What was published is intact. Free space there and run the command again.") from exc
+
+
+@contextmanager
+def _scratching(file: Path) -> Iterator[None]:
+    """Tell a local disk that fails from an object that cannot be read; in one query both are Polars' errors."""
+    try:
+        yield
+    except (OSError, *POLARS_ERRORS) as exc:
+        if not isinstance(exc, OSError) and "os error" not in str(exc):
+            raise
+        msg = f"writing {file} failed: {_first_line(exc)}"
+        hint = "What was published is intact. Free space there and run the command again."
+        raise ScratchError(msg, hint=hint) from exc
 
 
 @contextmanager
 def _reading(store: Store, key: str) -> Iterator[None]:
     try:
         yield
-    except _POLARS_ERRORS as exc:
+    except POLARS_ERRORS as exc:
         msg = f"{store.uri(key)} is damaged: {_first_line(exc)}"
         hint = "Run `mootech verify` to see what else is, and `mootech ingest --repair` to rebuild it."
         raise DamagedError(msg, hint=hint) from exc

@@ -144,6 +144,8 @@ class Publisher:
     def _stands(self, key: str, wanted: str, footer: Mapping[str, str]) -> bool:
         try:
             found = parquet.inspect(self._store, key, scratch=self._work)
+        except parquet.ScratchError:
+            raise
         except StoreError:
             # Missing or damaged: writing it again is right. Out of reach: writing it again will say so.
             return False

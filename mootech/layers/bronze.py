@@ -1,6 +1,7 @@
 """From the staged pages of days to what bronze and quarantine will hold of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -52,7 +53,14 @@ def check_days(table: Table, staged: Sequence[StagedPages]) -> list[DayRows]:
     return [day.rows(judged) for day, judged in zip(days, judge(table, fetched), strict=True)]
 
 
-def check_large_day(table: Table, staged: StagedPages, folder: Path, *, portion_rows: int = PORTION_ROWS) -> DayRows:
+def check_large_day(
+    table: Table,
+    staged: StagedPages,
+    folder: Path,
+    *,
+    portion_rows: int = PORTION_ROWS,
+    proceed: Callable[[], None] = lambda: None,
+) -> DayRows:
     """Put one staged day through the quality gate, a portion at a time.
 
     Args:
@@ -60,6 +68,7 @@ def check_large_day(table: Table, staged: StagedPages, folder: Path, *, portion_
         staged: the day.
         folder: where its rows lie for as long as the result is needed; nobody else's.
         portion_rows: how many rows may be in memory.
+        proceed: called between the portions; what it raises ends the work.
 
     Returns:
         As `check_days`, the same rows in the same order.
@@ -67,7 +76,7 @@ def check_large_day(table: Table, staged: StagedPages, folder: Path, *, portion_
     """
     day = _Day(table, staged, united(staged.passes, staged.dialect))
     portions = day.portions(RowDecoder(table), portion_rows)
-    return day.rows(judge_on_disk(table, portions, folder, portion_rows=portion_rows))
+    return day.rows(judge_on_disk(table, portions, folder, portion_rows=portion_rows, proceed=proceed))
 
 
 class _Day:
@@ -157,8 +166,8 @@ def _with_raw(rejected: pl.DataFrame, pages: Sequence[StagedPage], starts: Seque
     raw: list[str] = []
     positions = rejected["position"].to_list()
     for page, (start, end) in zip(pages, pairwise(starts), strict=True):
-        of_page = [position - start for position in positions if start <= position < end]
+        of_page = positions[bisect_left(positions, start) : bisect_left(positions, end)]
         if of_page:
             rows = page.rows()
-            raw += [bytes(rows[position]).decode() for position in of_page]
+            raw += [bytes(rows[position - start]).decode() for position in of_page]
     return rejected.select("reasons").with_columns(pl.Series("raw", raw, dtype=pl.String))

@@ -14,6 +14,7 @@ import polars as pl
 
 from mootech.errors import RefusedError
 from mootech.lake.disk import mapped
+from mootech.lake.rows import POLARS_ERRORS
 from mootech.lake.store import Store
 from mootech.layers.stage import StagedDay
 from mootech.model import DayRange, Table
@@ -24,8 +25,6 @@ from mootech.source.pages import parse_page
 _MOST_BYTES = 2**30
 """Of one file: it passes through memory."""
 _PATH_DAY = re.compile(r"/utc_date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
-# Polars panics on some damaged files where it could raise.
-_POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 class NotWholeError(Exception):
@@ -168,5 +167,5 @@ def _scan(file: DeliveredFile) -> pl.LazyFrame:
 def _reading(file: DeliveredFile) -> Iterator[None]:
     try:
         yield
-    except _POLARS_ERRORS as exc:
+    except POLARS_ERRORS as exc:
         raise NotWholeError(f"{file.name} is damaged") from exc

@@ -19,9 +19,9 @@ from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer, object_key
-from mootech.model import ReportResult, Table
+from mootech.model import SCHEMA_VERSION, ReportResult, Table
 
-_SALES = "report_sales.sql"
+_NAMES, _SALES = "products_known.sql", "report_sales.sql"
 _READERS = 16
 _SLUG_LENGTH = 80
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -52,9 +52,8 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
     if snapshots is None:
         raise _empty(lake, Table.PRODUCTS)
     days = sorted(held)
-    engine.view("transactions", [held[day].key for day in days], partitioned=True)
     engine.view("products", [snapshots.key], partitioned=False)
-    names = dict(engine.query("products_known.sql").iter_rows())
+    names = dict(engine.query(_NAMES).iter_rows())
     if not names:
         raise _empty(lake, Table.PRODUCTS)
     ids = resolve(products, names)
@@ -62,8 +61,11 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
     inputs = _inputs_hash([*(held[day] for day in days), snapshots])
     kept = _kept(lake, {product: objects[product] for product in ids}, inputs)
     missing = [product for product in ids if product not in kept]
-    # One scan for all of them: the lake is read once, however many products there are.
-    months = engine.query(_SALES, {"product_ids": missing, "held_days": days}) if missing else pl.DataFrame()
+    months = pl.DataFrame()
+    if missing:
+        engine.view("transactions", [held[day].key for day in days], partitioned=True)
+        # One scan for all of them: the lake is read once, however many products there are.
+        months = engine.query(_SALES, {"product_ids": missing, "held_days": days})
     results = []
     for product in ids:
         frame = kept[product] if product in kept else months.filter(months["product_id"] == product)
@@ -86,7 +88,9 @@ def _kept(lake: Lake, objects: Mapping[str, str], inputs_hash: str) -> dict[str,
     fresh = {
         product: found
         for product, name in objects.items()
-        if (found := held.get(name)) and found.provenance and found.provenance.inputs_hash == inputs_hash
+        if (found := held.get(name))
+        and (made := found.provenance)
+        and (made.inputs_hash, made.schema_version) == (inputs_hash, SCHEMA_VERSION)
     }
     # On S3 the time is latency.
     with ThreadPoolExecutor(_READERS) as pool:
@@ -171,4 +175,4 @@ def _inputs_hash(inputs: Sequence[Held]) -> str:
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    return combined_hash([statement(_SALES), *objects])
+    return combined_hash([statement(_NAMES), statement(_SALES), *objects])

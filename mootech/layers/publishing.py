@@ -33,6 +33,10 @@ _STORE_GIVES_UP_AFTER = 3
 """Days in a row that the store failed to take: the rest is not even fetched."""
 
 
+class _StoppedError(Exception):
+    """No more work is wanted; the day in hand was not published."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """What may be published."""
@@ -135,22 +139,30 @@ class Gatekeeper:
         None instead of a result asks for another pass over the day. After `stop` the results of the days that were not
         begun are missing.
         """
-        table = batch[0].job.table
-        if len(batch) == 1 and batch[0].rows > self._rules.rows_in_memory:
-            return self._work_on_disk(batch[0])
-        checked = check_days(table, [each.pages for each in batch])
+        try:
+            if len(batch) == 1 and batch[0].rows > self._rules.rows_in_memory:
+                return self._work_on_disk(batch[0])
+            checked = check_days(batch[0].job.table, [each.pages for each in batch])
+        except StoreError as exc:
+            # The local disk failed; the pages stay staged.
+            self._ended += [DayStatus.FAILED] * len(batch)
+            return [failed(each.job, exc, DayStatus.FAILED) for each in batch]
+        except _StoppedError:
+            return []
         return list(self._results(zip(batch, checked, strict=True)))
 
     def _work_on_disk(self, staged: Staged) -> list[DayResult | None]:
         """Check and publish a day that is too large for memory."""
-        try:
-            with self._scratch() as folder:
-                limit = self._rules.rows_in_memory
-                rows = check_large_day(staged.job.table, staged.pages, folder, portion_rows=limit)
-                return list(self._results(iter([(staged, rows)])))
-        except StoreError as exc:
-            self._ended.append(DayStatus.FAILED)
-            return [failed(staged.job, exc, DayStatus.FAILED)]
+        limit = self._rules.rows_in_memory
+        with self._scratch() as folder:
+            rows = check_large_day(
+                staged.job.table, staged.pages, folder, portion_rows=limit, proceed=self._check_stopped
+            )
+            return list(self._results(iter([(staged, rows)])))
+
+    def _check_stopped(self) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -211,6 +223,7 @@ class Gatekeeper:
         if self._rules.unusual is None:
             return None
         told = self._profiles.unlike(job.table, job.day, self._rules.unusual, profile(job.table, rows.rows))
+        self._profiles.save()
         if not told:
             return None
         first = ": ".join(filter(None, (told[0].column, told[0].message)))

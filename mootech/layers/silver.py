@@ -22,6 +22,8 @@ from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress, Table
 
 _DAYS_AT_ONCE = 4
 """Days that are rebuilt beside each other: while one waits for the disk or S3, another one computes."""
+_LARGE_DAY_ROWS = 100_000
+"""Rows from which on a day is rebuilt alone: it is in memory whole."""
 
 TRANSFORMS = {Table.TRANSACTIONS: silver_frames.transactions, Table.CLICKSTREAM: silver_frames.clickstream}
 """How one day of bronze becomes silver, for the tables that have one partition per day there."""
@@ -96,7 +98,8 @@ class Builder:
         for day in plan.orphans:
             note = "bronze no longer holds it; its silver is kept"
             yield DayResult(plan.table, day, DayStatus.UNCHANGED, note=note)
-        with ThreadPoolExecutor(_DAYS_AT_ONCE) as pool:
+        rows = [held.receipt.published for held in plan.bronze.values() if held.receipt is not None]
+        with ThreadPoolExecutor(_DAYS_AT_ONCE if max(rows, default=0) < _LARGE_DAY_ROWS else 1) as pool:
             try:
                 for result in pool.map(partial(self._result, plan), plan.stale):
                     if progress:

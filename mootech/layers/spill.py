@@ -8,16 +8,17 @@ The verdict is that of `mootech.qa.gate.judge`, made of the same parts, in three
 3. The runs are merged: the range of the first sort column is cut so that a portion's worth of rows lies between two
    cuts, and what the runs have there is put together, sorted and written.
 
-In memory are one portion, the hash and the first sort column of every row, and what was rejected.
+In memory are one portion (or all rows that are equal in the first sort column, where they are more), the hash and the
+first sort column of every row, and what was rejected.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from mootech.lake.rows import SpilledRows, read_spilled, write_spilled
+from mootech.lake.rows import SpilledRows, collected, read_spilled, write_spilled
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
 from mootech.qa.gate import POSITION, Fetched, one_per_key, order_of, rejected, sift
@@ -50,7 +51,12 @@ class _Run:
 
 
 def judge_on_disk(
-    table: Table, portions: Iterable[Fetched], folder: Path, *, portion_rows: int = PORTION_ROWS
+    table: Table,
+    portions: Iterable[Fetched],
+    folder: Path,
+    *,
+    portion_rows: int = PORTION_ROWS,
+    proceed: Callable[[], None] = lambda: None,
 ) -> JudgedOnDisk:
     """Sort the rows of one day into good, rejected and duplicate.
 
@@ -59,6 +65,7 @@ def judge_on_disk(
         portions: the day's rows, piece after piece, none much larger than `portion_rows`.
         folder: where files may lie for as long as the good rows are needed; nobody else's.
         portion_rows: how many rows may be in memory.
+        proceed: called between the portions; what it raises ends the work.
 
     Raises:
         StoreError: the disk failed.
@@ -70,6 +77,7 @@ def judge_on_disk(
     bad_keys: list[pl.DataFrame] = []
     seen = 0
     for number, fetched in enumerate(portions):
+        proceed()
         sifted = sift(table, fetched)
         hashes = sifted.kept.select(table.key).hash_rows().alias(_HASH)
         kept = sifted.kept.with_columns(pl.col(POSITION) + pl.lit(seen, pl.UInt32()), hashes).sort([*order, POSITION])
@@ -80,7 +88,10 @@ def judge_on_disk(
         bad_keys.append(sifted.bad_keys)
         seen += fetched.rows.height
     verdict = _decided(table, runs, portion_rows)
-    parts = list(_merged(table, runs, verdict.dropped, folder, portion_rows))
+    parts = []
+    for part in _merged(table, runs, verdict.dropped, folder, portion_rows):
+        proceed()
+        parts.append(part)
     return JudgedOnDisk(
         _scanned(table, parts),
         rejected(pl.concat(reasons), verdict.losers),
@@ -120,7 +131,7 @@ def _decided(table: Table, runs: Sequence[_Run], portion_rows: int) -> _Verdict:
 
 
 def _of_hashes(run: _Run, hashes: pl.Series) -> pl.DataFrame:
-    return read_spilled(run.file).collect().filter(run.hashes.is_in(hashes.implode()))
+    return collected(read_spilled(run.file)).filter(run.hashes.is_in(hashes.implode()))
 
 
 def _merged(
@@ -132,7 +143,7 @@ def _merged(
     bounds = [[0, *run.first.search_sorted(cuts, side="left").to_list(), run.first.len()] for run in runs]
     for number in range(cuts.len() + 1):
         between = [
-            read_spilled(run.file).slice(of_run[number], of_run[number + 1] - of_run[number]).collect()
+            collected(read_spilled(run.file).slice(of_run[number], of_run[number + 1] - of_run[number]))
             for run, of_run in zip(runs, bounds, strict=True)
             if of_run[number] < of_run[number + 1]
         ]

@@ -7,7 +7,7 @@ import polars as pl
 
 from mootech.config import Settings
 from mootech.errors import EmptyLakeError, QualityError
-from mootech.lake.lake import Lake
+from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
 from mootech.layers.blocked import BlockedDays
 from mootech.layers.profiles import Profiles
@@ -62,20 +62,18 @@ def check_days(
     findings = list(known)
     profiles = Profiles(lake)
 
-    def read(
-        table: Table, receipts: Mapping[date, Receipt | None]
-    ) -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
-        held = lake.held(Layer.RAW, table)
-        for day, receipt in receipts.items():
-            rows = lake.read(held[day].key)
+    def read(table: Table, held: Mapping[date, Held]) -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
+        for day, each in held.items():
+            rows = lake.read(each.key)
             profiles.learn(table, day, rows)
-            yield day, rows, receipt
+            yield day, rows, each.receipt
 
     for table, of_table in days.items():
         if of_table:
-            held = lake.held(Layer.RAW, table)
-            receipts = {day: held[day].receipt for day in of_table}
-            findings += summarise(table, read(table, receipts))
+            listed = lake.held(Layer.RAW, table)
+            held = {day: listed[day] for day in of_table}
+            findings += summarise(table, read(table, held))
+            receipts = {day: each.receipt for day, each in held.items()}
             findings += compared(table, receipts, settings.qa.min_source_share)
     if settings.qa.anomalies != "off":
         findings += _warnings(profiles, settings, days)

@@ -1,5 +1,6 @@
 """Parquet files as the lake writes and reads them, on a disk that may fail."""
 
+import uuid
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 from mootech.errors import StoreError
 from mootech.lake import canonical, parquet
 from mootech.lake.local import LocalStore
-from mootech.lake.rows import SpilledRows, read_spilled, write_spilled
+from mootech.lake.rows import Rows, SpilledRows, read_spilled, write_spilled
 
 
 def test_a_footer_longer_than_the_first_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,19 +37,35 @@ def test_a_full_disk_is_a_store_error(tmp_path: Path) -> None:
 
 
 def test_rows_in_pieces_give_the_bytes_of_rows_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a spilled day is written from does not show in the file, nor in the content hash."""
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
-    rows = pl.DataFrame({"a": range(4567), "b": [None if n % 7 else str(n) for n in range(4567)]})
-    files = [tmp_path / f"{n}.arrow" for n in range(5)]
-    for n, file in enumerate(files):
-        write_spilled(rows.slice(n * 1111, 1111), file)
-    spilled = SpilledRows(read_spilled(*files), rows.height)
-    for name, each in (("memory", rows), ("disk", spilled)):
-        parquet.write(each, tmp_path / name, {"mootech.receipt": "{}"})
-    assert (tmp_path / "disk").read_bytes() == (tmp_path / "memory").read_bytes()
-    monkeypatch.setattr(canonical, "BLOCK_ROWS", 1000)
-    assert canonical.content_hash(spilled) == canonical.content_hash(rows)
-    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    """What a day is written from does not show in the file, nor in the content hash; lists of any length included."""
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 20_000)
+    monkeypatch.setattr(parquet, "_LARGE_BYTES", 1)
+    count = 70_001
+    rows = pl.DataFrame(
+        {
+            "a": range(count),
+            "b": [None if n % 7 else str(n) for n in range(count)],
+            "c": [None if n % 97 == 0 else [f"p{n * k % 1013}" for k in range(n % 9)] for n in range(count)],
+        }
+    )
+    ways: dict[str, Rows] = {"whole": rows, "pieces": pl.concat(list(rows.iter_slices(777)), rechunk=False)}
+    ways["sorted"] = rows.reverse().sort("a")
+    for size in (7_919, 20_000, 33_333):
+        files = []
+        for start in range(0, count, size):
+            files.append(tmp_path / f"{size}-{start}.arrow")
+            write_spilled(rows.slice(start, size), files[-1])
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+        ways[f"files of {size}"] = SpilledRows(read_spilled(*files), count)
+    store, wanted = LocalStore(tmp_path), None
+    for name, each in ways.items():
+        parquet.write(each, tmp_path / "file", {"mootech.receipt": "{}"})
+        written = (tmp_path / "file").read_bytes()
+        wanted = wanted or written
+        assert written == wanted, name
+        assert canonical.content_hash(each) == canonical.content_hash(rows), name
+    assert parquet.inspect(store, "file").intact
+    assert parquet.inspect(store, "file", scratch=tmp_path).intact
 
 
 def test_a_disk_without_space_for_spilled_rows_is_a_store_error(tmp_path: Path) -> None:
@@ -100,3 +117,26 @@ def test_a_large_object_is_inspected_as_a_small_one_is(tmp_path: Path, monkeypat
     (tmp_path / "file").write_bytes(data)
     assert not parquet.inspect(store, "file", scratch=tmp_path).intact
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_scratch_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a large object cannot be taken apart for want of space, nothing is said of the object."""
+    parquet.write(pl.DataFrame({"a": range(200_000)}), tmp_path / "file", {})
+    full = tmp_path / "scratch"
+    full.mkdir()
+    (full / f"{'0' * 32}.parquet").symlink_to("/dev/full")
+    monkeypatch.setattr("mootech.lake.disk.uuid4", lambda: uuid.UUID(int=0))
+    monkeypatch.setattr(parquet, "_LARGE_BYTES", 1)
+    with pytest.raises(parquet.ScratchError, match="os error 28"):
+        parquet.inspect(LocalStore(tmp_path), "file", scratch=full)
+
+
+def test_a_large_object_that_cannot_be_read_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is taken apart piece by piece."""
+    parquet.write(pl.DataFrame({"a": [str(n * 7919 % 10_007) for n in range(50_000)]}), tmp_path / "file", {})
+    data = bytearray((tmp_path / "file").read_bytes())
+    data[50:400] = bytes(350)
+    (tmp_path / "file").write_bytes(data)
+    monkeypatch.setattr(parquet, "_LARGE_BYTES", 1)
+    with pytest.raises(parquet.DamagedError):
+        parquet.inspect(LocalStore(tmp_path), "file", scratch=tmp_path)

@@ -100,3 +100,10 @@ def test_the_passes_of_a_receipt_must_add_up_to_what_was_fetched() -> None:
     """`verify` holds the one against the other."""
     assert replace(RECEIPT, reconciled=WHOLE).conserved
     assert not replace(RECEIPT, reconciled=replace(WHOLE, passes=(1000,))).conserved
+
+
+def test_a_day_that_the_shop_had_nothing_on_is_all_there() -> None:
+    """Nothing of nothing is no share to divide by."""
+    assert Reconciled(0, 0, 0, 0, (0,)).share == 1
+    assert Reconciled(100, 10, 99, 5, (99,)).share == 0.5
+    assert Reconciled(100, 0, 120, 1, (120,)).share == 1
