@@ -90,7 +90,7 @@ def test_objects_of_other_columns_are_mootech_s_failure(engine: Engine) -> None:
     """A view without a column that the statement needs names the statement, and how to rebuild silver."""
     engine.view("transactions", _keys(DAYS[0]), partitioned=True)
     engine.view("products", _keys(DAYS[0]), partitioned=True)
-    with pytest.raises(MootechError, match=r"running report_sales\.sql failed: .*email") as caught:
+    with pytest.raises(MootechError, match=r"running report_sales\.sql failed: .*items") as caught:
         engine.query("report_sales.sql", {"product_ids": ["P1"], "held_days": list(DAYS)})
     assert not isinstance(caught.value, StoreError)
     assert "mootech silver --full" in caught.value.hint

@@ -25,28 +25,44 @@
 WITH units AS (
     SELECT email, "timestamp", transaction_type, utc_date, unnest(items) AS product_id
     FROM transactions
+    WHERE list_has_any(items, CAST($product_ids AS VARCHAR[]))
 ),
 
--- One row per unit bought (+1) or returned (-1), with the customer's balance after it. Units alike in time and kind, of
--- one order or of several, count in the same month at the same price: which of them goes first does not show.
-events AS (
+-- One row per unit bought (+1) or returned (-1).
+moves AS (
     SELECT
         product_id,
         lower(trim(email)) AS customer,
         "timestamp",
         utc_date,
-        CASE transaction_type WHEN 'purchase' THEN 1 ELSE -1 END AS step,
+        CASE transaction_type WHEN 'purchase' THEN 1 ELSE -1 END AS step
+    FROM units
+    WHERE product_id IN (SELECT unnest(CAST($product_ids AS VARCHAR[])))
+),
+
+-- Only of customers who returned the product something has to be matched, and they are few.
+returners AS (
+    SELECT DISTINCT product_id, customer
+    FROM moves
+    WHERE step = -1
+),
+
+-- With the customer's balance after each unit. Units alike in time and kind, of one order or of several, count in the
+-- same month at the same price: which of them goes first does not show.
+events AS (
+    SELECT
+        *,
         sum(step) OVER (
             PARTITION BY product_id, customer ORDER BY "timestamp", step DESC ROWS UNBOUNDED PRECEDING
         ) AS balance
-    FROM units
-    WHERE product_id IN (SELECT unnest(CAST($product_ids AS VARCHAR[])))
+    FROM moves
+    SEMI JOIN returners USING (product_id, customer)
 ),
 
 -- Last in, first out, as with brackets. A purchase is cancelled when the balance later falls below the one it left;
 -- a return finds no purchase when it takes the balance below zero and below all before it.
 -- Units alike follow each other by their balance, so that both windows see the order in which it was summed.
-outcomes AS (
+matched AS (
     SELECT
         product_id,
         utc_date,
@@ -57,6 +73,15 @@ outcomes AS (
             AS is_new_low
     FROM events
     WINDOW history AS (PARTITION BY product_id, customer ORDER BY "timestamp", step DESC, step * balance)
+),
+
+outcomes AS (
+    SELECT product_id, utc_date, step, is_undercut, is_new_low
+    FROM matched
+    UNION ALL
+    SELECT product_id, utc_date, step, false, false
+    FROM moves
+    ANTI JOIN returners USING (product_id, customer)
 ),
 
 days AS (
