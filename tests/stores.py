@@ -13,7 +13,7 @@ from typing import TypeVar
 import polars as pl
 
 from mootech.errors import StoreError
-from mootech.lake.disk import mapped
+from mootech.lake.disk import ScratchError, mapped
 from mootech.lake.lake import DayRows
 from mootech.lake.store import ABSENT, Entry, Head, Store, check_key, check_prefix
 from mootech.model import Table
@@ -49,6 +49,10 @@ class Wrapper:
     def read_tail(self, key: str, size: int) -> bytes:
         """Pass on."""
         return self.inner.read_tail(key, size)
+
+    def download(self, key: str, file: Path) -> Entry:
+        """Pass on."""
+        return self.inner.download(key, file)
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Pass on."""
@@ -106,6 +110,14 @@ class MemoryStore:
     def read_tail(self, key: str, size: int) -> bytes:
         """Cut the end off."""
         return self.read(key)[-size:]
+
+    def download(self, key: str, file: Path) -> Entry:
+        """Write it out, as it is at one moment."""
+        data = self.read(key)
+        with mapped(f"writing {file}", ScratchError):
+            file.write_bytes(data)
+        with self._mutex:
+            return self._objects[key][0].entry
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Replace the object in one step."""

@@ -303,6 +303,12 @@ class Settings(Section):
         "by default `$XDG_STATE_HOME/mootech`, else `~/.local/state/mootech`.",
         json_schema_extra={"env": "MOOTECH_STATE_DIR"},
     )
+    copies_mb: int = Field(
+        default=10_240,
+        ge=0,
+        description="MiB that copies of the objects of a lake on S3 may take in the state folder, so that a report "
+        "downloads what is new and nothing else. A table that does not fit is read from S3 each time; 0 keeps none.",
+    )
     source: SourceSettings = SourceSettings()
     jobs: JobsSettings = JobsSettings()
     ingest: IngestSettings = IngestSettings()

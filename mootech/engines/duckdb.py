@@ -19,13 +19,15 @@ import polars as pl
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mootech.errors import MootechError, StoreError
+from mootech.lake.copies import Copies
 from mootech.lake.disk import mapped, private_folder
-from mootech.lake.store import Store
+from mootech.lake.store import Entry, Store
 
 SQL_PACKAGE = "mootech.layers.sql"
 
 # Two threads wait for S3 most of the time: 10 million rows took 2.7 s with two and 1.1 s with sixteen.
 _S3_THREADS = 16
+_S3 = "s3://"
 _MEMORY_CAP = 4 * 2**30
 _ATTEMPTS = 4
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
@@ -46,15 +48,16 @@ class _HasSecret(Protocol):
 class Engine:
     """An in-memory DuckDB that reads one store. Time zone UTC. Not for more than one thread at a time."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store, copies: Copies | None) -> None:
         """Wrap a connection that `opened` has set up."""
         self._connection = connection
         self._store = store
+        self._copies = copies
 
     @classmethod
     @contextmanager
-    def opened(cls, store: Store, *, state_dir: Path) -> Iterator[Self]:
-        """Open an engine for the store and close it at the end.
+    def opened(cls, store: Store, *, state_dir: Path, copies: Copies | None = None) -> Iterator[Self]:
+        """Open an engine for the store and close it at the end. It reads copies of objects where there are some.
 
         Queries that outgrow half of the machine's memory, or 4 GiB, spill to a folder of their own in `state_dir`.
 
@@ -69,28 +72,32 @@ class Engine:
         with spill, _connect(spill.name) as connection:
             if isinstance(store, _HasSecret):
                 _enable_s3(connection, store.duckdb_secret())
-            yield cls(connection, store)
+            yield cls(connection, store, copies)
 
-    def view(self, name: str, keys: Sequence[str], *, partitioned: bool) -> None:
+    def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
         """Name the rows of these objects of the lake, at least one, for the statements that follow.
 
         Args:
             name: a plain lower-case identifier.
-            keys: the objects; all have the first one's columns.
+            entries: the objects, of one table; all have the first one's columns.
             partitioned: add `utc_date` (DATE) from the keys' Hive partition.
 
         Raises:
             StoreError: an object is missing or not readable.
 
         """
-        if not _IDENTIFIER.fullmatch(name) or not keys:
-            raise ValueError(f"a view needs a plain name and at least one object: {name!r}, {len(keys)}")
+        if not _IDENTIFIER.fullmatch(name) or not entries:
+            raise ValueError(f"a view needs a plain name and at least one object: {name!r}, {len(entries)}")
         hive = (
             "hive_partitioning = true, hive_types = {'utc_date': DATE}" if partitioned else "hive_partitioning = false"
         )
+        copies = self._copies.of(entries) if self._copies else {}
+        uris = [self._uri(entry.key, copies) for entry in entries]
+        if any(uri.startswith(_S3) for uri in uris):
+            self._connection.execute(f"SET threads = {max(_S3_THREADS, os.cpu_count() or 1)}")
         # A view takes no bound parameters, and a relation with some is computed at once; a variable does what both do.
         with _errors(f"reading {name}"):
-            self._connection.execute(f"SET VARIABLE {name}_objects = $uris", {"uris": [self._uri(key) for key in keys]})
+            self._connection.execute(f"SET VARIABLE {name}_objects = $uris", {"uris": uris})
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP VIEW {name} AS"  # noqa: S608  # a plain identifier, checked above
                 f" SELECT * FROM read_parquet(getvariable('{name}_objects'), {hive})"
@@ -111,10 +118,10 @@ class Engine:
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
             return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
 
-    def _uri(self, key: str) -> str:
-        uri = self._store.uri(key)
+    def _uri(self, key: str, copies: Mapping[str, Path]) -> str:
+        uri = str(copies[key]) if key in copies else self._store.uri(key)
         # DuckDB would read a lake in "data[1]" from "data1"; on S3 globs are switched off.
-        return uri if isinstance(self._store, _HasSecret) else _GLOB.sub(r"[\g<0>]", uri)
+        return uri if uri.startswith(_S3) else _GLOB.sub(r"[\g<0>]", uri)
 
     @staticmethod
     def _retrying() -> Retrying:
@@ -172,7 +179,6 @@ def _enable_s3(connection: duckdb.DuckDBPyConnection, secret: Mapping[str, str])
         f"{option} ${option.lower()}" for option in sorted(secret) if _IDENTIFIER.fullmatch(option.lower())
     )
     try:
-        connection.execute(f"SET threads = {max(_S3_THREADS, os.cpu_count() or 1)}")
         # Globs and ?options in an address off: a key is a key.
         connection.execute("SET s3_url_compatibility_mode = true")
         connection.execute(

@@ -22,14 +22,18 @@ _HINTS = {
 _DEFAULT_HINT = "What was published before is intact. Run the command again when the disk is well."
 
 
+class ScratchError(StoreError):
+    """The local disk failed while an object was looked at; nothing is known of the object."""
+
+
 @contextmanager
-def mapped(what: str) -> Iterator[None]:
-    """Turn an OSError of the body into a StoreError that says what was being done, and what to do."""
+def mapped(what: str, error: type[StoreError] = StoreError) -> Iterator[None]:
+    """Turn an OSError of the body into an error that says what was being done, and what to do."""
     try:
         yield
     except OSError as exc:
         msg = f"{what} failed: {exc.strerror or exc}"
-        raise StoreError(msg, hint=_HINTS.get(exc.errno or 0, _DEFAULT_HINT)) from exc
+        raise error(msg, hint=_HINTS.get(exc.errno or 0, _DEFAULT_HINT)) from exc
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import polars as pl
 from mootech.errors import EmptyLakeError, MootechError, StoreError, UsageError
 from mootech.lake import parquet
 from mootech.lake.catalog import Catalog, Held
+from mootech.lake.copies import Copies
 from mootech.lake.disk import make_folder, mapped, private_folder, scratch_file
 from mootech.lake.lease import Terms
 from mootech.lake.paths import FORMAT_KEY, LOCK, PROBES, RUNS, TEMPORARY, Layer, belongs, run_key, table_prefix
@@ -109,6 +110,10 @@ class Lake:
     def read(self, key: str) -> pl.DataFrame:
         """Return an object's rows; StoreError when it is missing or not whole."""
         return parquet.read(self.store, key)
+
+    def copies(self, limit_bytes: int) -> Copies | None:
+        """Return this host's copies of the lake's objects; None for a lake that is on this host's disk itself."""
+        return Copies(self.store, self._state / "copies", limit_bytes) if self._remote else None
 
     def publish_day(self, day: DayRows) -> tuple[Receipt, bool]:
         """Publish a day of raw_data; return its receipt, and whether it changed. See `Publisher.day`."""

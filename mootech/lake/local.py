@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mootech.errors import StoreError
-from mootech.lake.disk import fsync_file, fsync_folder, make_folder, mapped, scratch_file
+from mootech.lake.disk import ScratchError, fsync_file, fsync_folder, make_folder, mapped, scratch_file
 from mootech.lake.paths import TEMPORARY
 from mootech.lake.store import Entry, Head, check_key, check_prefix
 
@@ -59,6 +59,15 @@ class LocalStore:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - size))
             return file.read()
+
+    def download(self, key: str, file: Path) -> Entry:
+        """Copy the file."""
+        path = self._path(check_key(key))
+        with mapped(f"reading {path}"), path.open("rb") as source:
+            entry = _entry(key, os.fstat(source.fileno()))
+            with mapped(f"writing {file}", ScratchError), file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            return entry
 
     def put(
         self,

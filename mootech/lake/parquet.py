@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from mootech.errors import StoreError
-from mootech.lake.disk import mapped, scratch_file
+from mootech.lake.disk import ScratchError, mapped, scratch_file
 from mootech.lake.rows import POLARS_ERRORS, Rows, SpilledRows
 from mootech.lake.store import Store
 
@@ -33,10 +33,6 @@ _LARGE_BYTES = 32 * 2**20
 """Of an object that is no longer taken apart in memory, where it would be ten times as large."""
 _TAIL_BYTES = 32 * 2**10
 """Holds the whole footer of a partition of a few row groups, so that one request reads it."""
-
-
-class ScratchError(StoreError):
-    """The local disk failed while an object was looked at; nothing is known of the object."""
 
 
 class DamagedError(StoreError):

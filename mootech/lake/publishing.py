@@ -16,7 +16,7 @@ from mootech.errors import MootechError, StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
 from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
-from mootech.lake.disk import scratch_file
+from mootech.lake.disk import ScratchError, scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
 from mootech.lake.rows import Rows
 from mootech.lake.store import ABSENT, Entry, Store
@@ -144,7 +144,7 @@ class Publisher:
     def _stands(self, key: str, wanted: str, footer: Mapping[str, str]) -> bool:
         try:
             found = parquet.inspect(self._store, key, scratch=self._work)
-        except parquet.ScratchError:
+        except ScratchError:
             raise
         except StoreError:
             # Missing or damaged: writing it again is right. Out of reach: writing it again will say so.

@@ -98,6 +98,10 @@ class S3Store:
         """Download the end of the object."""
         return self._retrying(lambda: self._tail(key, size), "reading", key)
 
+    def download(self, key: str, file: Path) -> Entry:
+        """Download the object into a file, piece by piece."""
+        return self._retrying(lambda: self._save(key, file), "reading", key)
+
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Upload the file in one PUT, or in parts above 5 GiB; If-Match or If-None-Match where `replaces` says so."""
         with mapped(f"reading {file}"):
@@ -221,6 +225,10 @@ class S3Store:
     def _get(self, key: str, **arguments: str) -> bytes:
         answer = self._call("get_object", Key=self._full(key), **arguments)
         return s3_client.download(self._fs, answer["Body"])
+
+    def _save(self, key: str, file: Path) -> Entry:
+        answer = self._call("get_object", Key=self._full(key))
+        return Entry(key, s3_client.save(self._fs, answer["Body"], file), etag_of(answer))
 
     def _tail(self, key: str, size: int) -> bytes:
         try:

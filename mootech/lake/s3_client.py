@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from io import BufferedReader, BytesIO
+from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec.asyn
 import s3fs
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from mootech.lake.disk import ScratchError, mapped
 from mootech.lake.s3_errors import store_error, worth_retrying
 
 T = TypeVar("T")
@@ -28,6 +30,8 @@ FIRST_ANSWER_SECONDS = 4
 
 SLOWEST_BYTES_PER_SECOND = 2**17
 """An upload slower than this is given up and tried again."""
+
+_PIECE_BYTES = 2**20
 
 _CONFIG = {
     "connect_timeout": 3,
@@ -63,6 +67,8 @@ def retrying(what: str, call: Callable[[], T], *, attempts: int | None = None) -
             retry=retry_if_exception(worth_retrying),
             reraise=True,
         )(call)
+    except ScratchError:
+        raise
     except Exception as exc:
         raise store_error(what, exc) from exc
 
@@ -85,6 +91,29 @@ def download(fs: Any, body: Any) -> bytes:  # noqa: ANN401  # untyped libraries'
             return bytes(await stream.read())
 
     return bytes(fsspec.asyn.sync(fs.loop, whole))
+
+
+def save(fs: Any, body: Any, file: Path) -> int:  # noqa: ANN401  # untyped libraries' objects
+    """Write the whole body of an answer into a file; return how many bytes it has.
+
+    Raises:
+        ScratchError: the file could not be written.
+
+    """
+
+    async def whole() -> int:
+        with mapped(f"writing {file}", ScratchError):
+            target = file.open("wb")
+        with target:
+            async with body as stream:
+                while piece := await stream.read(_PIECE_BYTES):
+                    with mapped(f"writing {file}", ScratchError):
+                        target.write(piece)
+            with mapped(f"writing {file}", ScratchError):
+                target.flush()
+            return target.tell()
+
+    return int(fsspec.asyn.sync(fs.loop, whole))
 
 
 def content_md5(body: bytes | BufferedReader) -> str:

@@ -1,4 +1,4 @@
-"""The port to whatever holds the lake: seven verbs over keys, the same for a directory and for S3.
+"""The port to whatever holds the lake: eight verbs over keys, the same for a directory and for S3.
 
 Every implementation runs tests/conformance/test_stores.py.
 """
@@ -57,6 +57,12 @@ class Store(Protocol):
 
     def read_tail(self, key: str, size: int) -> bytes:
         """Return the last `size` bytes, fewer when the object is smaller; StoreError when there is none."""
+
+    def download(self, key: str, file: Path) -> Entry:
+        """Write the whole object into a local file, and return which version of it that is.
+
+        StoreError when there is none; ScratchError when the file could not be written. Nothing is fsynced.
+        """
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Publish a finished local file atomically: a reader sees the object before or the object after, whole.

@@ -52,7 +52,7 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
     if snapshots is None:
         raise _empty(lake, Table.PRODUCTS)
     days = sorted(held)
-    engine.view("products", [snapshots.key], partitioned=False)
+    engine.view("products", [snapshots.entry], partitioned=False)
     names = dict(engine.query(_NAMES).iter_rows())
     if not names:
         raise _empty(lake, Table.PRODUCTS)
@@ -63,7 +63,7 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
     missing = [product for product in ids if product not in kept]
     months = pl.DataFrame()
     if missing:
-        engine.view("transactions", [held[day].key for day in days], partitioned=True)
+        engine.view("transactions", [held[day].entry for day in days], partitioned=True)
         # One scan for all of them: the lake is read once, however many products there are.
         months = engine.query(_SALES, {"product_ids": missing, "held_days": days})
     results = []

@@ -135,7 +135,7 @@ class Builder:
         for day in plan.bronze:
             _certified(plan, day)
         days = sorted(plan.bronze)
-        self.engine.view("snapshots", [plan.bronze[day].key for day in days], partitioned=True)
+        self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
         ranges = self.engine.query(f"silver_{plan.table}.sql", {"held_days": days})
         frame = ranges.with_columns(pl.lit(self.today).alias("last_modified"))
         inputs_hash = _snapshots_hash(plan.bronze)

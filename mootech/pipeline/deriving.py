@@ -1,6 +1,7 @@
 """Silver and gold: what is made from bronze."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from mootech.config import Settings
 from mootech.engines.duckdb import Engine
@@ -45,12 +46,16 @@ def build_silver(
     lake: Lake, settings: Settings, tables: Sequence[Table], *, full: bool, progress: Progress | None
 ) -> Outcome:
     """Rebuild silver in an open lake."""
-    with Engine.opened(lake.store, state_dir=settings.state_dir) as engine:
+    with _engine(lake, settings) as engine:
         builder = Builder(lake, engine, utc_today())
         return Outcome("silver", days=builder.build(tables or tuple(Table), full=full, progress=progress))
 
 
 def make_report(lake: Lake, settings: Settings, products: Sequence[str]) -> ReportOutcome:
     """Compute the report from an open lake and keep it there."""
-    with Engine.opened(lake.store, state_dir=settings.state_dir) as engine:
+    with _engine(lake, settings) as engine:
         return ReportOutcome("report", reports=gold.sales(lake, engine, products))
+
+
+def _engine(lake: Lake, settings: Settings) -> AbstractContextManager[Engine]:
+    return Engine.opened(lake.store, state_dir=settings.state_dir, copies=lake.copies(settings.copies_mb * 2**20))

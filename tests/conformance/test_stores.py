@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from mootech.errors import StoreError
+from mootech.lake.disk import ScratchError
 from mootech.lake.store import ABSENT, Store, open_store, put_bytes
 from tests.stores import MemoryStore
 
@@ -33,6 +34,25 @@ def test_an_object_reads_back_as_it_was_put(store: Store, tmp_path: Path) -> Non
     assert store.read(KEY) == b"0123456789"
     assert store.read_tail(KEY, 3) == b"789"
     assert store.read_tail(KEY, 99) == b"0123456789"
+
+
+def test_an_object_is_downloaded_with_its_version(store: Store, tmp_path: Path) -> None:
+    """A download writes the whole object over the file and says which version it is; what is missing is an error."""
+    data = bytes(range(256)) * 10_000
+    entry = put_bytes(store, KEY, data, tmp_path)
+    file = tmp_path / "copy"
+    file.write_bytes(b"what stood there before" * 200_000)
+    assert store.download(KEY, file) == entry
+    assert file.read_bytes() == data
+    with pytest.raises(StoreError):
+        store.download(f"{KEY}.missing", file)
+
+
+def test_a_download_tells_its_own_disk_from_the_store(store: Store, tmp_path: Path) -> None:
+    """A file that cannot be written is an error of this host's disk, which says nothing about the object."""
+    put_bytes(store, KEY, b"0123456789", tmp_path)
+    with pytest.raises(ScratchError):
+        store.download(KEY, tmp_path / "missing" / "copy")
 
 
 def test_an_empty_object_is_an_object(store: Store, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mootech.engines.duckdb import Engine
 from mootech.errors import StoreError
-from mootech.lake.store import open_store
+from mootech.lake.store import Entry, open_store
 from mootech.layers.gold import sales
 from mootech.layers.silver import Builder
 from mootech.model import Table
@@ -44,5 +44,5 @@ def test_a_missing_object_on_s3_is_the_store_s_failure(s3_lake: str, state_dir: 
     """The error names what was being read and holds no credential."""
     with Engine.opened(open_store(s3_lake), state_dir=state_dir) as engine:
         with pytest.raises(StoreError, match="reading products failed") as caught:
-            engine.view("products", ["silver/products/data.parquet"], partitioned=False)
+            engine.view("products", [Entry("silver/products/data.parquet", 0, "")], partitioned=False)
         assert "test-secret-canary" not in f"{caught.value!r} {caught.value.__cause__!r}"

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mootech.engines.duckdb import Engine
-from mootech.lake.store import open_store
+from mootech.lake.store import Entry, open_store
 from tests.property.sales_oracle import Order, Range, sales_report
 
 FIRST = date(2022, 11, 20)
@@ -88,19 +88,19 @@ class Report:
 
     def frame(self, found: list[Order], known: list[Range], products: list[str], held_days: list[date]) -> pl.DataFrame:
         """Write the orders as one partition per day, and run the report."""
-        keys = []
+        entries = []
         for day in sorted({order.timestamp.date() for order in found} | {FIRST}):
             rows = [asdict(order) for order in found if order.timestamp.date() == day]
-            keys.append(self._write(f"transactions/utc_date={day}", pl.DataFrame(rows, schema=TRANSACTIONS)))
-        self._engine.view("transactions", keys, partitioned=True)
+            entries.append(self._write(f"transactions/utc_date={day}", pl.DataFrame(rows, schema=TRANSACTIONS)))
+        self._engine.view("transactions", entries, partitioned=True)
         frame = pl.DataFrame([asdict(item) for item in known], schema=PRODUCTS)
         self._engine.view("products", [self._write("products", frame)], partitioned=False)
         return self._engine.query("report_sales.sql", {"product_ids": products, "held_days": held_days})
 
-    def _write(self, name: str, frame: pl.DataFrame) -> str:
+    def _write(self, name: str, frame: pl.DataFrame) -> Entry:
         (self._folder / name).mkdir(parents=True, exist_ok=True)
         frame.write_parquet(self._folder / name / "data.parquet")
-        return f"{name}/data.parquet"
+        return Entry(f"{name}/data.parquet", 0, "")
 
 
 @pytest.fixture(scope="module")

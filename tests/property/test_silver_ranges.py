@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mootech.engines.duckdb import Engine
-from mootech.lake.store import open_store
+from mootech.lake.store import Entry, open_store
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
 
@@ -51,7 +51,7 @@ def _ranges(engine: Engine, folder: Path, table: Table, snapshots: Snapshots) ->
         values = [(name, *attributes, None) for name, attributes in rows.items()]
         pl.DataFrame(values, schema=bronze_schema(table), orient="row").write_parquet(folder / key)
         keys.append(key)
-    engine.view("snapshots", keys, partitioned=True)
+    engine.view("snapshots", [Entry(key, 0, "") for key in keys], partitioned=True)
     return engine.query(f"silver_{table}.sql", {"held_days": sorted(snapshots)}).rows()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from mootech.engines.duckdb import Engine, changed_while_read
 from mootech.errors import MootechError, StoreError
-from mootech.lake.store import open_store
+from mootech.lake.store import Entry, open_store
 
 PRODUCTS = pl.Schema({"product_id": pl.String(), "product_name": pl.String(), "valid_from": pl.Date()})
 DAYS = (date(2024, 2, 29), date(2024, 3, 1))
@@ -37,13 +37,13 @@ def engine(folder: Path, state_dir: Path) -> Iterator[Engine]:
         yield opened
 
 
-def _keys(*days: date) -> list[str]:
-    return [f"t/utc_date={day}/data.parquet" for day in days]
+def _entries(*days: date) -> list[Entry]:
+    return [Entry(f"t/utc_date={day}/data.parquet", 0, "") for day in days]
 
 
 def test_a_view_is_exactly_the_objects_named(engine: Engine) -> None:
     """Characters of a glob in the lake's own path mean themselves, and no other object is read."""
-    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    engine.view("products", _entries(DAYS[0]), partitioned=True)
     assert engine.query("products_known.sql").rows() == [("P1", "lake[1] 2024-02-29")]
 
 
@@ -51,16 +51,16 @@ def test_the_partition_s_day_is_a_date(engine: Engine, monkeypatch: pytest.Monke
     """utc_date is typed DATE for one object and for several, with an empty one first."""
     (tmp_path / "days.sql").write_text("SELECT *, typeof(utc_date) AS type FROM days WHERE utc_date <= $last")
     monkeypatch.setattr("mootech.engines.duckdb.resources.files", lambda _: tmp_path)
-    for keys in (_keys(DAYS[0]), _keys(*reversed(DAYS))):
-        engine.view("days", keys, partitioned=True)
+    for entries in (_entries(DAYS[0]), _entries(*reversed(DAYS))):
+        engine.view("days", entries, partitioned=True)
         [row] = engine.query("days.sql", {"last": DAYS[0]}).rows(named=True)
         assert (row["utc_date"], row["type"]) == (DAYS[0], "DATE")
 
 
 def test_an_object_that_was_replaced_is_read_anew(engine: Engine, folder: Path) -> None:
     """No cache stands between two statements, not even within the second in which a file was replaced."""
-    engine.view("products", _keys(DAYS[0]), partitioned=True)
-    file = folder / _keys(DAYS[0])[0]
+    engine.view("products", _entries(DAYS[0]), partitioned=True)
+    file = folder / _entries(DAYS[0])[0].key
     for name in ("Mug", "Cup", "Jar", "Pot"):
         pl.read_parquet(file, hive_partitioning=False, glob=False).with_columns(
             product_name=pl.lit(name)
@@ -71,25 +71,25 @@ def test_an_object_that_was_replaced_is_read_anew(engine: Engine, folder: Path) 
 def test_results_need_no_pyarrow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows come through the Arrow C stream; pyarrow is no dependency of mootech."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    engine.view("products", _keys(*DAYS), partitioned=True)
+    engine.view("products", _entries(*DAYS), partitioned=True)
     assert engine.query("products_known.sql").height == 1
 
 
 def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: Engine, folder: Path) -> None:
     """Exit code 5, with what was being read and a hint."""
     with pytest.raises(StoreError, match=r"reading products failed: .*No files found") as missing:
-        engine.view("products", ["t/utc_date=2024-03-02/data.parquet"], partitioned=True)
+        engine.view("products", _entries(date(2024, 3, 2)), partitioned=True)
     assert "mootech verify" in missing.value.hint
-    engine.view("products", _keys(DAYS[0]), partitioned=True)
-    (folder / _keys(DAYS[0])[0]).write_bytes(b"PAR1 not a Parquet file PAR1")
+    engine.view("products", _entries(DAYS[0]), partitioned=True)
+    (folder / _entries(DAYS[0])[0].key).write_bytes(b"PAR1 not a Parquet file PAR1")
     with pytest.raises(StoreError, match=r"running products_known\.sql failed"):
         engine.query("products_known.sql")
 
 
 def test_objects_of_other_columns_are_mootech_s_failure(engine: Engine) -> None:
     """A view without a column that the statement needs names the statement, and how to rebuild silver."""
-    engine.view("transactions", _keys(DAYS[0]), partitioned=True)
-    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    engine.view("transactions", _entries(DAYS[0]), partitioned=True)
+    engine.view("products", _entries(DAYS[0]), partitioned=True)
     with pytest.raises(MootechError, match=r"running report_sales\.sql failed: .*items") as caught:
         engine.query("report_sales.sql", {"product_ids": ["P1"], "held_days": list(DAYS)})
     assert not isinstance(caught.value, StoreError)
@@ -98,9 +98,9 @@ def test_objects_of_other_columns_are_mootech_s_failure(engine: Engine) -> None:
 
 def test_a_view_is_named_by_a_plain_word_and_has_objects(engine: Engine) -> None:
     """A name that could be SQL, and a list of nothing, are mistakes of the caller."""
-    for name, keys in (("a; DROP VIEW b", _keys(DAYS[0])), ("products", [])):
+    for name, entries in (("a; DROP VIEW b", _entries(DAYS[0])), ("products", [])):
         with pytest.raises(ValueError, match="a view needs"):
-            engine.view(name, keys, partitioned=True)
+            engine.view(name, entries, partitioned=True)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_statement_whose_objects_change_under_it_is_run_again(
     """DuckDB gives up when an ETag changes while it reads, or on torn text; it is asked again, but not for ever."""
     assert changed_while_read(changed)
     assert not changed_while_read(duckdb.HTTPException("HTTP 403"))
-    engine.view("products", _keys(DAYS[0]), partitioned=True)
+    engine.view("products", _entries(DAYS[0]), partitioned=True)
     connection = _Changing(engine._connection, changed, times=2)  # noqa: SLF001  # no server changes an object on cue
     monkeypatch.setattr(engine, "_connection", connection)
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)

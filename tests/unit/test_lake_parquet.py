@@ -8,6 +8,7 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake import canonical, parquet
+from mootech.lake.disk import ScratchError
 from mootech.lake.local import LocalStore
 from mootech.lake.rows import Rows, SpilledRows, read_spilled, write_spilled
 
@@ -127,7 +128,7 @@ def test_a_full_scratch_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.Mo
     (full / f"{'0' * 32}.parquet").symlink_to("/dev/full")
     monkeypatch.setattr("mootech.lake.disk.uuid4", lambda: uuid.UUID(int=0))
     monkeypatch.setattr(parquet, "_LARGE_BYTES", 1)
-    with pytest.raises(parquet.ScratchError, match="os error 28"):
+    with pytest.raises(ScratchError, match="os error 28"):
         parquet.inspect(LocalStore(tmp_path), "file", scratch=full)
 
 

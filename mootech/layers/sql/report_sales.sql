@@ -22,10 +22,11 @@
 --             is_partial             BOOLEAN        the lake does not hold every day of the month
 -- Order       product_id, month
 
+-- Orders without the product go before their items are unnested; of several products nearly every order has one.
 WITH units AS (
     SELECT email, "timestamp", transaction_type, utc_date, unnest(items) AS product_id
     FROM transactions
-    WHERE list_has_any(items, CAST($product_ids AS VARCHAR[]))
+    WHERE len(CAST($product_ids AS VARCHAR[])) > 1 OR list_contains(items, CAST($product_ids AS VARCHAR[])[1])
 ),
 
 -- One row per unit bought (+1) or returned (-1).
@@ -75,23 +76,21 @@ matched AS (
     WINDOW history AS (PARTITION BY product_id, customer ORDER BY "timestamp", step DESC, step * balance)
 ),
 
-outcomes AS (
-    SELECT product_id, utc_date, step, is_undercut, is_new_low
-    FROM matched
-    UNION ALL
-    SELECT product_id, utc_date, step, false, false
+counted AS (
+    SELECT product_id, utc_date, count(*) AS purchased, 0 AS returned
     FROM moves
-    ANTI JOIN returners USING (product_id, customer)
+    WHERE step = 1
+    GROUP BY product_id, utc_date
+    UNION ALL
+    SELECT product_id, utc_date, 0, count(*)
+    FROM matched
+    WHERE (step = 1 AND is_undercut) OR (step = -1 AND is_new_low)
+    GROUP BY product_id, utc_date
 ),
 
 days AS (
-    SELECT
-        product_id,
-        utc_date AS day,
-        count(*) FILTER (WHERE step = 1) AS purchased,
-        count(*) FILTER (WHERE step = -1 OR is_undercut) AS returned
-    FROM outcomes
-    WHERE step = 1 OR is_new_low
+    SELECT product_id, utc_date AS day, sum(purchased) AS purchased, sum(returned) AS returned
+    FROM counted
     GROUP BY product_id, utc_date
 ),
 
