@@ -47,7 +47,8 @@ class Workshop:
 def workshop(url: str, state_dir: Path) -> Iterator[Workshop]:
     """Open a lake for writing, take its lock, and open an engine for it."""
     lake = Lake.open(url, state_dir=state_dir, write=True)
-    with lake.lock("test"), Engine.opened(lake.store, state_dir=state_dir) as engine:
+    copies = lake.copies(2**30)
+    with lake.lock("test"), Engine.opened(lake.store, state_dir=state_dir, copies=copies) as engine:
         yield Workshop(lake, engine)
 
 

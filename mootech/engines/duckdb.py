@@ -53,6 +53,7 @@ class Engine:
         self._connection = connection
         self._store = store
         self._copies = copies
+        self._reads_s3 = False
 
     @classmethod
     @contextmanager
@@ -62,7 +63,7 @@ class Engine:
         Queries that outgrow half of the machine's memory, or 4 GiB, spill to a folder of their own in `state_dir`.
 
         Raises:
-            StoreError: the state folder, httpfs or the credentials are not usable.
+            StoreError: the state folder is not usable.
 
         """
         folder = private_folder(state_dir)
@@ -70,8 +71,6 @@ class Engine:
             # Of its own, because two DuckDB processes would overwrite each other's spilled blocks.
             spill = TemporaryDirectory(prefix="duckdb-", dir=folder, ignore_cleanup_errors=True)
         with spill, _connect(spill.name) as connection:
-            if isinstance(store, _HasSecret):
-                _enable_s3(connection, store.duckdb_secret())
             yield cls(connection, store, copies)
 
     def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
@@ -83,7 +82,7 @@ class Engine:
             partitioned: add `utc_date` (DATE) from the keys' Hive partition.
 
         Raises:
-            StoreError: an object is missing or not readable.
+            StoreError: an object is missing or not readable, or httpfs or the credentials are not usable.
 
         """
         if not _IDENTIFIER.fullmatch(name) or not entries:
@@ -94,7 +93,7 @@ class Engine:
         copies = self._copies.of(entries) if self._copies else {}
         uris = [self._uri(entry.key, copies) for entry in entries]
         if any(uri.startswith(_S3) for uri in uris):
-            self._connection.execute(f"SET threads = {max(_S3_THREADS, os.cpu_count() or 1)}")
+            self._reach_s3()
         # A view takes no bound parameters, and a relation with some is computed at once; a variable does what both do.
         with _errors(f"reading {name}"):
             self._connection.execute(f"SET VARIABLE {name}_objects = $uris", {"uris": uris})
@@ -117,6 +116,11 @@ class Engine:
         with _errors(f"running {file}"):
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
             return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
+
+    def _reach_s3(self) -> None:
+        if not self._reads_s3 and isinstance(self._store, _HasSecret):
+            _enable_s3(self._connection, self._store.duckdb_secret())
+            self._reads_s3 = True
 
     def _uri(self, key: str, copies: Mapping[str, Path]) -> str:
         uri = str(copies[key]) if key in copies else self._store.uri(key)
@@ -179,6 +183,7 @@ def _enable_s3(connection: duckdb.DuckDBPyConnection, secret: Mapping[str, str])
         f"{option} ${option.lower()}" for option in sorted(secret) if _IDENTIFIER.fullmatch(option.lower())
     )
     try:
+        connection.execute(f"SET threads = {max(_S3_THREADS, os.cpu_count() or 1)}")
         # Globs and ?options in an address off: a key is a key.
         connection.execute("SET s3_url_compatibility_mode = true")
         connection.execute(

@@ -6,10 +6,11 @@ that a copy torn by a power cut, or touched by anybody, is only one to be downlo
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,12 +44,15 @@ class Copies:
         if not entries:
             return {}
         table = self._folder / "/".join(entries[0].key.split("/")[:2])
-        elsewhere = sum(size for path, size in _files(self._folder) if table not in path.parents)
-        kept: dict[Path, list[Path]] = {}
-        for path, _ in _files(table):
-            kept.setdefault(path.parent, []).append(path)
+        kept: dict[str, list[str]] = {}
+        elsewhere = 0
+        for folder, _, names in os.walk(self._folder):
+            if f"{folder}/".startswith(f"{table}/"):
+                kept[folder] = names
+            else:
+                elsewhere += sum((Path(folder) / name).stat().st_size for name in names)
         if elsewhere + sum(entry.size for entry in entries) > self._limit:
-            _remove(chain.from_iterable(kept.values()))
+            shutil.rmtree(table, ignore_errors=True)
             return {}
         pool = ThreadPoolExecutor(_AT_ONCE)
         try:
@@ -56,18 +60,21 @@ class Copies:
         except (OSError, ScratchError):
             # Of this disk: a store's failure is another error. No command fails for want of room for copies.
             pool.shutdown(cancel_futures=True)
-            _remove(path for path, _ in _files(table))
+            shutil.rmtree(table, ignore_errors=True)
             return {}
         finally:
             # Whoever interrupts waits for the downloads in hand and for no others.
             pool.shutdown(cancel_futures=True)
-        wanted = set(found.values())
-        _remove(path for path in chain.from_iterable(kept.values()) if path not in wanted)
+        wanted = {str(path) for path in found.values()}
+        for folder, names in kept.items():
+            for path in (f"{folder}/{name}" for name in names):
+                if path not in wanted:
+                    Path(path).unlink(missing_ok=True)
         return found
 
-    def _copy(self, kept: Mapping[Path, Sequence[Path]], entry: Entry) -> Path:
+    def _copy(self, kept: Mapping[str, Sequence[str]], entry: Entry) -> Path:
         folder = self._folder / entry.key.rpartition("/")[0]
-        for path in kept.get(folder, ()):
+        for path in (folder / name for name in kept.get(str(folder), ())):
             if path.name == _name(entry, path):
                 return path
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,15 +93,3 @@ def _name(entry: Entry, file: Path) -> str:
     version = hashlib.sha256(f"{entry.version} {entry.size}".encode()).hexdigest()[:16]
     with file.open("rb") as handle:
         return f"{version}-{hashlib.file_digest(handle, 'sha256').hexdigest()}{_SUFFIX}"
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Yield every file below the folder and its size in bytes, what a killed run left of a download included."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path, path.stat().st_size
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)

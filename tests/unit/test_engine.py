@@ -165,8 +165,11 @@ def test_refused_credentials_are_not_quoted(folder: Path, state_dir: Path) -> No
             return {"KEY_ID": "key-canary", "SECRET": "secret-canary", "USE_SSL": "secret-canary"}
 
     assert folder
-    with pytest.raises(StoreError) as caught, Engine.opened(Refusing(), state_dir=state_dir):  # type: ignore[arg-type]  # only what the engine asks of a store
-        pass
+    with (
+        Engine.opened(Refusing(), state_dir=state_dir) as engine,  # type: ignore[arg-type]  # only what the engine asks of a store
+        pytest.raises(StoreError) as caught,
+    ):
+        engine.view("products", _entries(DAYS[0]), partitioned=True)
     shown = f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
     assert "canary" not in shown
     assert caught.value.__suppress_context__
