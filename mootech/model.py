@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
+from mootech.definition import Definition
 from mootech.errors import MootechError, UsageError, exit_code
 
 SCHEMA_VERSION = 1
@@ -379,6 +380,37 @@ class QaOutcome(Outcome):
 
 
 @dataclass(frozen=True)
+class InputStanding:
+    """What a report has read of one table. Days are UTC; None where nothing is held."""
+
+    table: str
+    days: int
+    """Days held."""
+    first: date | None
+    last: date | None
+    missing: int
+    """Days between first and last that are not held."""
+    fetched: int
+    """Rows that came from the shop for the held days, as their receipts in raw_data say."""
+    quarantined: int
+    """Rows of them that were rejected."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How fresh a report's main input is, and how complete the last month of it."""
+
+    last: date
+    """The last UTC day held."""
+    behind: int
+    """Days from then to yesterday; 0 is fresh."""
+    held: int
+    """Days of the last day's month that are held."""
+    of: int
+    """Days that the month has."""
+
+
+@dataclass(frozen=True)
 class ReportResult:
     """One computed report: its rows as plain values, in the column order of its definition."""
 
@@ -392,6 +424,11 @@ class ReportResult:
     rows: tuple[tuple[Any, ...], ...]
     changed: bool
     """True when the object in the lake was written because its content changed."""
+    definition: Definition
+    inputs: tuple[InputStanding, ...] = ()
+    """In the definition's order."""
+    standing: Standing | None = None
+    """Of the first input; None for one that holds no day."""
 
 
 @dataclass(frozen=True)
@@ -399,6 +436,8 @@ class ReportOutcome(Outcome):
     """What `report` computed."""
 
     reports: tuple[ReportResult, ...] = ()
+    lake: str = ""
+    """Its address, without secrets."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer, object_key
+from mootech.layers.library import packaged
 from mootech.model import SCHEMA_VERSION, ReportResult, Table
 
 _NAMES, _SALES = "products_known.sql", "report_sales.sql"
@@ -76,6 +77,7 @@ def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[Rep
                 object_key=object_key(Layer.RESULTS, objects[product]),
                 columns=tuple(frame.columns),
                 rows=tuple(frame.iter_rows()),
+                definition=packaged()["sales"],
                 changed=product not in kept and lake.publish_object(Layer.RESULTS, objects[product], frame, inputs),
             )
         )

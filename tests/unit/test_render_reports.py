@@ -15,6 +15,7 @@ from mootech.model import ReportResult
 from mootech.render import Format, formatted
 from mootech.render.reports import bar, print_reports
 from mootech.render.screen import console_for
+from tests.definitions import SALES, definition
 
 COLUMNS = (
     "transaction_year",
@@ -41,7 +42,9 @@ def sales(name: str = "Tumbler", *, title: str | None = None) -> ReportResult:
     second = (half, -67, date(2023, 2, 1), "p1", name, 600, 0, full, -half, Decimal("-50.00"), False)
     third = (none, -200, date(2023, 3, 1), "p1", name, 0, 0, half, -half, Decimal("-100.00"), True)
     rows = ((2023, 1, 1200, *first), (2023, 2, 600, *second), (2023, 3, 0, *third))
-    return ReportResult("sales", title or f"Sales of {name}", "results/x/data.parquet", COLUMNS, rows, changed=True)
+    return ReportResult(
+        "sales", title or f"Sales of {name}", "results/x/data.parquet", COLUMNS, rows, changed=True, definition=SALES
+    )
 
 
 def table(report: ReportResult, *, width: int = 80, ascii_only: bool = False) -> str:
@@ -97,9 +100,9 @@ def test_names_cannot_drive_the_terminal() -> None:
 
 def test_any_other_report_is_a_plain_table() -> None:
     """A report without a drawing of its own shows every column and value."""
-    report = ReportResult(
-        "funnel", "Funnel", "k", ("step", "visits", "ok"), (("home", 12345, True), ("cart", None, False)), changed=False
-    )
+    rows = (("home", 12345, True), ("cart", None, False))
+    defined = definition("step", "visits BIGINT", "ok BOOLEAN")
+    report = ReportResult("funnel", "Funnel", "k", ("step", "visits", "ok"), rows, changed=False, definition=defined)
     lines = table(report).splitlines()
     assert lines[1].split() == ["step", "visits", "ok"]
     assert lines[3].split() == ["home", "12,345", "yes"]
@@ -120,7 +123,8 @@ def test_csv_holds_every_column_and_exact_values() -> None:
 @given(st.sampled_from("=+-@\t\r\n"), st.text(max_size=20))
 def test_csv_text_never_starts_a_formula(start: str, rest: str) -> None:
     """Text that a spreadsheet would run gets an apostrophe in front; numbers stay numbers."""
-    report = ReportResult("x", "x", "k", ("name", "n"), ((start + rest, Decimal(-5)),), changed=True)
+    rows, defined = ((start + rest, Decimal(-5)),), definition("name", "n BIGINT")
+    report = ReportResult("x", "x", "k", ("name", "n"), rows, changed=True, definition=defined)
     (row,) = csv.DictReader(io.StringIO(formatted((report,), Format.CSV)))
     assert row["name"].startswith("'")
     assert row["n"] == "-5"
@@ -128,7 +132,7 @@ def test_csv_text_never_starts_a_formula(start: str, rest: str) -> None:
 
 def test_reports_of_different_columns_keep_their_headers() -> None:
     """Reports that do not share their columns stand apart, each below its own header."""
-    other = ReportResult("x", "x", "k", ("a",), ((1,),), changed=True)
+    other = ReportResult("x", "x", "k", ("a",), ((1,),), changed=True, definition=definition("a BIGINT"))
     assert formatted((sales(), other), Format.CSV).endswith("\n\na\n1\n")
 
 

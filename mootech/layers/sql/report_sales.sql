@@ -1,4 +1,4 @@
--- The sales report: one row per product and month, month over month.
+-- Sales: one row per product and month, month over month.
 --
 -- Grain       product and calendar month (UTC), from the product's first to its last month with a counted unit,
 --             the months without sales between them included.
@@ -20,7 +20,8 @@
 --             sale_change            DECIMAL(18,2)  USD: total_sale minus previous_month_sale
 --             growth_pct             DECIMAL(18,2)  %: (cur - prev) / prev, NULL if prev <= 0
 --             is_partial             BOOLEAN        the lake does not hold every day of the month
--- Order       product_id, month
+-- Key         product_id, month
+-- Chart       bar month total_sale
 
 -- Orders without the product go before their items are unnested; of several products nearly every order has one.
 WITH units AS (

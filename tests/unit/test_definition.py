@@ -1,0 +1,109 @@
+"""What a report's SQL file says of itself, and what a person is told about one that does not."""
+
+import re
+from datetime import date
+
+import pytest
+
+from mootech.definition import Chart, Column, DefinitionError, Parameter, Value, parse
+from mootech.errors import UsageError
+
+GOOD = """\
+-- Traffic: hits of each day.
+--
+-- Words that stand in no section.
+--
+-- Grain       UTC day and campaign,
+--             as delivered.
+-- Inputs      clickstream: silver, one row per hit.
+-- Parameters  $least BIGINT = 5: fewer are left out
+--             $from DATE: the first day
+--             $name VARCHAR = 'a b': what it is called
+--             $held_days DATE[]: the days held
+-- Columns     day       DATE            UTC day
+--             campaign  VARCHAR
+--             sale      DECIMAL(18, 2)  USD
+-- Key         day, campaign
+-- Chart       line day sale by campaign
+-- Source      somewhere
+SELECT 1
+"""
+
+
+def test_a_header_is_understood_whole() -> None:
+    """Every section comes back as it is written, further lines of a section joined."""
+    found = parse("traffic", GOOD, "traffic.sql")
+    assert (found.title, found.summary) == ("Traffic", "hits of each day.")
+    assert found.grain == "UTC day and campaign, as delivered."
+    assert found.inputs == {"clickstream": "silver, one row per hit."}
+    assert found.parameters[:2] == (
+        Parameter("least", "BIGINT", "5", "fewer are left out"),
+        Parameter("from", "DATE", None, "the first day"),
+    )
+    assert found.columns[1:] == (Column("campaign", "VARCHAR", ""), Column("sale", "DECIMAL(18,2)", "USD"))
+    assert (found.key, found.chart) == (("day", "campaign"), Chart("line", "day", "sale", "campaign"))
+    assert (found.source, found.sql) == ("somewhere", GOOD)
+    assert found.column("day").type == "DATE"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("-- Traffic: hits of each day.", "SELECT 1", 1, "no comment"),
+        ("-- Traffic: hits of each day.", "-- Traffic", 1, "first line"),
+        ("-- Key         day, campaign\n", "", 1, "no Key"),
+        ("-- Key         day, campaign", "-- Key         day, system", 15, "'system', which is no column"),
+        ("line day sale by campaign", "pie day sale", 16, "line|bar"),
+        ("line day sale by campaign", "bar day nothing", 16, "'nothing', which is no column"),
+        ("campaign  VARCHAR", "campaign, VARCHAR", 13, "name TYPE meaning"),
+        ("$least BIGINT = 5:", "$least BIGINT = many:", 8, "'many' is none"),
+        ("$least BIGINT = 5:", "$least STRUCT = 5:", 8, "STRUCT is none of"),
+        ("$held_days DATE[]", "$held_days DATE", 11, "$held_days is DATE[]"),
+        ("-- Source      somewhere", "-- Grain       again", 17, "second time"),
+        ("campaign  VARCHAR\n", "day       VARCHAR\n", 12, "one name"),
+        ("clickstream: silver", "click stream, silver", 7, "what of it is read"),
+    ],
+)
+def test_a_header_that_is_wrong_is_named_by_its_line(old: str, new: str, line: int, told: str) -> None:
+    """The error says which file, which line and what about it."""
+    assert old in GOOD
+    with pytest.raises(DefinitionError, match=rf"^mine\.sql, line {line}: .*{re.escape(told)}") as caught:
+        parse("mine", GOOD.replace(old, new), "mine.sql")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("BIGINT", "-7", -7),
+        ("DOUBLE", "0.5", 0.5),
+        ("DATE", "2024-02-29", date(2024, 2, 29)),
+        ("BOOLEAN", "True", True),
+        ("VARCHAR", "x; DROP TABLE y --", "x; DROP TABLE y --"),
+        ("VARCHAR[]", "home, , product", ["home", "product"]),
+    ],
+)
+def test_arguments_are_typed(kind: str, text: str, value: Value) -> None:
+    """A person's text becomes a value of the parameter's type, which is bound, whatever stands in it."""
+    found = parse("x", GOOD.replace("$least BIGINT = 5", f"$least {kind}"), "x.sql")
+    assert found.arguments({"least": text, "from": "2024-01-01"}) == {
+        "least": value,
+        "from": date(2024, 1, 1),
+        "name": "a b",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"from": "1 March"}, "from is DATE, and '1 March' is none"),
+        ({}, "needs the parameter from"),
+        ({"from": "2024-01-01", "held_days": "2024-01-01"}, "no parameter 'held_days'"),
+        ({"from": "2024-01-01", "least": "4.5"}, "least is BIGINT"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(given: dict[str, str], told: str) -> None:
+    """A wrong type, a missing value, a parameter that there is not: the error names it."""
+    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+        parse("x", GOOD, "x.sql").arguments(given)
+    assert caught.value.hint
