@@ -10,11 +10,13 @@
     --             campaign  VARCHAR  as delivered, NULL for none
     --             hits      BIGINT   hits
     -- Key         day, campaign
+    -- Figures     hits
     -- Chart       line day hits by campaign
     -- Source      where the definition of the figures comes from
 
-A further line of a section is indented as its first one is. Parameters, Chart and Source may be missing; the columns
-are those of the result, in its order, and the key's are the ones that tell its rows apart and that they are sorted by.
+A further line of a section is indented as its first one is. Parameters, Figures, Chart and Source may be missing; the
+columns are those of the result, in its order; the key's are the ones that tell its rows apart and that they are sorted
+by; figures are what `--changes` compares, every numeric column besides the key where none are named.
 """
 
 import re
@@ -31,13 +33,16 @@ HELD_DAYS, PRODUCT_IDS = "held_days", "product_ids"
 GIVEN = {HELD_DAYS: "DATE[]", PRODUCT_IDS: "VARCHAR[]"}
 """Parameters that nobody sets: the days that the lake holds of the first input, and the products asked for."""
 
+TABLES = ("clickstream", "transactions", "users", "products")
+"""The tables of silver that a report can read."""
+
 CHARTS = ("line", "bar", "stacked", "heat")
 
-_SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Chart", "Source")
+_SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Figures", "Chart", "Source")
 _NEEDED = ("Grain", "Inputs", "Columns", "Key")
 _SECTION = re.compile(rf"({'|'.join(_SECTIONS)}) +(\S.*)")
 _TITLE = re.compile(r"([^:]+): *(\S.*)")
-_INPUT = re.compile(r"([a-z_]+): *(\S.*)")
+_INPUT = re.compile(rf"({'|'.join(TABLES)}): *(\S.*)")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ([^:]*?))?: *(\S.*)")
 _COLUMN = re.compile(r"([a-z_][a-z0-9_]*) +([A-Z]+(?:\(\d+, ?\d+\))?(?:\[\])?)(?: +(\S.*))?")
 _CHART = re.compile(rf"({'|'.join(CHARTS)}) ([a-z0-9_]+) ([a-z0-9_]+)(?: by ([a-z0-9_]+))?")
@@ -58,6 +63,11 @@ class Column:
     """As SQL names it: BIGINT, DECIMAL(18,2), DATE …"""
     meaning: str
     """With its unit; may be empty."""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers."""
+        return self.type in _NUMBER or self.type.startswith("DECIMAL")
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,8 @@ class Definition:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     """Columns that tell the rows apart, and that they are sorted by."""
+    figures: tuple[str, ...]
+    """Columns, all numeric, that are compared when a report changes."""
     chart: Chart | None
     source: str
     """Where the definition of the figures comes from; may be empty."""
@@ -157,7 +169,7 @@ def parse(name: str, sql: str, file: str) -> Definition:
         Parameter(match[1], match[2], _unquoted(match[3]), match[4])
         for match in _all(_PARAMETER, sections.get("Parameters", []), file, "not '$name TYPE = default: meaning'")
     )
-    inputs = _all(_INPUT, sections["Inputs"], file, "not 'table: what of it is read'")
+    inputs = _all(_INPUT, sections["Inputs"], file, f"not 'table: what of it is read', a table of {', '.join(TABLES)}")
     found = Definition(
         name=name,
         title=title[1],
@@ -166,7 +178,8 @@ def parse(name: str, sql: str, file: str) -> Definition:
         inputs={match[1]: match[2] for match in inputs},
         parameters=parameters,
         columns=columns,
-        key=tuple(part.strip() for part in _text(sections["Key"]).split(",")),
+        key=_names(sections["Key"]),
+        figures=_names(sections["Figures"]) if "Figures" in sections else _numeric(columns, _names(sections["Key"])),
         chart=_chart(sections.get("Chart"), file),
         source=_text(sections.get("Source", [])),
         sql=sql,
@@ -221,6 +234,14 @@ def _text(lines: Lines) -> str:
     return " ".join(text for _, text in lines)
 
 
+def _names(lines: Lines) -> tuple[str, ...]:
+    return tuple(part.strip() for part in _text(lines).split(","))
+
+
+def _numeric(columns: Sequence[Column], key: Sequence[str]) -> tuple[str, ...]:
+    return tuple(each.name for each in columns if each.is_numeric and each.name not in key)
+
+
 def _chart(lines: Lines | None, file: str) -> Chart | None:
     if lines is None:
         return None
@@ -235,7 +256,7 @@ def _check(found: Definition, sections: Mapping[str, Lines]) -> None:
         raise _wrong(found.file, sections["Columns"][0][0], "two columns have one name")
     chart = found.chart
     drawn = (chart.x, chart.y, chart.series) if chart else ()
-    for section, columns in (("Key", found.key), ("Chart", drawn)):
+    for section, columns in (("Key", found.key), ("Figures", found.figures), ("Chart", drawn)):
         for name in columns:
             if name is not None and name not in names:
                 raise _wrong(found.file, sections[section][0][0], f"{section} names {name!r}, which is no column")

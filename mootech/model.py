@@ -441,6 +441,13 @@ class ReportOutcome(Outcome):
 
 
 @dataclass(frozen=True)
+class LibraryOutcome(Outcome):
+    """Which reports there are."""
+
+    definitions: tuple[Definition, ...] = ()
+
+
+@dataclass(frozen=True)
 class TableStatus:
     """What the lake holds of one table."""
 

@@ -12,7 +12,9 @@ import polars as pl
 from mootech.engines.duckdb import Engine
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import Layer, partition_key
-from mootech.model import Table
+from mootech.layers.gold import Request, report
+from mootech.layers.library import packaged
+from mootech.model import ReportResult, Table
 from mootech.qa.contract import bronze_schema
 
 REJECTS = pl.Schema({"reasons": pl.List(pl.String()), "raw": pl.String()})
@@ -55,3 +57,8 @@ def workshop(url: str, state_dir: Path) -> Iterator[Workshop]:
 def noon(day: date) -> int:
     """Return the Unix seconds of a day's noon, UTC."""
     return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
+
+
+def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[ReportResult, ...]:
+    """Make the sales report on 31 March 2024."""
+    return report(lake, engine, Request(packaged()["sales"], products), date(2024, 3, 31))

@@ -38,6 +38,17 @@ def _window(start: str | None, end: str | None) -> dict[str, date | None]:
     return days
 
 
+def _settings_given(texts: list[str]) -> dict[str, str]:
+    """Return `NAME=VALUE` options as a mapping; UsageError for one that is none, or for a name that comes twice."""
+    given: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in given:
+            raise UsageError(f"--set {text!r} is not NAME=VALUE, each name once", hint="Such as: --set home=start")
+        given[name] = value
+    return given
+
+
 @commands.add(
     example="mootech ingest -t clickstream --start 2023-03-01 --end 2023-03-31",
     exits=(0, 1, 2, 3, 4, 5, 6, 75, 130, 143),
@@ -169,13 +180,22 @@ def silver(
 @commands.add(
     example="mootech report --product tumbler --format csv --output tumbler.csv", exits=(0, 1, 2, 5, 75, 130, 143)
 )
-def report(
+def report(  # noqa: PLR0913 - one for each of the command's options
     common: Common,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which report.")] = "sales",
+    *,
     product: Annotated[
         list[str] | None,
         typer.Option("--product", metavar="P", help="Product by name or product_id; default: all. May be repeated."),
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Give a report's parameter a value. May be repeated."),
+    ] = None,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Show what it says otherwise than before it last changed.")
+    ] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Say which reports there are, and compute none.")] = False,
     form: Annotated[
         str | None,
         typer.Option(
@@ -188,16 +208,23 @@ def report(
 ) -> Act | tuple[Act, Text]:
     """Compute a report, keep it in results, and print it.
 
-    sales: units and sales of each product, month over month, returns taken off the purchase they belong to.
+    sales: units and sales of each product, month over month, returns taken off the purchase they belong to. --list
+    shows the others; [report] folder in mootech.toml names a folder with reports of your own.
     """
     from mootech.cli import reportfile
 
     target = reportfile.Target.chosen(form, output, json=common.json)
 
+    given = _settings_given(setting or [])
+
     def act(_progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
-        return target.written(pipeline.report(common.settings(), name=name, products=tuple(product or ())))
+        settings = common.settings()
+        if listing:
+            return pipeline.reports(settings)
+        products = tuple(product or ())
+        return target.written(pipeline.report(settings, name=name, products=products, given=given, changes=changes))
 
     return act, target.text
 

@@ -42,13 +42,7 @@ def load(*, config: Path | None = None, lake: str | None = None, environ: Mappin
     file = named or DEFAULT_FILE
     values = _read(file) if named or file.exists() else {}
     _check_sections(values, file)
-    for key in ("lake", "state_dir"):
-        if isinstance(values.get(key), str):
-            values[key] = _anchored(values[key], file.parent)
-
-    if isinstance(values.get("jobs", {}).get("destination"), str):
-        values["jobs"]["destination"] = _anchored(values["jobs"]["destination"], file.parent)
-
+    _anchor(values, file.parent)
     origins: dict[tuple[str, ...], str] = {}
     source = values.setdefault("source", {})
     if "api_key_command" in source:
@@ -100,6 +94,18 @@ def _default_state_dir(environ: Mapping[str, str]) -> Path:
             hint="Set MOOTECH_STATE_DIR to a folder that stays between runs.",
         ) from exc
     return home / ".local" / "state" / "mootech"
+
+
+def _anchor(values: dict[str, Any], folder: Path) -> None:
+    """Let the file's own relative paths start at its folder."""
+    for section, key in (
+        (values, "lake"),
+        (values, "state_dir"),
+        (values.get("jobs", {}), "destination"),
+        (values.get("report", {}), "folder"),
+    ):
+        if isinstance(section.get(key), str):
+            section[key] = _anchored(section[key], folder)
 
 
 def _expanded(text: str | None) -> str | None:

@@ -286,6 +286,12 @@ class ReportSettings(Section):
     products: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="Products to report on, by name or product_id. Empty: every product."
     )
+    names: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        default=("sales",), description="The reports that `run` computes; `mootech report --list` shows all there are."
+    )
+    folder: Annotated[Path | None, BeforeValidator(_path)] = Field(
+        default=None, description="Folder of reports of your own: `NAME.sql` each, as docs/reports.md describes."
+    )
 
 
 class Settings(Section):

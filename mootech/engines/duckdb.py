@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +17,9 @@ import duckdb
 import polars as pl
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from mootech.errors import MootechError, StoreError
+from mootech.definition import Definition, Value
+from mootech.engines.failures import changed_while_read, errors, mistaken, mistakes
+from mootech.errors import StoreError
 from mootech.lake.copies import Copies
 from mootech.lake.disk import mapped, private_folder
 from mootech.lake.store import Entry, Store
@@ -32,9 +33,7 @@ _MEMORY_CAP = 4 * 2**30
 _ATTEMPTS = 4
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _GLOB = re.compile(r"[\[*?{]")
-
-Value = str | int | date | Sequence[str] | Sequence[date]
-"""What can be bound to a parameter of a statement."""
+_ESCAPED = re.compile(r"\[([\[*?{])\]")
 
 
 @runtime_checkable
@@ -54,6 +53,7 @@ class Engine:
         self._store = store
         self._copies = copies
         self._reads_s3 = False
+        self._sources: list[str] = []
 
     @classmethod
     @contextmanager
@@ -94,8 +94,9 @@ class Engine:
         uris = [self._uri(entry.key, copies) for entry in entries]
         if any(uri.startswith(_S3) for uri in uris):
             self._reach_s3()
+        self._sources += uris
         # A view takes no bound parameters, and a relation with some is computed at once; a variable does what both do.
-        with _errors(f"reading {name}"):
+        with errors(f"reading {name}"):
             self._connection.execute(f"SET VARIABLE {name}_objects = $uris", {"uris": uris})
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP VIEW {name} AS"  # noqa: S608  # a plain identifier, checked above
@@ -113,9 +114,48 @@ class Engine:
 
         """
         text = statement(file)
-        with _errors(f"running {file}"):
+        with errors(f"running {file}"):
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
             return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
+
+    def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
+        """Run a report that a person has written; return its rows, sorted by its key.
+
+        It reaches the objects viewed so far and nothing else, and changes nothing; no view is possible after it.
+
+        Raises:
+            DefinitionError: it is no single SELECT, is refused by DuckDB, reads elsewhere, or gives other columns than
+                it says, or rows that its key does not tell apart; names the file and, where DuckDB does, the line.
+            StoreError: the lake could not be read.
+
+        """
+        self._confine()
+        with errors(f"running {definition.file}"), mistakes(definition):
+            statements = self._connection.extract_statements(definition.sql)
+            if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
+                raise mistaken(definition, "it is not one SELECT statement, and a report only reads")
+            rows = self._retrying()(lambda: self._typed(definition, arguments))
+        key = list(definition.key)
+        if rows.select(pl.struct(key).is_duplicated().any()).item():
+            raise mistaken(definition, f"its key, {', '.join(key)}, does not tell its rows apart")
+        return rows.sort(key)
+
+    def _typed(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
+        relation = self._connection.sql(definition.sql, params=dict(arguments))
+        found = [f"{name} {kind}" for name, kind in zip(relation.columns, relation.types, strict=True)]
+        said = [f"{column.name} {column.type}" for column in definition.columns]
+        if found != said:
+            raise mistaken(definition, f"it gives {', '.join(found)}; its comment says {', '.join(said)}")
+        return pl.DataFrame(relation)
+
+    def _confine(self) -> None:
+        """Let statements reach what has been viewed and nothing else, for good."""
+        with errors("closing the way out of the lake"):
+            # DuckDB holds both against the list: the pattern that it is given, and the file that it finds by it.
+            reachable = [*self._sources, *map(_without_pattern, self._sources)]
+            self._connection.execute("SET allowed_paths = $paths", {"paths": reachable})
+            self._connection.execute("SET enable_external_access = false")
+            self._connection.execute("SET lock_configuration = true")
 
     def _reach_s3(self) -> None:
         if not self._reads_s3 and isinstance(self._store, _HasSecret):
@@ -142,10 +182,8 @@ def statement(file: str) -> str:
     return resources.files(SQL_PACKAGE).joinpath(file).read_text("utf-8")
 
 
-def changed_while_read(exc: BaseException) -> bool:
-    """Say whether DuckDB gave up because an object on S3 became another one while it was read."""
-    # Half old and half new, an object has texts that are none; DuckDB quotes them, and its message is no UTF-8 (seen).
-    return isinstance(exc, UnicodeDecodeError) or (isinstance(exc, duckdb.Error) and "ETag on reading file" in str(exc))
+def _without_pattern(uri: str) -> str:
+    return uri if uri.startswith(_S3) else _ESCAPED.sub(r"\1", uri)
 
 
 def _connect(spill: str) -> duckdb.DuckDBPyConnection:
@@ -195,28 +233,3 @@ def _enable_s3(connection: duckdb.DuckDBPyConnection, secret: Mapping[str, str])
         raise StoreError(
             msg, hint="Nothing was changed. Check the AWS variables or profile, AWS_ENDPOINT_URL included."
         ) from None
-
-
-@contextmanager
-def _errors(doing: str) -> Iterator[None]:
-    """Map DuckDB's exceptions, and Polars' where it takes over the rows, to mootech's."""
-    try:
-        yield
-    except (
-        duckdb.IOException,
-        duckdb.HTTPException,
-        duckdb.OutOfMemoryException,
-        duckdb.InvalidInputException,
-        UnicodeDecodeError,
-    ) as exc:
-        hint = "Nothing was changed. `mootech verify` checks every object of the lake; then run the command again."
-        raise StoreError(f"{doing} failed: {_first_line(exc)}", hint=hint) from exc
-    except duckdb.Error as exc:
-        hint = (
-            "Nothing was changed. The lake may be from another version of mootech: `mootech silver --full` rewrites it."
-        )
-        raise MootechError(f"{doing} failed: {_first_line(exc)}", hint=hint) from exc
-
-
-def _first_line(exc: Exception) -> str:
-    return str(exc).strip().partition("\n")[0]

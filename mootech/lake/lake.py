@@ -18,7 +18,19 @@ from mootech.lake.catalog import Catalog, Held
 from mootech.lake.copies import Copies
 from mootech.lake.disk import make_folder, mapped, private_folder, scratch_file
 from mootech.lake.lease import Terms
-from mootech.lake.paths import FORMAT_KEY, LOCK, PROBES, RUNS, TEMPORARY, Layer, belongs, run_key, table_prefix
+from mootech.lake.paths import (
+    FORMAT_KEY,
+    LOCK,
+    PROBES,
+    RUNS,
+    TEMPORARY,
+    Layer,
+    aside_key,
+    belongs,
+    object_key,
+    run_key,
+    table_prefix,
+)
 from mootech.lake.publishing import DayRows, Publisher
 from mootech.lake.runlock import BucketLock, DirectoryLock, Fence
 from mootech.lake.store import Store, open_store, put_bytes
@@ -126,6 +138,17 @@ class Lake:
     def publish_object(self, layer: Layer, name: str, frame: pl.DataFrame, inputs_hash: str) -> bool:
         """Publish an object that has no days; return whether it was written: only when its content changed."""
         return self._publisher.derived(layer, name, None, frame, inputs_hash)
+
+    def set_aside(self, name: str) -> None:
+        """Keep a report as it stands, before it is published anew. Needs the lock."""
+        data = self.store.read(object_key(Layer.RESULTS, name))
+        self._check_fence()
+        put_bytes(self.store, aside_key(name), data, self._work)
+
+    def read_aside(self, name: str) -> pl.DataFrame | None:
+        """Return a report's rows as they were before it last changed; None where it never has."""
+        key = aside_key(name)
+        return None if self.store.head(key) is None else self.read(key)
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:

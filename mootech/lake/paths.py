@@ -5,7 +5,7 @@
     silver/<table>/data.parquet                             users, products
     results/<report>/data.parquet
     quarantine/<table>/utc_date=2023-03-01/<hash>.parquet
-    _mootech/                                               format.json, locks, manifests, run history
+    _mootech/                                               format.json, locks, manifests, run history, earlier reports
 
 Readers glob below a table's folder, so nothing but these objects ever stands there.
 """
@@ -35,6 +35,8 @@ DEMO_KEY = f"{OWN}demo.json"
 """Stands in a lake that `mootech demo` made, so that the sandbox's days are never mixed with a real shop's."""
 MANIFESTS = f"{OWN}manifests/"
 RUNS = f"{OWN}runs/"
+REPORTS = f"{OWN}reports/"
+"""What each report said before it last changed."""
 LEASES = f"{OWN}lease/"
 PROBES = f"{OWN}probe/"
 TEMPORARY = f"{OWN}tmp/"
@@ -111,3 +113,8 @@ def belongs(layer: Layer, table: str, key: str) -> bool:
 def run_key(run_id: str) -> str:
     """Return the key of a run's entry in the run history; run ids sort by time."""
     return f"{RUNS}{_name(run_id)}.json"
+
+
+def aside_key(report: str) -> str:
+    """Return where a report stands as it was before it last changed."""
+    return f"{REPORTS}{_name(report)}/data.parquet"

@@ -1,103 +1,186 @@
-"""Gold: the sales report, one object per product. Its numbers are defined in docs/reports.md, as SQL in layers/sql.
+"""Gold: reports, computed from silver by their SQL and kept in the lake. docs/reports.md defines their numbers.
 
-Like silver it works as `make` does: a report whose inputs are what they were is read, not computed.
+Like silver it works as `make` does: a report whose inputs are what they were is read, not computed. The sales report is
+one object per product, every other report one object; one whose parameters a person has set otherwise is not kept.
 """
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
+from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
+from typing import Any
 
 import polars as pl
 
+from mootech.definition import HELD_DAYS, PRODUCT_IDS, Definition, Value
 from mootech.engines.duckdb import Engine, statement
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake
 from mootech.lake.parquet import DamagedError
-from mootech.lake.paths import Layer, object_key
+from mootech.lake.paths import SNAPSHOTS, Layer, object_key
+from mootech.layers import naming
 from mootech.layers.library import packaged
+from mootech.layers.restated import changes, publish
+from mootech.layers.standing import inputs_of, standing_of
 from mootech.model import SCHEMA_VERSION, ReportResult, Table
 
-_NAMES, _SALES = "products_known.sql", "report_sales.sql"
+_NAMES = "products_known.sql"
+BY_PRODUCT = "sales"
+"""The report that is one object per product."""
 _READERS = 16
-_SLUG_LENGTH = 80
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[ReportResult, ...]:
-    """Compute the sales report, and publish it where its content changed.
+@dataclass(frozen=True)
+class Request:
+    """A report that somebody wants."""
+
+    definition: Definition
+    products: Sequence[str] = ()
+    """Names, in any case, or ids; none means every product there has ever been."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Parameters by name, as text; the others have their defaults."""
+    changes: bool = False
+    """Show what has changed since the report before, instead of the report."""
+
+
+def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[ReportResult, ...]:
+    """Compute a report, and publish it where its content changed.
 
     Args:
         lake: opened for writing, its lock held.
-        engine: opened for the lake's store.
-        products: names, in any case, or ids; none means every product there has ever been.
+        engine: opened for the lake's store, for this report alone.
+        request: what is wanted.
+        today: the UTC day, to say how fresh the data are.
 
     Returns:
-        One result per product, in the order asked for, else by id. Rows are months, oldest first, and none for a
-        product that was never sold; their columns and units are in docs/reports.md.
+        The report; of sales one result per product, in the order asked for, else by id, without rows for a product
+        that was never sold. Columns and units are in docs/reports.md.
 
     Raises:
-        EmptyLakeError: silver holds no transactions or no products.
-        UsageError: a product that is none; the hint lists the nearest names.
+        EmptyLakeError: silver holds nothing of an input.
+        UsageError: a product that is none, the hint lists the nearest names; or a parameter that is none.
+        DefinitionError: a person's report does not work; names file and line.
         StoreError: the lake could not be read or written.
 
     """
-    held = lake.held(Layer.SILVER, Table.TRANSACTIONS)
-    snapshots = lake.held_object(Layer.SILVER, Table.PRODUCTS)
-    if not held:
-        raise _empty(lake, Table.TRANSACTIONS)
-    if snapshots is None:
-        raise _empty(lake, Table.PRODUCTS)
-    days = sorted(held)
-    engine.view("products", [snapshots.entry], partitioned=False)
-    names = dict(engine.query(_NAMES).iter_rows())
-    if not names:
-        raise _empty(lake, Table.PRODUCTS)
-    ids = resolve(products, names)
-    objects = {product: f"sales_report_{slug}" for product, slug in object_slugs(names).items()}
-    inputs = _inputs_hash([*(held[day] for day in days), snapshots])
-    kept = _kept(lake, {product: objects[product] for product in ids}, inputs)
-    missing = [product for product in ids if product not in kept]
-    months = pl.DataFrame()
-    if missing:
-        engine.view("transactions", [held[day].entry for day in days], partitioned=True)
-        # One scan for all of them: the lake is read once, however many products there are.
-        months = engine.query(_SALES, {"product_ids": missing, "held_days": days})
-    results = []
-    for product in ids:
-        frame = kept[product] if product in kept else months.filter(months["product_id"] == product)
-        results.append(
-            ReportResult(
-                name="sales",
-                title=f"Sales of {names[product]}, month over month",
-                object_key=object_key(Layer.RESULTS, objects[product]),
-                columns=tuple(frame.columns),
-                rows=tuple(frame.iter_rows()),
-                definition=packaged()["sales"],
-                changed=product not in kept and lake.publish_object(Layer.RESULTS, objects[product], frame, inputs),
-            )
+    definition = request.definition
+    arguments = definition.arguments(request.given)
+    declared = {each.name for each in definition.parameters}
+    if request.products and PRODUCT_IDS not in declared:
+        raise UsageError(f"the report {definition.name} is not about single products", hint="Leave out --product.")
+    inputs = {Table(name): _objects(lake, Table(name)) for name in definition.inputs}
+    held_days = [day for day in next(iter(inputs.values())) if day is not None]
+    if HELD_DAYS in declared:
+        arguments[HELD_DAYS] = held_days
+    names: dict[str, str] = {}
+    if PRODUCT_IDS in declared:
+        names = _products(lake, engine, inputs[Table.PRODUCTS])
+        arguments[PRODUCT_IDS] = naming.resolve(request.products, names)
+    objects = [held for of_table in inputs.values() for held in of_table.values()]
+    inputs_hash = _inputs_hash(definition, objects)
+    ordinary = not request.given and (definition.name == BY_PRODUCT or not request.products)
+    keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
+    found = keeper.by_product(arguments, names) if definition.name == BY_PRODUCT else keeper.whole(arguments)
+    told = inputs_of(lake, definition)
+    return tuple(
+        ReportResult(
+            name=definition.name,
+            title=each.title,
+            object_key=object_key(Layer.RESULTS, each.name) if ordinary else "",
+            columns=tuple(column.name for column in each.shown.columns),
+            rows=tuple(each.rows),
+            changed=each.changed,
+            definition=each.shown,
+            inputs=told,
+            standing=standing_of(held_days, today),
         )
-    return tuple(results)
+        for each in found
+    )
 
 
-def _kept(lake: Lake, objects: Mapping[str, str], inputs_hash: str) -> dict[str, pl.DataFrame]:
-    """Return the reports that lie in the lake as they were computed from these inputs, by product."""
-    held = lake.held_results()
-    fresh = {
-        product: found
-        for product, name in objects.items()
-        if (found := held.get(name))
-        and (made := found.provenance)
-        and (made.inputs_hash, made.schema_version) == (inputs_hash, SCHEMA_VERSION)
-    }
-    # On S3 the time is latency.
-    with ThreadPoolExecutor(_READERS) as pool:
-        rows = dict(zip(fresh, pool.map(partial(_whole, lake), fresh.values()), strict=True))
-    return {product: frame for product, frame in rows.items() if frame is not None}
+@dataclass(frozen=True)
+class _Found:
+    """One object of a report, and what is to be shown of it."""
+
+    name: str
+    title: str
+    rows: Sequence[tuple[Any, ...]]
+    changed: bool
+    shown: Definition
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Reads what the lake has of a report, computes the rest, and keeps it there."""
+
+    lake: Lake
+    engine: Engine
+    request: Request
+    inputs: Mapping[Table, "_Objects"]
+    inputs_hash: str | None
+    """None for a report that is not kept."""
+
+    def whole(self, arguments: Mapping[str, Value]) -> list[_Found]:
+        """Return a report that is one object."""
+        definition = self.request.definition
+        kept = self._kept([definition.name])
+        frame = kept[definition.name] if kept else self._computed(arguments)
+        return [self._found(definition.name, definition.title, frame, written=not kept)]
+
+    def by_product(self, arguments: dict[str, Value], names: Mapping[str, str]) -> list[_Found]:
+        """Return a report that is one object per product."""
+        slugs = naming.object_slugs(names)
+        asked = naming.resolve(self.request.products, names)
+        objects = {product: f"{BY_PRODUCT}_report_{slugs[product]}" for product in asked}
+        kept = self._kept(list(objects.values()))
+        missing = [product for product in asked if objects[product] not in kept]
+        rows = pl.DataFrame()
+        if missing:
+            # One scan for all of them: the lake is read once, however many products there are.
+            rows = self._computed({**arguments, PRODUCT_IDS: missing})
+        found = []
+        for product, name in objects.items():
+            frame = kept[name] if name in kept else rows.filter(rows["product_id"] == product)
+            title = f"{self.request.definition.title} of {names[product]}, month over month"
+            found.append(self._found(name, title, frame, written=name not in kept))
+        return found
+
+    def _computed(self, arguments: Mapping[str, Value]) -> pl.DataFrame:
+        definition = self.request.definition
+        for table, objects in self.inputs.items():
+            _view(self.engine, table, objects)
+        if definition.name in packaged():
+            return self.engine.query(definition.file, arguments)
+        return self.engine.report(definition, arguments)
+
+    def _kept(self, names: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Return the reports that lie in the lake as they were computed from these inputs."""
+        if self.inputs_hash is None:
+            return {}
+        held = self.lake.held_results()
+        fresh = {
+            name: there
+            for name in names
+            if (there := held.get(name))
+            and (made := there.provenance)
+            and (made.inputs_hash, made.schema_version) == (self.inputs_hash, SCHEMA_VERSION)
+        }
+        # On S3 the time is latency.
+        with ThreadPoolExecutor(_READERS) as pool:
+            rows = dict(zip(fresh, pool.map(partial(_whole, self.lake), fresh.values()), strict=True))
+        return {name: frame for name, frame in rows.items() if frame is not None}
+
+    def _found(self, name: str, title: str, frame: pl.DataFrame, *, written: bool) -> _Found:
+        definition = self.request.definition
+        changed = False
+        if written and self.inputs_hash is not None:
+            changed = publish(self.lake, name, frame, self.inputs_hash)
+        if not self.request.changes:
+            return _Found(name, title, frame.rows(), changed, definition)
+        told, shown = changes(self.lake, name, frame, definition)
+        return _Found(name, f"{title}: what it says otherwise than before", told, changed, shown)
 
 
 def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
@@ -109,59 +192,33 @@ def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
     return rows if held.provenance and content_hash(rows) == held.provenance.content_hash else None
 
 
-def resolve(wanted: Sequence[str], names: Mapping[str, str]) -> list[str]:
-    """Return the ids of the products asked for, each once, in order; all of them when none is asked for.
-
-    Args:
-        wanted: each an id, or a name in any case; a name that several products bear means all of them.
-        names: the latest name of every product, by id.
-
-    Raises:
-        UsageError: one is neither; the hint lists the nearest names.
-
-    """
-    by_name: dict[str, list[str]] = {}
-    for product, name in names.items():
-        by_name.setdefault(_folded(name), []).append(product)
-    ids: dict[str, None] = {} if wanted else dict.fromkeys(names)
-    for text in wanted:
-        found = [text] if text in names else by_name.get(_folded(text), [])
-        if not found:
-            msg = f"there is no product {text!r}"
-            raise UsageError(msg, hint=_nearest(text, names))
-        ids.update(dict.fromkeys(found))
-    return list(ids)
+_Objects = Mapping[date | None, Held]
+"""A table's objects in silver by day, oldest first; None is the day of one that has no days."""
 
 
-def object_slugs(names: Mapping[str, str]) -> dict[str, str]:
-    """Return what names each product's object in the lake: the slug of its name, or its id.
-
-    The slug is the name in lower-case ASCII letters and digits, joined by underscores. The id stands in where the slug
-    is empty, or more than one product would have it; one that is no plain word is written in hexadecimal.
-    """
-    slugs = {product: _slug(name) for product, name in names.items()}
-    ids = {product: product if _PLAIN_ID.fullmatch(product) else product.encode().hex() for product in names}
-    claims = Counter(slugs.values())
-    claims.update(ids[product] for product in names if ids[product] != slugs[product])
-    return {product: slug if slug and claims[slug] == 1 else ids[product] for product, slug in slugs.items()}
-
-
-def _slug(name: str) -> str:
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", ascii_name)[:_SLUG_LENGTH].strip("_")
+def _objects(lake: Lake, table: Table) -> _Objects:
+    if table not in SNAPSHOTS:
+        held = lake.held(Layer.SILVER, table)
+        if not held:
+            raise _empty(lake, table)
+        return {day: held[day] for day in sorted(held)}
+    snapshots = lake.held_object(Layer.SILVER, table)
+    if snapshots is None:
+        raise _empty(lake, table)
+    return {None: snapshots}
 
 
-def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
+def _view(engine: Engine, table: Table, objects: _Objects) -> None:
+    engine.view(table, [held.entry for held in objects.values()], partitioned=table not in SNAPSHOTS)
 
 
-def _nearest(text: str, names: Mapping[str, str]) -> str:
-    folded = {_folded(name): name for name in sorted(names.values())}
-    near = get_close_matches(_folded(text), folded, n=3, cutoff=0.5)
-    if near:
-        return f"The nearest names: {', '.join(folded[name] for name in near)}."
-    some = list(folded.values())[:10]
-    return f"The products are: {', '.join(some)}{' …' if len(folded) > len(some) else ''}."
+def _products(lake: Lake, engine: Engine, snapshots: _Objects) -> dict[str, str]:
+    """Return the latest name of every product there has ever been, by id."""
+    _view(engine, Table.PRODUCTS, snapshots)
+    names = dict(engine.query(_NAMES).iter_rows())
+    if not names:
+        raise _empty(lake, Table.PRODUCTS)
+    return names
 
 
 def _empty(lake: Lake, table: Table) -> EmptyLakeError:
@@ -171,10 +228,10 @@ def _empty(lake: Lake, table: Table) -> EmptyLakeError:
     return EmptyLakeError(f"silver holds no {table}, so there is nothing to report", hint=hint)
 
 
-def _inputs_hash(inputs: Sequence[Held]) -> str:
+def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
     """Return one hash of all that a report depends on: the objects it reads, and its own definition."""
     # Without a provenance (a foreign file) an object is at least known by its version.
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    return combined_hash([statement(_NAMES), statement(_SALES), *objects])
+    return combined_hash([statement(_NAMES), definition.sql, *objects])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mootech.pipeline.checking import qa
     from mootech.pipeline.demonstrating import demo
-    from mootech.pipeline.deriving import report, silver
+    from mootech.pipeline.deriving import report, reports, silver
     from mootech.pipeline.ingesting import fetch, ingest
     from mootech.pipeline.mending import repair, verify
     from mootech.pipeline.probing import check_source
@@ -29,6 +29,7 @@ __all__ = [
     "repair",
     "replay_quarantine",
     "report",
+    "reports",
     "run",
     "show_quarantine",
     "silver",
@@ -46,6 +47,7 @@ _HOMES = {
     "repair": "mending",
     "replay_quarantine": "quarantine",
     "report": "deriving",
+    "reports": "deriving",
     "run": "whole",
     "show_quarantine": "quarantine",
     "silver": "deriving",

@@ -7,7 +7,7 @@ from mootech.errors import MootechError
 from mootech.lake.lake import Lake
 from mootech.model import DayStatus, Outcome, Progress, RunOutcome, Table
 from mootech.pipeline.checking import check_days
-from mootech.pipeline.deriving import build_silver, make_report
+from mootech.pipeline.deriving import build_silver, configured, make_reports
 from mootech.pipeline.ingesting import ingest_jobs, receipts_of, rules_of
 from mootech.pipeline.shop import connection_to
 from mootech.pipeline.wanted import Wanted
@@ -21,6 +21,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
     """
     wanted = Wanted()
     wanted.jobs(settings, opened_if_there(settings))
+    reports = configured(settings)
     connection = connection_to(settings)
 
     def work(lake: Lake) -> RunOutcome:
@@ -32,7 +33,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
             ingested,
             _attempt("qa", lambda: check_days(lake, settings, fresh, [])),
             _attempt("silver", lambda: build_silver(lake, settings, (), full=False, progress=progress)),
-            _attempt("report", lambda: make_report(lake, settings, settings.report.products)),
+            _attempt("report", lambda: make_reports(lake, settings, reports)),
         )
         return RunOutcome("run", days=ingested.days, steps=steps)
 

@@ -8,9 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from mootech.definition import Definition
 from mootech.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, MootechError
 from mootech.model import (
     DayResult,
+    LibraryOutcome,
     Outcome,
     QaOutcome,
     ReportOutcome,
@@ -71,6 +73,8 @@ def document(outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, ReportOutcome):
         found["reports"] = [_report(report) for report in outcome.reports]
         found["rows"] = [row for report in outcome.reports for row in rows_of(report)]
+    if isinstance(outcome, LibraryOutcome):
+        found["reports"] = [_definition(each) for each in outcome.definitions]
     if isinstance(outcome, StatusOutcome):
         found |= {"lake": outcome.lake, "last_run": outcome.last_run, "lock_holder": outcome.lock_holder}
     if isinstance(outcome, SourceOutcome):
@@ -125,4 +129,12 @@ def _report(report: ReportResult) -> dict[str, Any]:
         "object_key": report.object_key,
         "columns": report.columns,
         "changed": report.changed,
+        "standing": None if report.standing is None else asdict(report.standing),
+        "inputs": [asdict(each) for each in report.inputs],
     }
+
+
+def _definition(definition: Definition) -> dict[str, Any]:
+    found = asdict(definition)
+    del found["sql"]
+    return found

@@ -6,11 +6,13 @@ from itertools import groupby
 
 from rich.text import Text
 
+from mootech.definition import GIVEN
 from mootech.errors import MootechError
 from mootech.model import (
     DayResult,
     DayStatus,
     Finding,
+    LibraryOutcome,
     Outcome,
     QaOutcome,
     ReportOutcome,
@@ -63,10 +65,21 @@ def _body(outcome: Outcome, screen: Screen, *, brief: bool) -> None:
         _status(outcome, screen)
     elif isinstance(outcome, SourceOutcome):
         show_source(outcome, screen)
+    elif isinstance(outcome, LibraryOutcome):
+        _library(outcome, screen)
     elif outcome.days:
         _days(outcome.days, screen)
     elif not outcome.errors:
         screen.line("nothing to do")
+
+
+def _library(outcome: LibraryOutcome, screen: Screen) -> None:
+    table = grid("Report", "What it says", "Parameters (--set)")
+    for each in outcome.definitions:
+        own = [parameter for parameter in each.parameters if parameter.name not in GIVEN]
+        said = (f"{parameter.name}={NOTHING if parameter.default is None else parameter.default}" for parameter in own)
+        table.add_row(clean(each.name), clean(f"{each.title}: {each.summary}"), clean(", ".join(said)))
+    print_grid(table, screen.out)
 
 
 def _days(days: tuple[DayResult, ...], screen: Screen) -> None:

@@ -23,7 +23,7 @@ def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_on
     """Print each report under its title; `ascii_only` draws bars of # for an encoding without blocks."""
     for report in reports:
         console.print(Text(clean(report.title), style="bold"), soft_wrap=True)
-        if report.name == "sales":
+        if report.name == "sales" and "total_sale" in report.columns:
             _print_sales(report, console, ascii_only=ascii_only)
         else:
             _print_plain(report, console)

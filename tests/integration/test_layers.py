@@ -9,10 +9,9 @@ import pytest
 from mootech.engines.duckdb import Engine
 from mootech.errors import StoreError
 from mootech.lake.store import Entry, open_store
-from mootech.layers.gold import sales
 from mootech.layers.silver import Builder
 from mootech.model import Table
-from tests.bronze import noon, workshop
+from tests.bronze import noon, sales, workshop
 from tests.rows import DAY, hit, order, product
 
 NEXT = date(2024, 3, 1)

@@ -10,7 +10,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from mootech.engines.duckdb import Engine, changed_while_read
+from mootech.engines.duckdb import Engine
+from mootech.engines.failures import changed_while_read
 from mootech.errors import MootechError, StoreError
 from mootech.lake.store import Entry, open_store
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mootech.engines.duckdb import Engine, Value
+from mootech.definition import Value
+from mootech.engines.duckdb import Engine
 from mootech.errors import EmptyLakeError, UsageError
-from mootech.layers.gold import object_slugs, resolve, sales
+from mootech.layers.naming import object_slugs, resolve
 from mootech.layers.silver import Builder
 from mootech.model import Table
-from tests.bronze import Workshop, noon, workshop
+from tests.bronze import Workshop, noon, sales, workshop
 from tests.rows import DAY, order, product
 
 _query = Engine.query

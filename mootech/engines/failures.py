@@ -1,0 +1,72 @@
+"""What DuckDB's exceptions mean: an object that cannot be read, or a statement that is wrong."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from mootech.definition import Definition, DefinitionError
+from mootech.errors import MootechError, StoreError
+
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+
+
+def changed_while_read(exc: BaseException) -> bool:
+    """Say whether DuckDB gave up because an object on S3 became another one while it was read."""
+    # Half old and half new, an object has texts that are none; DuckDB quotes them, and its message is no UTF-8 (seen).
+    return isinstance(exc, UnicodeDecodeError) or (isinstance(exc, duckdb.Error) and "ETag on reading file" in str(exc))
+
+
+@contextmanager
+def errors(doing: str) -> Iterator[None]:
+    """Map DuckDB's exceptions, and Polars' where it takes over the rows, to mootech's."""
+    try:
+        yield
+    except (
+        duckdb.IOException,
+        duckdb.HTTPException,
+        duckdb.OutOfMemoryException,
+        duckdb.InvalidInputException,
+        UnicodeDecodeError,
+    ) as exc:
+        raise _unreadable(doing, exc) from exc
+    except duckdb.Error as exc:
+        # What is of none of its classes comes from taking an object's bytes apart.
+        if type(exc) is duckdb.Error:
+            raise _unreadable(doing, exc) from exc
+        hint = (
+            "Nothing was changed. The lake may be from another version of mootech: `mootech silver --full` rewrites it."
+        )
+        raise MootechError(f"{doing} failed: {_first_line(exc)}", hint=hint) from exc
+
+
+def _unreadable(doing: str, exc: Exception) -> StoreError:
+    hint = "Nothing was changed. `mootech verify` checks every object of the lake; then run the command again."
+    return StoreError(f"{doing} failed: {_first_line(exc)}", hint=hint)
+
+
+@contextmanager
+def mistakes(definition: Definition) -> Iterator[None]:
+    """Tell what is wrong with a person's statement from what is wrong with the lake."""
+    try:
+        yield
+    except duckdb.PermissionException as exc:
+        told = f"it reaches for something else than the lake's own tables: {_first_line(exc)}"
+        raise mistaken(definition, told) from exc
+    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as exc:
+        if isinstance(exc, duckdb.InvalidInputException) and ".parquet" in str(exc):
+            raise  # an object that cannot be read
+        line = _LINE.search(str(exc))
+        raise mistaken(definition, _first_line(exc), f", line {line[1]}" if line else "") from exc
+
+
+def mistaken(definition: Definition, what: str, where: str = "") -> DefinitionError:
+    """Return the error of a person's report that does not work; `where` follows on the file's name."""
+    inputs = ", ".join(definition.inputs)
+    hint = f"Nothing was changed. Mend the file; the tables that it may read are those of its Inputs: {inputs}."
+    return DefinitionError(f"{definition.file}{where}: {what}", hint=hint)
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0]

@@ -1,0 +1,42 @@
+"""How fresh and how complete what a report has read is."""
+
+import calendar
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from mootech.definition import Definition
+from mootech.lake.lake import Held, Lake
+from mootech.lake.paths import Layer
+from mootech.model import InputStanding, Standing, Table
+
+
+def inputs_of(lake: Lake, definition: Definition) -> tuple[InputStanding, ...]:
+    """Return what the lake holds of each of a report's inputs, as the receipts in raw_data say."""
+    return tuple(_input(name, lake.held(Layer.RAW, Table(name))) for name in definition.inputs)
+
+
+def _input(table: str, held: Mapping[date, Held]) -> InputStanding:
+    receipts = [each.receipt for each in held.values() if each.receipt is not None]
+    first, last = min(held, default=None), max(held, default=None)
+    return InputStanding(
+        table=table,
+        days=len(held),
+        first=first,
+        last=last,
+        missing=0 if first is None or last is None else (last - first).days + 1 - len(held),
+        fetched=sum(receipt.fetched for receipt in receipts),
+        quarantined=sum(receipt.quarantined for receipt in receipts),
+    )
+
+
+def standing_of(days: Sequence[date], today: date) -> Standing | None:
+    """Return how fresh days are, and how much of the last one's month they are; None without any."""
+    if not days:
+        return None
+    last = max(days)
+    return Standing(
+        last=last,
+        behind=max(0, (today - timedelta(days=1) - last).days),
+        held=sum((day.year, day.month) == (last.year, last.month) for day in set(days)),
+        of=calendar.monthrange(last.year, last.month)[1],
+    )

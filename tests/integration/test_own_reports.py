@@ -1,0 +1,134 @@
+"""Reports that a person has written: they reach the lake's tables and nothing else, on a directory and on S3."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from mootech.definition import DefinitionError, parse
+from mootech.engines.duckdb import Engine
+from mootech.errors import StoreError
+from mootech.lake.lake import Lake
+from mootech.layers.gold import Request, report
+from mootech.layers.silver import Builder
+from mootech.model import ReportResult, Table
+from tests.bronze import Workshop, workshop
+from tests.rows import DAY, order, product
+
+TODAY = date(2024, 3, 2)
+HEADER = """\
+-- Orders: orders by kind.
+-- Grain       kind of transaction
+-- Inputs      transactions: silver
+-- Parameters  $least BIGINT = 1: kinds with fewer are left out
+-- Columns     kind    VARCHAR
+--             orders  BIGINT
+-- Key         kind
+"""
+GOOD = "SELECT transaction_type AS kind, count(*) AS orders FROM transactions GROUP BY ALL HAVING orders >= $least"
+
+
+@pytest.fixture
+def shop(lake_url: str, state_dir: Path) -> Iterator[Workshop]:
+    """A lake with silver of two orders and a product."""
+    with workshop(lake_url, state_dir) as opened:
+        rows = [order(), order("o2", transaction_type="return"), order("o3")]
+        opened.publish(Table.TRANSACTIONS, DAY, rows)
+        opened.publish(Table.PRODUCTS, DAY, [product()])
+        Builder(opened.lake, opened.engine, TODAY).build(tuple(Table))
+        yield opened
+
+
+def _run(shop: Workshop, sql: str, **given: str) -> ReportResult:
+    definition = parse("orders", sql, "/reports/orders.sql")
+    with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
+        [found] = report(shop.lake, engine, Request(definition, given=given), TODAY)
+    return found
+
+
+def test_a_person_s_report_is_computed_and_kept(shop: Workshop) -> None:
+    """Its rows are sorted by its key and lie in results; asked for again, they are read, not written anew."""
+    found = _run(shop, HEADER + GOOD)
+    assert found.rows == (("purchase", 2), ("return", 1))
+    assert (found.object_key, found.changed) == ("results/orders/data.parquet", True)
+    assert shop.lake.read(found.object_key).rows() == list(found.rows)
+    assert not _run(shop, HEADER + GOOD).changed
+
+
+def test_a_report_of_other_parameters_is_not_kept(shop: Workshop) -> None:
+    """What lies in the lake is always the report as it is without options."""
+    _run(shop, HEADER + GOOD)
+    found = _run(shop, HEADER + GOOD, least="2")
+    assert (found.rows, found.changed, found.object_key) == ((("purchase", 2),), False, "")
+    assert shop.lake.read("results/orders/data.parquet").height == 2
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT content AS kind, 1 AS orders FROM read_text('/etc/passwd') WHERE $least > 0",
+        "SELECT * FROM read_csv('/etc/passwd') WHERE $least > 0",
+        "SELECT file AS kind, 1 AS orders FROM glob('/etc/*') WHERE $least > 0",
+        "SELECT * FROM read_parquet('s3://elsewhere/data.parquet') WHERE $least > 0",
+        "SELECT * FROM read_parquet('http://127.0.0.1:9/data.parquet') WHERE $least > 0",
+        "COPY (SELECT 1) TO '{out}'",
+        "CREATE TABLE t AS SELECT 1",
+        "ATTACH '{out}'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SELECT 'a' AS kind, 1 AS orders; COPY (SELECT 1) TO '{out}'",
+        "",
+    ],
+)
+def test_what_reads_elsewhere_or_writes_is_refused(shop: Workshop, tmp_path: Path, sql: str) -> None:
+    """Files, other buckets, the network, settings, a second statement: refused by name, and nothing is written."""
+    before = shop.stamps("")
+    with pytest.raises(DefinitionError, match=r"^/reports/orders\.sql") as caught:
+        _run(shop, HEADER + sql.format(out=tmp_path / "out"))
+    assert "root:" not in f"{caught.value.message} {caught.value.__cause__}"
+    assert not (tmp_path / "out").exists()
+    assert shop.stamps("") == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT transaction_type AS kind,\n  count(*) AS orders\nFORM transactions", "line 10: .*FORM|line 9: .*"),
+        ("SELECT nothing AS kind, 1 AS orders\nFROM transactions WHERE $least > 0", "line 8: .*nothing"),
+        ("SELECT 'a' AS kind, 1 AS orders WHERE $least > 0", "it gives kind VARCHAR, orders INTEGER; its comment says"),
+        ("SELECT 'a' AS kind, 1::BIGINT AS orders FROM transactions WHERE $least > 0", "its key, kind"),
+        ("SELECT order_id AS kind, email::BIGINT AS orders FROM transactions WHERE $least > 0", "Could not convert"),
+        ("SELECT 'a' AS kind, 1::BIGINT AS orders FROM users WHERE $least > 0", "users"),
+        ("SELECT 'a' AS kind, 1::BIGINT AS orders", "least"),
+    ],
+)  # fmt: skip
+def test_a_report_that_is_wrong_is_named_with_its_line(shop: Workshop, sql: str, told: str) -> None:
+    """The error says which file, which line where DuckDB knows it, and what about it."""
+    with pytest.raises(DefinitionError, match=told) as caught:
+        _run(shop, HEADER + sql)
+    assert "/reports/orders.sql" in caught.value.message
+    assert "Inputs: transactions" in caught.value.hint
+
+
+def test_a_damaged_lake_is_not_the_report_s_fault(tmp_path: Path, state_dir: Path) -> None:
+    """An object that cannot be read is the store's failure, as for every report."""
+    with workshop(str(tmp_path / "lake"), state_dir) as shop:
+        shop.publish(Table.TRANSACTIONS, DAY, [order()])
+        Builder(shop.lake, shop.engine, TODAY).build([Table.TRANSACTIONS])
+        [file] = (tmp_path / "lake").glob("silver/transactions/*/data.parquet")
+        data = file.read_bytes()
+        footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+        file.write_bytes(data[:4] + bytes(footer - 4) + data[footer:])
+        with pytest.raises(StoreError, match=re.escape("orders.sql")):
+            _run(shop, HEADER + GOOD)
+
+
+def test_a_lake_with_odd_characters_in_its_path_is_within_reach(tmp_path: Path, state_dir: Path) -> None:
+    """Brackets and quotes in the folder's name are neither patterns nor the end of a text."""
+    with workshop(str(tmp_path / "la[k]e's *"), state_dir) as opened:
+        opened.publish(Table.TRANSACTIONS, DAY, [order()])
+        Builder(opened.lake, opened.engine, TODAY).build([Table.TRANSACTIONS])
+        assert _run(opened, HEADER + GOOD).rows == (("purchase", 1),)
+        assert isinstance(opened.lake, Lake)
