@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.bench import PEERS, Bench, MissingError
 from benchmarks.child import FailedError
 from benchmarks.figures import LATEST, Line, Point, Results
-from benchmarks.lines import growth, idle, ingest, memory, report, report_s3, safety, silver, startup
+from benchmarks.lines import growth, idle, ingest, memory, report, report_s3, reports, safety, silver, startup
 from benchmarks.machine import machine, versions
 from benchmarks.table import printed
 
@@ -28,6 +28,7 @@ MODULES: dict[str, Callable[[Bench], Iterable[Line]]] = {
     "silver": silver.lines,
     "report": report.lines,
     "report-s3": report_s3.lines,
+    "reports": reports.lines,
     "idle": idle.lines,
 }
 GROWTH = "growth"
