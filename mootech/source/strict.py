@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from mootech.errors import RefusedError
 from mootech.source.body import TransientError
@@ -88,6 +89,8 @@ def is_too_deep(body: bytes, rows: Sequence[msgspec.Raw]) -> bool:
         rows: the elements of its list of rows.
 
     """
+    if depth_bound(body) <= _MOST_IN_A_ROW:
+        return False
     texts = list(map(bytes, rows))
     brackets = body.count(b"[")
     if brackets <= _MOST_IN_A_ROW // 2:
@@ -101,6 +104,22 @@ def is_too_deep(body: bytes, rows: Sequence[msgspec.Raw]) -> bool:
     if outside <= _ENVELOPE:
         return False
     return _openers(body) - sum(map(_openers, texts)) > MOST_DEPTH and _is_deeper(body, MOST_DEPTH)
+
+
+def depth_bound(body: bytes) -> int:
+    """Return a number that valid JSON text never nests deeper than: for the usual page, a handful.
+
+    What lies within each other is arrays and objects. An object that follows on `},` stands in an array, so on the way
+    down there are no more of these than arrays; every other object counts. Brackets in strings only make it larger,
+    and so does white space other than one blank.
+    """
+    marks = np.frombuffer(body, np.uint8)
+    braces = np.flatnonzero(marks == ord("{"))
+    arrays = np.count_nonzero(marks == ord("["))
+    before = braces - 1 - (marks[np.maximum(braces - 1, 0)] == ord(" "))
+    # Before the first byte an index means the last one, and no JSON text ends in a comma.
+    follows = (marks[before] == ord(",")) & (marks[before - 1] == ord("}"))
+    return int(2 * arrays + len(braces) - np.count_nonzero(follows))
 
 
 def _openers(text: bytes) -> int:

@@ -4,13 +4,15 @@ import json
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mootech.errors import RefusedError
 from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.source.body import TransientError
 from mootech.source.pages import parse_page
-from mootech.source.strict import MOST_DEPTH, MOST_ROWS
+from mootech.source.strict import MOST_DEPTH, MOST_ROWS, depth_bound
 from tests.rows import product
 
 
@@ -50,6 +52,36 @@ def test_brackets_in_strings_hide_no_nesting() -> None:
     row = '{"a]}":[' * 40 + "]}" * 40
     with pytest.raises(TransientError, match="too deep"):
         parse_page(f'{{"data":[{row}]}}'.encode(), 1, None)
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(st.sampled_from('{}[],: "a\\'), max_size=12),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(["a", "},{", "[{"]), inner, max_size=3),
+    max_leaves=40,
+)
+
+
+def depth(value: object) -> int:
+    """Return how many arrays and objects lie within each other."""
+    if isinstance(value, dict | list):
+        return 1 + max(map(depth, value.values() if isinstance(value, dict) else value), default=0)
+    return 0
+
+
+@given(value=VALUES, levels=st.integers(0, 4), separator=st.sampled_from([",", ", ", " , "]), indent=st.booleans())
+def test_the_bound_of_a_text_s_depth_is_one(value: object, levels: int, separator: str, indent: bool) -> None:  # noqa: FBT001 - drawn
+    """However it is written and whatever its strings hold, valid JSON never nests deeper than the cheap bound says."""
+    for _ in range(levels):
+        value = [{"a": value}, {}, value]
+    text = json.dumps(value, separators=(separator, ":"), indent=2 if indent else None)
+    assert depth(value) <= depth_bound(text.encode() or b"0")
+
+
+def test_the_bound_of_a_page_of_flat_rows_is_small() -> None:
+    """So that the usual page, of however many rows, is not looked at row by row."""
+    body = json.dumps({"data": [product(str(n)) for n in range(1000)], "next_cursor": None})
+    assert depth_bound(body.encode()) < 10
+    assert depth_bound(json.dumps(json.loads(body), separators=(",", ":")).encode()) < 10
 
 
 @pytest.mark.parametrize(
