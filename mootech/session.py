@@ -14,6 +14,7 @@ from mootech.errors import EmptyLakeError, InterruptError, MootechError, StoreEr
 from mootech.lake.disk import private_folder
 from mootech.lake.lake import Lake
 from mootech.model import Outcome
+from mootech.shard import Shard
 
 Result = TypeVar("Result", bound=Outcome)
 
@@ -39,12 +40,13 @@ def opened_if_there(settings: Settings) -> Lake | None:
         return None
 
 
-def locked(settings: Settings, command: str, work: Callable[[Lake], Result]) -> Result:
+def locked(settings: Settings, command: str, work: Callable[[Lake], Result], *, shard: Shard | None = None) -> Result:
     """Do the work on the lake while holding its lock, and keep what became of it in the run history.
 
     Args:
         settings: name the lake and the state folder.
         command: for the lock's holder and the history.
+        shard: the slice of a backfill that the work is; slices may work beside each other.
         work: given the lake, opened for writing; its outcome comes back with the run's id and the lake's warnings.
 
     Raises:
@@ -53,11 +55,11 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result]) -> 
 
     """
     private_folder(settings.state_dir)  # before anything is put into it: it will hold customers' addresses
-    lake = Lake.open(settings.lake, state_dir=settings.state_dir, write=True)
+    lake = Lake.open(settings.lake, state_dir=settings.state_dir, write=True, shard=shard)
     private_folder(lake.workspace)
     started = datetime.now(UTC)
     run_id = f"{started.strftime(_STAMP)}-{secrets.token_hex(2)}"
-    with lake.lock(command):
+    with lake.lock(command if shard is None else f"{command} --shard {shard}"):
         try:
             outcome = work(lake)
         except (MootechError, KeyboardInterrupt) as exc:

@@ -11,6 +11,7 @@ from mootech.cli.job import READS, Act, Common, Text
 from mootech.errors import UsageError
 from mootech.layers.plan import check_over
 from mootech.model import DayRange, Outcome, Progress, Table, parse_day, utc_today
+from mootech.shard import Shard
 
 Tables = Annotated[
     list[str] | None,
@@ -76,6 +77,10 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     allow_anomaly: Annotated[
         bool, typer.Option("--allow-anomaly", help="Publish a day even when it is unlike the weeks before.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="K/N", help="Only the K-th of N slices, which N machines can work on at once."),
+    ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Fetch exactly the days again that `mootech verify` finds broken.")
     ] = False,
@@ -87,15 +92,17 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     days again. With --repair: the broken days of the tables and days named, of all without.
     """
     tables, window = named(table), _window(start, end)
-    if repair and lookback is not None:
-        raise UsageError("--repair and --lookback exclude each other", hint="--repair finds the days to fetch itself.")
+    if repair and (lookback is not None or shard is not None):
+        other = "--lookback" if lookback is not None else "--shard"
+        raise UsageError(f"--repair and {other} exclude each other", hint="--repair finds the days to fetch itself.")
+    slice_of = None if shard is None else Shard.parse(shard)
 
     def act(progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
         return (pipeline.repair if repair else pipeline.ingest)(
             common.settings(),
-            pipeline.Wanted(tables=tables, lookback=lookback, **window),
+            pipeline.Wanted(tables=tables, lookback=lookback, shard=slice_of, **window),
             dry_run=dry_run,
             allow_shrink=allow_shrink,
             allow_anomaly=allow_anomaly,

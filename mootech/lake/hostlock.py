@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
+from mootech.errors import LockHeldError
 from mootech.lake.disk import is_private, mapped, scratch_file
 from mootech.lake.holder import Holder, held_error, is_dead
 
@@ -31,7 +32,7 @@ def host_lock(path: Path, holder: Holder) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as exc:
-            raise held_error(holder_of(path, holder.machine), _TAKEOVER) from exc
+            raise turned_away(path, holder.machine) from exc
     try:
         with mapped(f"writing {_note(path)}"), scratch_file(path.parent, ".json") as file:
             file.write_bytes(msgspec.json.encode(holder))
@@ -42,6 +43,28 @@ def host_lock(path: Path, holder: Holder) -> Iterator[None]:
         with suppress(OSError):
             _note(path).unlink(missing_ok=True)
         lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Say whether a process of this host holds the lock file. A run that takes it at this very moment is turned away.
+
+    Raises:
+        StoreError: the file cannot be locked.
+
+    """
+    lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
+    with mapped(f"locking {path}"):
+        try:
+            lock.acquire()
+        except Timeout:
+            return True
+        lock.release()
+    return False
+
+
+def turned_away(path: Path, machine: str) -> LockHeldError:
+    """Return the error of a run that finds the lock file held."""
+    return held_error(holder_of(path, machine), _TAKEOVER)
 
 
 def holder_of(path: Path, machine: str) -> Holder | None:

@@ -20,7 +20,7 @@ from mootech.lake.disk import make_folder, mapped, private_folder, scratch_file
 from mootech.lake.lease import Terms
 from mootech.lake.paths import (
     FORMAT_KEY,
-    LOCK,
+    OWN,
     PROBES,
     RUNS,
     TEMPORARY,
@@ -35,6 +35,7 @@ from mootech.lake.publishing import DayRows, Publisher
 from mootech.lake.runlock import BucketLock, DirectoryLock, Fence
 from mootech.lake.store import Store, open_store, put_bytes
 from mootech.model import FORMAT_VERSION, Receipt
+from mootech.shard import Shard
 
 __all__ = ["DayRows", "Held", "Lake", "Layer"]
 
@@ -48,11 +49,21 @@ class Lake:
     Reading needs no lock. Everything that publishes stands inside `with lake.lock(…)`, on a lake opened for writing.
     """
 
-    def __init__(self, store: Store, *, state_dir: Path, write: bool = False, terms: Terms | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        state_dir: Path,
+        write: bool = False,
+        terms: Terms | None = None,
+        shard: Shard | None = None,
+    ) -> None:
         """Open the lake that the store holds; `open` does it from an address, with the same errors.
 
-        `terms` are those of the run lock, which only tests have a reason to set.
+        `terms` are those of the run lock, which only tests have a reason to set. `shard` is the slice of a backfill
+        that this run works on, beside others.
         """
+        self._shard = shard
         self.store = store
         self.warnings: list[str] = []
         self._write = write
@@ -64,9 +75,9 @@ class Lake:
         self._work = self._state / "work" if self._remote else Path(store.url) / TEMPORARY
         self._lock: BucketLock | DirectoryLock
         if self._remote:
-            self._lock = BucketLock(store, self._state, self._work, terms or Terms(), self.warnings)
+            self._lock = BucketLock(store, self._state, self._work, terms or Terms(), self.warnings, shard)
         else:
-            self._lock = DirectoryLock(Path(store.url) / LOCK, terms or Terms())
+            self._lock = DirectoryLock(Path(store.url) / OWN, terms or Terms(), shard)
         if write:
             self._make_writable()
         self._check_format()
@@ -78,8 +89,20 @@ class Lake:
         """The lake's own folder on this host's disk, which may not exist yet: staged pages, blocked days, scratch."""
         return self._state
 
+    def own_folder(self, name: str) -> Path:
+        """Return a folder of the workspace that no run beside this one uses; it may not exist yet."""
+        return self._state / (name if self._shard is None else f"{name}-{self._shard.name}")
+
     @classmethod
-    def open(cls, url: str, *, state_dir: Path, write: bool = False, terms: Terms | None = None) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        state_dir: Path,
+        write: bool = False,
+        terms: Terms | None = None,
+        shard: Shard | None = None,
+    ) -> Self:
         """Open the lake at an address; `write` makes what is missing and proves that it can be written.
 
         Raises:
@@ -88,7 +111,10 @@ class Lake:
             StoreError: not writable, bucket missing, no credentials, endpoint out of reach (within 15 seconds).
 
         """
-        return cls(open_store(url, journal=state_dir / "uploads"), state_dir=state_dir, write=write, terms=terms)
+        # What is open in the journal of a slice belongs to that slice: others are at work beside it.
+        journal = state_dir / ("uploads" if shard is None else f"uploads-{shard.name}")
+        store = open_store(url, journal=journal)
+        return cls(store, state_dir=state_dir, write=write, terms=terms, shard=shard)
 
     def held(self, layer: Layer, table: str) -> dict[date, Held]:
         """Return the table's partitions by UTC day, oldest first, from one fresh listing."""

@@ -2,13 +2,14 @@
 
     _mootech/lease/000000000007.json    {holder, expires_at, released}
 
-The highest generation rules and is never deleted, only marked released, so a generation is never used twice: a run
-that was asleep while the chain moved on either fails to create its key or sees a higher one in the listing after.
-Create-only PUTs are the one primitive this rests on; compare-and-swap of one object is broken on some stores.
+A slice of a backfill has a chain of its own, `_mootech/lease/shard-2-of-5/`. The highest generation of a chain rules
+and is never deleted, only marked released, so a generation is never used twice: a run that was asleep while the chain
+moved on either fails to create its key or sees a higher one in the listing after. Create-only PUTs are the one
+primitive this rests on; compare-and-swap of one object is broken on some stores.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from mootech.errors import LockHeldError, StoreError
 from mootech.lake.holder import Holder, held_error, is_dead, this_machine, this_process
 from mootech.lake.paths import LEASES
 from mootech.lake.store import Store, put_bytes
+from mootech.shard import Shard, rivals
 
 EXPIRY = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 15.0
@@ -78,19 +80,20 @@ class Terms:
         return record.holder
 
 
-def ruling(store: Store) -> tuple[int, Record | None]:
-    """Return the highest generation and its record; 0 and None before the first.
+def ruling(store: Store, chain: str = LEASES) -> tuple[int, Record | None]:
+    """Return a chain's highest generation and its record; 0 and None before the first.
 
     Raises:
         StoreError: the store failed, or the object is not a lease that this version can read.
 
     """
-    generations = _generations(store)
-    if not generations:
-        return 0, None
-    key = _key(generations[-1])
+    generations = _generations(store, chain)
+    return (generations[-1], _record(store, _key(chain, generations[-1]))) if generations else (0, None)
+
+
+def _record(store: Store, key: str) -> Record:
     try:
-        return generations[-1], _RECORDS.decode(store.read(key))
+        return _RECORDS.decode(store.read(key))
     except msgspec.DecodeError as exc:
         msg = f"{store.uri(key)} is not a lease that this version of mootech can read"
         raise StoreError(
@@ -98,12 +101,46 @@ def ruling(store: Store) -> tuple[int, Record | None]:
         ) from exc
 
 
+def rival(store: Store, mine: Shard | None, terms: Terms) -> Holder | None:
+    """Return a live holder of another chain that a run may not work beside, None when there is none.
+
+    To be asked by the holder of its own lease: of two that ask at the same moment each then sees the other.
+
+    Raises:
+        StoreError: as `ruling`.
+
+    """
+    for shard, record in leases(store):
+        if rivals(mine, shard) and (alive := terms.alive(record)):
+            return alive
+    return None
+
+
+def leases(store: Store) -> Iterator[tuple[Shard | None, Record]]:
+    """Yield the ruling lease of every chain, live or not; the whole lake's is None's."""
+    highest: dict[str, str] = {}
+    for entry in store.list(LEASES):
+        chain, _, name = entry.key.rpartition("/")
+        if name.removesuffix(".json").isdecimal():
+            highest[chain] = entry.key
+    for chain, key in highest.items():
+        shard = Shard.named(chain.removeprefix(LEASES))
+        if shard is not None or f"{chain}/" == LEASES:
+            yield shard, _record(store, key)
+
+
+def chain_of(shard: Shard | None) -> str:
+    """Return where the leases of a slice, or of runs on the whole lake, stand."""
+    return LEASES if shard is None else f"{LEASES}{shard.name}/"
+
+
 class Lease:
     """One run's turn to write. `take`, then `check` before every PUT, then `release`."""
 
-    def __init__(self, store: Store, work: Path, holder: Holder, terms: Terms) -> None:
+    def __init__(self, store: Store, work: Path, holder: Holder, terms: Terms, chain: str = LEASES) -> None:
         """Prepare; nothing is asked of the store yet. `work` is a local folder for files to be stored."""
         self._store = store
+        self._chain = chain
         self._work = work
         self._holder = holder
         self._terms = terms
@@ -121,20 +158,20 @@ class Lease:
             StoreError: the store failed.
 
         """
-        generation, record = ruling(self._store)
+        generation, record = ruling(self._store, self._chain)
         if (alive := self._terms.alive(record)) is not None:
-            raise self._held_by(alive)
+            raise self.held_by(alive)
         self._generation = generation + 1
         asked = self._clock.monotonic()
-        if not self._store.create(_key(self._generation), self._document(released=False)):
+        if not self._store.create(_key(self._chain, self._generation), self._document(released=False)):
             raise self._overtaken()
         self._deadline = asked + self._terms.expiry.total_seconds()
-        generations = _generations(self._store)
+        generations = _generations(self._store, self._chain)
         if generations[-1:] != [self._generation]:
-            self._store.delete(_key(self._generation))
+            self._store.delete(_key(self._chain, self._generation))
             raise self._overtaken()
         for old in generations[:-1]:
-            self._store.delete(_key(old))
+            self._store.delete(_key(self._chain, old))
 
     def start_heartbeat(self) -> None:
         """Renew the lease from a thread until it is released."""
@@ -149,7 +186,7 @@ class Lease:
         """
         self.check()
         asked = self._clock.monotonic()
-        put_bytes(self._store, _key(self._generation), self._document(released=False), self._work)
+        put_bytes(self._store, _key(self._chain, self._generation), self._document(released=False), self._work)
         self._deadline = asked + self._terms.expiry.total_seconds()
 
     def check(self) -> None:
@@ -163,7 +200,7 @@ class Lease:
         if self._clock.monotonic() >= self._deadline:
             msg = f"this run lost the lake's lock: it could not renew it for {self._terms.expiry.seconds} s"
             raise StoreError(msg, hint=hint)
-        if _generations(self._store)[-1:] != [self._generation]:
+        if _generations(self._store, self._chain)[-1:] != [self._generation]:
             raise StoreError("this run lost the lake's lock: another run has taken over", hint=hint)
 
     def release(self) -> None:
@@ -177,8 +214,8 @@ class Lease:
         if self._heart.is_alive():
             # A renewal that is under way must not land behind the release.
             self._heart.join()
-        if _generations(self._store)[-1:] == [self._generation]:
-            put_bytes(self._store, _key(self._generation), self._document(released=True), self._work)
+        if _generations(self._store, self._chain)[-1:] == [self._generation]:
+            put_bytes(self._store, _key(self._chain, self._generation), self._document(released=True), self._work)
 
     def _beat_until_stopped(self) -> None:
         while not self._stop.wait(self._terms.heartbeat_seconds):
@@ -192,18 +229,19 @@ class Lease:
         return msgspec.json.encode(Record(self._holder, self._clock.now() + self._terms.expiry, released))
 
     def _overtaken(self) -> LockHeldError:
-        _, record = ruling(self._store)
-        return self._held_by(None if record is None else record.holder)
+        _, record = ruling(self._store, self._chain)
+        return self.held_by(None if record is None else record.holder)
 
-    def _held_by(self, holder: Holder | None) -> LockHeldError:
+    def held_by(self, holder: Holder | None) -> LockHeldError:
+        """Return the error of a run that finds this holder in its way."""
         seconds = self._terms.expiry.seconds
         return held_error(holder, f"After {seconds} s without a sign of life from it, the next run takes over.")
 
 
-def _key(generation: int) -> str:
-    return f"{LEASES}{generation:012d}.json"
+def _key(chain: str, generation: int) -> str:
+    return f"{chain}{generation:012d}.json"
 
 
-def _generations(store: Store) -> list[int]:
-    names = (entry.key.removeprefix(LEASES).removesuffix(".json") for entry in store.list(LEASES))
+def _generations(store: Store, chain: str) -> list[int]:
+    names = (entry.key.removeprefix(chain).removesuffix(".json") for entry in store.list(chain))
     return sorted(int(name) for name in names if name.isdecimal())

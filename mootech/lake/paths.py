@@ -40,7 +40,7 @@ REPORTS = f"{OWN}reports/"
 LEASES = f"{OWN}lease/"
 PROBES = f"{OWN}probe/"
 TEMPORARY = f"{OWN}tmp/"
-LOCK = f"{OWN}lock"
+LOCK_NAME = "lock"
 
 _NAME = re.compile(r"\w[\w.\-]*")
 _DAY = re.compile(r"utc_date=(\d{4}-\d{2}-\d{2})")

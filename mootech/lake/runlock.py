@@ -1,4 +1,4 @@
-"""The run lock: one run at a time writes to a lake. Readers take none.
+"""The run lock: one run at a time writes to a lake, or several slices of one backfill. Readers take none.
 
 A lake in a directory: flock on `_mootech/lock`. On S3: flock in this host's state folder, and between hosts a lease,
 where the store is seen to honour create-only PUTs; where it does not, a warning says that only this host is
@@ -17,10 +17,11 @@ from uuid import uuid4
 from mootech.errors import StoreError
 from mootech.lake.disk import mapped
 from mootech.lake.holder import Holder
-from mootech.lake.hostlock import holder_of, host_lock
-from mootech.lake.lease import Lease, Terms, ruling
-from mootech.lake.paths import PROBES
+from mootech.lake.hostlock import holder_of, host_lock, is_held, turned_away
+from mootech.lake.lease import Lease, Terms, chain_of, leases, rival
+from mootech.lake.paths import LOCK_NAME, PROBES
 from mootech.lake.store import Store
+from mootech.shard import Shard, rivals
 
 Fence = Callable[[], None]
 """Returns while the run may write; raises StoreError from the moment it may not."""
@@ -34,32 +35,75 @@ _PROOF_LASTS = timedelta(days=1)
 _KEYS, _WRITERS = 2, 3
 
 
+class _HostLocks:
+    """The lock files of one lake on this host: `lock` for runs on the whole lake, `lock-shard-2-of-5` for a slice."""
+
+    def __init__(self, folder: Path, terms: Terms, shard: Shard | None) -> None:
+        self._folder = folder
+        self._terms = terms
+        self._shard = shard
+
+    @contextmanager
+    def hold(self, what: str) -> Iterator[Holder]:
+        """Hold this run's file for the body; LockHeldError when it is held, or a rival's is."""
+        holder = self._terms.holder(what)
+        with host_lock(self._path(self._shard), holder):
+            # With the own lock in hand: of two that look at the same moment each then finds the other's held.
+            for shard in self._shards():
+                if rivals(self._shard, shard) and is_held(self._path(shard)):
+                    raise turned_away(self._path(shard), self._terms.machine)
+            yield holder
+
+    def holder(self) -> Holder | None:
+        """Return who holds one of the files, None when nobody does."""
+        machine = self._terms.machine
+        return next(filter(None, (holder_of(self._path(shard), machine) for shard in self._shards())), None)
+
+    def _path(self, shard: Shard | None) -> Path:
+        return self._folder / (LOCK_NAME if shard is None else f"{LOCK_NAME}-{shard.name}")
+
+    def _shards(self) -> list[Shard | None]:
+        """Return whose lock files there are, None for the whole lake's."""
+        with mapped(f"looking for locks in {self._folder}"):
+            names = {file.name.removeprefix(LOCK_NAME) for file in self._folder.glob(f"{LOCK_NAME}*")}
+        found = [shard for name in sorted(names) if (shard := Shard.named(name.removeprefix("-")))]
+        return [*([None] if "" in names else []), *found]
+
+
 class DirectoryLock:
     """The lock of a lake in a directory."""
 
-    def __init__(self, path: Path, terms: Terms) -> None:
-        """Lock that file, in a folder that exists."""
-        self._path = path
-        self._terms = terms
+    def __init__(self, folder: Path, terms: Terms, shard: Shard | None = None) -> None:
+        """Lock a file of that folder, which exists."""
+        self._host = _HostLocks(folder, terms, shard)
 
     @contextmanager
     def hold(self, what: str) -> Iterator[Fence]:
         """Hold the lock for the body; LockHeldError when another run does."""
-        with host_lock(self._path, self._terms.holder(what)):
+        with self._host.hold(what):
             yield lambda: None
 
     def holder(self) -> Holder | None:
-        """Return who holds the lock, None when nobody does."""
-        return holder_of(self._path, self._terms.machine)
+        """Return who holds the lock, or a slice's, None when nobody does."""
+        return self._host.holder()
 
 
 class BucketLock:
     """The lock of a lake on S3. `warnings` receives what a person should know."""
 
-    def __init__(self, store: Store, folder: Path, work: Path, terms: Terms, warnings: list[str]) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what the lock is made of
+        self,
+        store: Store,
+        folder: Path,
+        work: Path,
+        terms: Terms,
+        warnings: list[str],
+        shard: Shard | None = None,
+    ) -> None:
         """`folder` is this host's own for this lake and exists; `work` is for files to be stored."""
         self._store = store
-        self._path = folder / "lock"
+        self._shard = shard
+        self._host = _HostLocks(folder, terms, shard)
         self._proof = folder / "create-only"
         self._work = work
         self._terms = terms
@@ -68,17 +112,18 @@ class BucketLock:
     @contextmanager
     def hold(self, what: str) -> Iterator[Fence]:
         """Hold the lock for the body; LockHeldError when another run does, on this host or another."""
-        holder = self._terms.holder(what)
-        with host_lock(self._path, holder):
+        with self._host.hold(what) as holder:
             if not self._proven():
                 if SINGLE_HOST_WARNING not in self._warnings:
                     self._warnings.append(SINGLE_HOST_WARNING)
                 yield lambda: None
                 return
-            lease = Lease(self._store, self._work, holder, self._terms)
+            lease = Lease(self._store, self._work, holder, self._terms, chain_of(self._shard))
             lease.take()
             lease.start_heartbeat()
             try:
+                if (other := rival(self._store, self._shard, self._terms)) is not None:
+                    raise lease.held_by(other)
                 yield lease.check
             finally:
                 # A release that fails costs the next run on another host a minute, and must not hide the body's error.
@@ -86,9 +131,9 @@ class BucketLock:
                     lease.release()
 
     def holder(self) -> Holder | None:
-        """Return who holds the lease, or this host's lock; None when nobody does."""
-        _, record = ruling(self._store)
-        return self._terms.alive(record) or holder_of(self._path, self._terms.machine)
+        """Return who holds the lease, or a slice's, or this host's lock; None when nobody does."""
+        alive = (self._terms.alive(record) for _, record in leases(self._store))
+        return next(filter(None, alive), None) or self._host.holder()
 
     def _proven(self) -> bool:
         # Losing writers wait up to a second on some stores, so a store that passed is not asked at every run.

@@ -104,7 +104,7 @@ class Gatekeeper:
         self._blocked = blocked
         self._published = published
         self._profiles = Profiles(lake)
-        self._folder = lake.workspace / "gate"
+        self._folder = lake.own_folder("gate")
         # Of a run that was killed while it had a large day there.
         shutil.rmtree(self._folder, ignore_errors=True)
         self._store_failures = 0

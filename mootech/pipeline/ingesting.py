@@ -59,7 +59,7 @@ def ingest(  # noqa: PLR0913  # one for each of the command's options
         rules = rules_of(settings, allow_shrink=allow_shrink, allow_anomaly=allow_anomaly)
         return ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules, progress)
 
-    return locked(settings, "ingest", work)
+    return locked(settings, "ingest", work, shard=wanted.shard)
 
 
 def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None = None) -> Outcome:
@@ -113,7 +113,7 @@ def _fetcher(settings: Settings, connection: Connection, lake: Lake) -> Fetcher:
         attempts=settings.jobs.attempts,
         metrics=source.metrics,
     )
-    return JobFetcher(connection, source.page_size, folder, terms, lake.workspace / "jobs")
+    return JobFetcher(connection, source.page_size, folder, terms, lake.own_folder("jobs"))
 
 
 def rules_of(settings: Settings, *, allow_shrink: bool = False, allow_anomaly: bool = False) -> Rules:

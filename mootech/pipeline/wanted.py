@@ -9,6 +9,7 @@ from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.layers.plan import days_to_fetch
 from mootech.model import DayRange, Job, Table, utc_today
+from mootech.shard import Shard
 
 FETCH_FIRST = "Fetch something first: mootech ingest --start 2023-03-01. To see it all at work: mootech demo."
 """The hint for a lake that holds nothing."""
@@ -26,6 +27,8 @@ class Wanted:
     """None is yesterday."""
     lookback: int | None = None
     """How many of the last held days are fetched again; None takes the configured number."""
+    shard: Shard | None = None
+    """The slice of the days; None takes all of them."""
 
     @property
     def span(self) -> DayRange:
@@ -34,7 +37,7 @@ class Wanted:
 
     def jobs(self, settings: Settings, lake: Lake | None) -> list[Job]:
         """Return the queue of (table, day) jobs for a lake; None is a lake that is not there yet."""
-        return [
+        jobs = [
             Job(table, day)
             for table in self.tables or settings.ingest.tables
             for day in days_to_fetch(
@@ -46,6 +49,10 @@ class Wanted:
                 today=utc_today(),
             )
         ]
+        shard = self.shard
+        # By day and table, not by place in the queue: what is missing differs from one moment to the next.
+        places = {table: number for number, table in enumerate(Table)}
+        return [job for job in jobs if shard is None or shard.takes(job.day.toordinal() + places[job.table])]
 
 
 def whole_days(lake: Lake, table: Table) -> list[date]:

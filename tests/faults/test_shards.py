@@ -1,0 +1,95 @@
+"""A backfill in slices: several machines at once on one lake, some of them killed, leave what one run leaves."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mootech.lake.store import open_store
+from tests.faults.invariants import COMMAND, World, check_converged, check_lake, ingest_command
+from tests.faults.watched import WAIT_SECONDS, Watched, watched
+
+HELD = 75
+SHARDS = 5
+KILLED = (2, 5)
+
+
+@pytest.fixture
+def source(world: World) -> Iterator[Watched]:
+    """The world's API, whose answers can be held back so that a run lasts as long as the test wants."""
+    with watched(world.url) as seen:
+        yield seen
+
+
+def _start(world: World, lake: str, state: Path, *more: object) -> "subprocess.Popen[str]":
+    argv, env = ingest_command(world, lake, state, *more)
+    return subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603  # ours
+
+
+def _ends(process: "subprocess.Popen[str]", code: int) -> str:
+    """Wait for the end, which must be that one; return what it said."""
+    _, said = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == code, said
+    return said
+
+
+@pytest.mark.parametrize("hosts", [1, SHARDS], ids=["one host", "five hosts"])
+def test_five_slices_two_of_them_killed_leave_what_one_run_leaves(
+    world: World, source: Watched, lake_url: str, tmp_path: Path, hosts: int
+) -> None:
+    """Killed in the middle and started again, byte for byte the lake of a single run, and `verify` holds."""
+    states = [tmp_path / f"state-{number % hosts}" for number in range(SHARDS)]
+    held_up = replace(world, url=source.url)
+    with ExitStack() as stack:
+        source.allowed = 40
+        runs = {}
+        for number, state in enumerate(states, start=1):
+            runs[number] = _start(held_up, lake_url, state, "--shard", f"{number}/{SHARDS}")
+            stack.callback(runs[number].kill)
+        source.wait_for(SHARDS)
+        for number in KILLED:
+            runs[number].kill()
+            runs[number].communicate()
+        source.allowed = None
+        source.flowing.set()
+        for number in runs.keys() - set(KILLED):
+            _ends(runs[number], 0)
+        check_lake(open_store(lake_url), world)
+        for number in KILLED:
+            _ends(_start(held_up, lake_url, states[number - 1], "--shard", f"{number}/{SHARDS}"), 0)
+    store = open_store(lake_url)
+    check_lake(store, world)
+    check_converged(store, world)
+    _, env = ingest_command(world, lake_url, states[0])
+    done = subprocess.run([COMMAND, "verify"], env=env, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_slice_and_a_run_on_the_whole_lake_keep_each_other_out(
+    world: World, source: Watched, lake_url: str, tmp_path: Path
+) -> None:
+    """Whoever comes second exits 75 and names the first; so do slices of another number; its own kind does not."""
+    held_up = replace(world, url=source.url)
+    with ExitStack() as stack:
+        source.flowing.clear()
+        slice_of = _start(held_up, lake_url, tmp_path / "one", "--shard", "1/3")
+        stack.callback(slice_of.kill)
+        source.wait_for(1)
+        for more in ((), ("--shard", "1/2"), ("--shard", "1/3")):
+            said = _ends(_start(world, lake_url, tmp_path / "two", *more), HELD)
+            assert "ingest --shard 1/3 on" in " ".join(said.split())
+        _ends(_start(world, lake_url, tmp_path / "two", "--shard", "2/3"), 0)
+        source.flowing.set()
+        _ends(slice_of, 0)
+        source.flowing.clear()
+        whole = _start(held_up, lake_url, tmp_path / "one")
+        stack.callback(whole.kill)
+        source.wait_for(1)
+        said = _ends(_start(world, lake_url, tmp_path / "two", "--shard", "3/3"), HELD)
+        assert "another run works on this lake: ingest on" in " ".join(said.split())
+        source.flowing.set()
+        _ends(whole, 0)
+    check_converged(open_store(lake_url), world)

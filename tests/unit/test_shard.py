@@ -1,0 +1,102 @@
+"""Slices of a backfill: which jobs are whose, and which runs keep each other out."""
+
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mootech.config import IngestSettings, Settings
+from mootech.errors import LockHeldError, UsageError
+from mootech.lake.lake import Lake
+from mootech.lake.lease import Terms
+from mootech.model import Table
+from mootech.pipeline.wanted import Wanted
+from mootech.shard import Shard, rivals
+
+SHARDS = st.integers(1, 1000).flatmap(lambda of: st.builds(Shard, st.integers(1, of), st.just(of)))
+
+
+@given(SHARDS)
+def test_a_slice_is_read_as_it_is_written(shard: Shard) -> None:
+    """On the command line and as the name of its lock."""
+    assert Shard.parse(str(shard)) == shard
+    assert Shard.named(shard.name) == shard
+
+
+@pytest.mark.parametrize("text", ["0/5", "6/5", "2/0", "2", "2/", "a/b", "-1/5", "1/1001", "2/5/9", ""])
+def test_what_is_no_slice_is_refused(text: str) -> None:
+    """With an example of one."""
+    with pytest.raises(UsageError, match="slice") as caught:
+        Shard.parse(text)
+    assert "2/5" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["shard-6-of-5", "shard-0-of-0", "shard-1-of-2.json", "", "lock"])
+def test_what_is_no_slice_s_name_is_none(name: str) -> None:
+    """A file or folder that only looks like one keeps nobody out."""
+    assert Shard.named(name) is None
+
+
+@given(of=st.integers(1, 9), days=st.integers(0, 40))
+def test_every_job_is_in_exactly_one_slice(of: int, days: int) -> None:
+    """Whatever the number of slices, together they fetch what one run would, and none of it twice."""
+    first = date(2024, 1, 1)
+    settings = Settings(state_dir=Path("state"), ingest=IngestSettings(start=first))
+    last = first + timedelta(days=days)
+    whole = Wanted(start=first, end=last).jobs(settings, None)
+    shards = [Shard(number, of) for number in range(1, of + 1)]
+    slices = [Wanted(start=first, end=last, shard=shard).jobs(settings, None) for shard in shards]
+    assert Counter(job for each in slices for job in each) == Counter(whole)
+    assert max(map(len, slices)) - min(map(len, slices)) <= len(Table)
+
+
+def test_who_keeps_whom_out() -> None:
+    """The whole lake and any slice, and slices of another number of them; slices of one backfill work side by side."""
+    assert rivals(None, Shard(1, 2))
+    assert rivals(Shard(1, 2), None)
+    assert rivals(Shard(1, 2), Shard(1, 3))
+    assert not rivals(Shard(1, 2), Shard(2, 2))
+    assert not rivals(None, None)
+
+
+@pytest.mark.parametrize("hosts", [1, 2], ids=["one host", "two hosts"])
+@pytest.mark.parametrize(
+    ("holder", "other", "turned_away"),
+    [
+        (None, None, True),
+        (None, "1/2", True),
+        ("1/2", None, True),
+        ("1/2", "1/2", True),
+        ("1/2", "1/3", True),
+        ("1/2", "2/2", False),
+    ],
+)
+def test_a_lock_keeps_its_rivals_out(  # noqa: PLR0913 - a table of cases
+    lake_url: str, tmp_path: Path, holder: str | None, other: str | None, hosts: int, *, turned_away: bool
+) -> None:
+    """On a directory and on S3, from one host and from two: exit 75 that names the other, and both locks come free."""
+    opened = [_lake(lake_url, tmp_path, host, text) for host, text in enumerate((holder, other))]
+    if hosts == 1:
+        opened[1] = _lake(lake_url, tmp_path, 0, other)
+    first, second = opened
+    with first.lock("ingest of the first"):
+        if turned_away:
+            with pytest.raises(LockHeldError, match="ingest of the first"), second.lock("ingest of the second"):
+                pass
+        else:
+            with second.lock("ingest of the second"):
+                pass
+        assert "ingest of the first" in (first.lock_holder() or "")
+        assert "ingest of the first" in (_lake(lake_url, tmp_path, 0, None).lock_holder() or "")
+    with second.lock("afterwards"):
+        pass
+    assert first.lock_holder() is None
+
+
+def _lake(url: str, tmp_path: Path, host: int, shard: str | None) -> Lake:
+    terms = Terms(machine=f"machine {host}")
+    slice_of = None if shard is None else Shard.parse(shard)
+    return Lake.open(url, state_dir=tmp_path / f"state {host}", write=True, terms=terms, shard=slice_of)
