@@ -105,6 +105,7 @@ def _spec(chart: "alt.Chart | alt.LayerChart | alt.VConcatChart", data: dict[str
         axis=axis,
         # Who looks may have a wider font than the labels are measured with here.
         axisX=alt.AxisConfig(labelOverlap="greedy", labelSeparation=10, labelFlush=False),
+        axisY=alt.AxisConfig(titlePadding=12),
         view=alt.ViewConfig(stroke=None),
         legend=alt.LegendConfig(labelColor=INK, titleColor=INK, titleFontWeight="normal"),
         title=alt.TitleConfig(color=INK, subtitleColor=INK, fontSize=14),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -61,15 +61,18 @@ class Drawing:
         return _totals(self.values, 0)
 
 
-def drawing(report: ReportResult, most: int | None = None) -> Drawing | None:
+def drawing(report: ReportResult, most: int | None = None, *, together: bool = False) -> Drawing | None:
     """Return what the report's chart draws, of at most `most` different x; None for a report without chart or figures.
 
+    With `together` all series are one.
     y is summed over rows of equal x and series. Of more than eight series the seven largest stay and the rest is one,
     `other`; a heat map keeps up to 24 rows instead. Of too many x the latest stay, or the largest where they are names.
     """
     chart = report.definition.chart
     if chart is None:
         return None
+    if together:
+        chart = replace(chart, series=None)
     sums, undrawn = _summed(report, chart)
     if not sums:
         return None
