@@ -1,5 +1,6 @@
 """The cells of a report's table, for people: figures with separators, money with its places, years as years."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from mootech.model import ReportResult
 from mootech.render.text import NOTHING, clean
 
 _PLACES = 4
+_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _NUMERIC = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL")
 
 
@@ -36,6 +38,12 @@ def cell(value: Any, column: Column) -> str:  # noqa: ANN401 - whatever a report
     if isinstance(value, float):
         return _rounded(value)
     return f"{value:,}" if isinstance(value, int | Decimal) else clean(value)
+
+
+def summed(value: float, column: Column) -> str:
+    """Return a sum of the column's figures, with the places that it declares."""
+    declared = _DECIMAL.fullmatch(column.type)
+    return f"{value:,.{declared[1]}f}" if declared else _rounded(value)
 
 
 def _rounded(value: float) -> str:
