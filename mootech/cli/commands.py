@@ -169,7 +169,7 @@ def silver(
 @commands.add(
     example="mootech report --product tumbler --format csv --output tumbler.csv", exits=(0, 1, 2, 5, 75, 130, 143)
 )
-def report(
+def report(  # noqa: PLR0913, PLR0917 - one for each of the command's options
     common: Common,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which report.")] = "sales",
     product: Annotated[
@@ -179,11 +179,19 @@ def report(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="table, csv, json or markdown; default: by FILE's ending, else table."
+            "--format",
+            metavar="FORMAT",
+            help="table, csv, json, markdown or parquet; default: by FILE's ending, else table.",
         ),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Also write a page to send: figures, charts, sources.")
+    ] = None,
+    chart: Annotated[
+        str | None, typer.Option("--chart", metavar="FILE", help="Also draw charts into FILE, a .png or .svg.")
     ] = None,
 ) -> Act | tuple[Act, Text]:
     """Compute a report, keep it in results, and print it.
@@ -192,7 +200,7 @@ def report(
     """
     from mootech.cli import reportfile
 
-    target = reportfile.Target.chosen(form, output, json=common.json)
+    target = reportfile.Target.chosen(form, output, json=common.json, html=html, chart=chart)
 
     def act(_progress: Progress | None) -> Outcome:
         from mootech import pipeline

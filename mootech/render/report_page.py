@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 
 from mootech.definition import Column, Definition
@@ -24,6 +23,8 @@ _PACKAGES = ("mootech", "polars", "duckdb")
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes reports, by name."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and rarely wanted
+
     found = {"Python": platform.python_version()}
     for name in _PACKAGES:
         try:

@@ -29,7 +29,7 @@ p{{margin:.4rem 0}}
 .note{{font-size:13px}}
 figure{{margin:1.5rem 0}}
 figcaption{{font-weight:600;margin-bottom:.3rem}}
-.chart svg{{display:block;width:100%;height:auto}}
+.chart svg{{display:block;width:100%;height:auto;overflow:visible}}
 .narrow{{display:none}}
 .scroll{{overflow-x:auto;max-width:100%}}
 table{{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}}
@@ -57,7 +57,7 @@ body{{margin:0;padding:0;max-width:none;font-size:10pt}}
 .scroll{{overflow:visible}}
 table{{font-size:6.5pt}}
 th,td{{padding:.12rem .15rem;overflow-wrap:break-word}}
-td:not(.r,.d){{min-width:0;max-width:16rem}}
+td:not(.r,.d){{min-width:0;max-width:16rem;overflow-wrap:anywhere}}
 thead{{display:table-header-group}}
 tr,figure,header{{break-inside:avoid}}
 .badge{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
