@@ -134,7 +134,7 @@ def _meaning(definition: Definition) -> str:
     """Return what the definition says of the report and its columns."""
     rows = ((words(each.name), each.type, each.meaning) for each in definition.columns)
     source = f"<p>Source: {text(definition.source)}</p>" if definition.source else ""
-    columns = table("Columns", ("Column", "Type", "Meaning"), rows)
+    columns = table("Columns", ("Column", "Type", "Meaning"), rows, ("", "d", ""))
     told = f"<p>One row is: {text(definition.grain)}</p>{source}"
     return f"<section><h2>What the figures mean</h2>{told}{columns}</section>"
 
