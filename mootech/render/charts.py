@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
-MOST_CHARTS = 12
+MOST_CHARTS, FEW = 12, 3
+"""How many are drawn, and how many of them at their full height."""
 
-_MANY = 3
 _SCALE = 2  # pixels of a PNG for one of CSS
 HINT = 'Nothing was computed. Charts are an extra: pip install "mootech[charts]"'
 
@@ -36,12 +36,12 @@ def need_charts() -> None:
         raise UsageError("there is nothing installed that draws charts", hint=HINT)
 
 
-def chart_svg(drawn: Drawing, width: int) -> str:
-    """Return the chart as an SVG element that wide at most, without a background."""
+def chart_svg(drawn: Drawing, width: int, *, low: bool = False) -> str:
+    """Return the chart as an SVG element that wide at most, without a background; `low` is for one of many."""
     import altair as alt
     import vl_convert
 
-    vega = Vega(drawn, width)
+    vega = Vega(drawn, width, low=low)
     chart = vega.chart().properties(width=width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     spec = _spec(chart, vega.data, background="transparent")
     return str(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
@@ -68,7 +68,7 @@ def picture(reports: Sequence[ReportResult], form: str) -> bytes:
     charts = []
     data: dict[str, Rows] = {}
     for n, (title, drawn) in enumerate(drawings[:MOST_CHARTS]):
-        vega = Vega(drawn, WIDE, prefix=f"d{n}", low=len(drawings) > _MANY)
+        vega = Vega(drawn, WIDE, prefix=f"d{n}", low=len(drawings) > FEW)
         data |= vega.data
         beneath = list(drawn.notes)
         if n == MOST_CHARTS - 1 and len(drawings) > MOST_CHARTS:

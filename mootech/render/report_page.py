@@ -7,7 +7,7 @@ from itertools import groupby
 from mootech.definition import Column, Definition
 from mootech.model import InputStanding, ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of, is_numeric
-from mootech.render.charts import MOST_CHARTS, chart_svg, have_charts
+from mootech.render.charts import FEW, MOST_CHARTS, chart_svg, have_charts
 from mootech.render.html import page, table, text
 from mootech.render.report_style import STYLE
 from mootech.render.series import Drawing, drawing, words
@@ -81,6 +81,7 @@ def _charts(reports: Sequence[ReportResult]) -> Iterator[str]:
         yield '<p class="note">There are no charts here: mootech is installed without what draws them.</p>'
         return
     drawings = [(report, drawn) for report in reports if (drawn := drawing(report)) is not None]
+    low = len(drawings) > FEW
     for report, drawn in drawings[:MOST_CHARTS]:
         title = f"<figcaption>{text(report.title)}</figcaption>" if len(reports) > 1 else ""
         label = text(_told(report, drawn))
@@ -88,7 +89,7 @@ def _charts(reports: Sequence[ReportResult]) -> Iterator[str]:
         sizes = (("wide", WIDE), ("narrow", NARROW))
         # The two say the same; a style sheet shows one, and the other is not there for anybody.
         svgs = "".join(
-            f'<div class="{css}" role="img" aria-label="{label}">{chart_svg(drawn, width)}</div>'
+            f'<div class="{css}" role="img" aria-label="{label}">{chart_svg(drawn, width, low=low)}</div>'
             for css, width in sizes
         )
         yield f'<figure class="chart">{title}{svgs}{notes}</figure>'
