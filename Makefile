@@ -67,7 +67,7 @@ wheel: setup  ## build dist/*.whl from this tree, with the locked builder
 lock:  ## make the requirements files again, the peers' too (needs uv); UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) --group pyproject.toml:build --constraints requirements.txt --output-file requirements-build.txt
-	$(COMPILE) pyproject.toml --group pyproject.toml:dev --constraints requirements.txt \
+	$(COMPILE) pyproject.toml --extra charts --group pyproject.toml:dev --constraints requirements.txt \
 		--constraints requirements-build.txt --output-file requirements-dev.txt
 	for peer in dlt spark spark-build; do \
 		$(COMPILE) --group pyproject.toml:peer-$$peer --output-file benchmarks/peers/requirements-$$peer.txt || exit; \

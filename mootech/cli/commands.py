@@ -206,11 +206,19 @@ def report(  # noqa: PLR0913 - one for each of the command's options
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="table, csv, json or markdown; default: by FILE's ending, else table."
+            "--format",
+            metavar="FORMAT",
+            help="table, csv, json, markdown or parquet; default: by FILE's ending, else table.",
         ),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write to FILE, whole or not at all; - is stdout.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Also write a page to send: figures, charts, sources.")
+    ] = None,
+    chart: Annotated[
+        str | None, typer.Option("--chart", metavar="FILE", help="Also draw charts into FILE, a .png or .svg.")
     ] = None,
 ) -> Act | tuple[Act, Text]:
     """Compute a report, keep it in results, and print it.
@@ -220,7 +228,7 @@ def report(  # noqa: PLR0913 - one for each of the command's options
     """
     from mootech.cli import reportfile
 
-    target = reportfile.Target.chosen(form, output, json=common.json)
+    target = reportfile.Target.chosen(form, output, json=common.json, html=html, chart=chart)
 
     given = _settings_given(setting or [])
 

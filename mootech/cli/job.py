@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Act = Callable[[Progress | None], Outcome]
 """Does the command."""
 
-Text = Callable[[Outcome], str | None]
-"""Gives the results as text for stdout, where the command has a format of its own; None shows the outcome."""
+Text = Callable[[Outcome], str | bytes | None]
+"""Gives the results for stdout, where the command has a format of its own; None shows the outcome."""
 
 READS = "Nothing was changed: this command only reads."
 WRITES = "What was published is whole and stays; fetched pages are kept. The same command goes on from there."

@@ -1,4 +1,4 @@
-"""Reports as text in the format asked for: a table to look at, CSV, JSON or Markdown to go on with."""
+"""Reports in the format asked for: a table to look at, CSV, JSON, Markdown or Parquet to go on with."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from itertools import groupby
 from mootech.errors import UsageError
 from mootech.model import ReportResult
 from mootech.render.document import dumps, rows_of
+from mootech.render.parquet import parquet
 from mootech.render.reports import print_reports
 from mootech.render.screen import console_for
 from mootech.render.text import clean
@@ -27,6 +28,7 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     MARKDOWN = "markdown"
+    PARQUET = "parquet"
 
     @classmethod
     def named(cls, name: str) -> "Format":
@@ -44,12 +46,20 @@ class Format(StrEnum):
     @classmethod
     def of_file(cls, name: str) -> "Format":
         """Return the format a file's ending names, a table for any other."""
-        endings = {"csv": cls.CSV, "json": cls.JSON, "md": cls.MARKDOWN, "markdown": cls.MARKDOWN}
+        endings = {"md": cls.MARKDOWN} | {each.value: each for each in cls if each is not cls.TABLE}
         return endings.get(name.lower().rpartition(".")[2], cls.TABLE)
 
 
+def encoded(reports: tuple[ReportResult, ...], form: Format) -> bytes:
+    """Return the reports as a file of any format holds them."""
+    return parquet(reports) if form is Format.PARQUET else formatted(reports, form).encode()
+
+
 def formatted(reports: tuple[ReportResult, ...], form: Format) -> str:
-    """Return the reports as text that ends with a line break; reports of the same columns share one header."""
+    """Return the reports as text that ends with a line break; reports of the same columns share one header.
+
+    Of any format that is text: Parquet is none.
+    """
     if form is Format.TABLE:
         stream = io.StringIO()
         print_reports(reports, console_for(stream, _FILE_WIDTH), ascii_only=False)

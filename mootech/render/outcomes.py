@@ -30,7 +30,7 @@ _MAX_TROUBLES = 20
 _COUNTS = ("fetched", "published", "quarantined", "duplicates")
 
 
-def show(outcome: Outcome, screen: Screen, *, text: str | None = None) -> None:
+def show(outcome: Outcome, screen: Screen, *, text: str | bytes | None = None) -> None:
     """Print the outcome; `text` stands for its results where they have a format of their own.
 
     Quiet prints errors, and only such results as are the whole point of a command: a report, the status.

@@ -4,23 +4,16 @@ For each table five heat maps, a row a month and a cell a day. A cell says what 
 its sign, and in words to whoever points at it or has the page read aloud.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
 from mootech.model import DayQuality, DayState, QaOutcome
-from mootech.render.text import clean, count, plural
+from mootech.render.html import page, text
+from mootech.render.text import count, plural
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--line:#8c959f;--none:#eaeef2;--good:#aceebb;--l1:#ffe8a3;
---l2:#fdb95c;--l3:#e8743b;--l4:#a40e26;--on4:#fff}
-@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--paper:#0d1117;--line:#6e7681;--none:#21262d;--good:#1f6f35;
---l1:#5c4a0f;--l2:#8a5a12;--l3:#b8501f;--l4:#ff8182;--on4:#1b1f24}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;max-width:62rem;
-padding:0 1rem}
 table{border-collapse:separate;border-spacing:2px;margin:0 0 1.5rem}
 caption{text-align:left;font-weight:600;padding:.3rem 0}
 th{font-weight:400;font-size:12px;text-align:right;padding-right:.3rem;white-space:nowrap}
@@ -31,9 +24,6 @@ th{font-weight:400;font-size:12px;text-align:right;padding-right:.3rem;white-spa
 .list td,.list th{border-top:1px solid var(--line);padding:.2rem .6rem;text-align:left;vertical-align:top;
 overflow-wrap:anywhere}
 """
-_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; base-uri 'none'; form-action 'none'"
-
 _LEVELS = ((0.001, "a", "1"), (0.01, "b", "2"), (0.05, "c", "3"), (1.0, "d", "4"))
 """Share of the rows up to which a cell has a class and a sign."""
 _MANY = 3
@@ -54,21 +44,14 @@ def qa_page(outcome: QaOutcome) -> str:
     wrong = sum(not finding.ok for finding in outcome.findings)
     odd = sum(finding.warning for finding in outcome.findings)
     parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        '<meta name="viewport" content="width=device-width,initial-scale=1">',
-        '<meta name="referrer" content="no-referrer">',
-        f'<link rel="icon" href="data:,"><title>Quality of the lake</title><style>{_STYLE}</style></head><body><main>',
         "<h1>Quality of the lake</h1>",
         f"<p>{plural(len(outcome.findings), 'check')}, {count(wrong)} to act on, {count(odd)} to look at.</p>",
         "<p>All days are UTC. Point at a cell to read it.</p>",
         _legend(),
         *(part for name, days in tables for part in _table(name, days)),
         _general(outcome),
-        "</main></body></html>",
     ]
-    return "\n".join(parts) + "\n"
+    return page("Quality of the lake", _STYLE, parts)
 
 
 def _legend() -> str:
@@ -87,14 +70,14 @@ def _legend() -> str:
 
 def _table(name: str, days: Sequence[DayQuality]) -> Iterator[str]:
     """Yield the section of one table."""
-    yield f"<section><h2>{_text(name)}</h2>"
+    yield f"<section><h2>{text(name)}</h2>"
     for caption, cell in _MAPS:
         yield _map(f"{name}: {caption}", days, cell)
     told = [(day.utc_date, remark) for day in days for remark in day.remarks]
     if told:
-        rows = "".join(f"<tr><th>{day}</th><td>{_text(remark)}</td></tr>" for day, remark in told[:_SHOWN])
+        rows = "".join(f"<tr><th>{day}</th><td>{text(remark)}</td></tr>" for day, remark in told[:_SHOWN])
         more = f"<p>{plural(len(told) - _SHOWN, 'more remark')}: mootech qa --json</p>" if len(told) > _SHOWN else ""
-        yield f'<table class="list"><caption>{_text(name)}: days to look at</caption>{rows}</table>{more}'
+        yield f'<table class="list"><caption>{text(name)}: days to look at</caption>{rows}</table>{more}'
     yield "</section>"
 
 
@@ -106,13 +89,13 @@ def _map(caption: str, days: Sequence[DayQuality], cell: Callable[[DayQuality], 
         rows.append(f"<tr><th scope=row>{month}</th>{''.join(cells.get(n, '<td></td>') for n in _DAYS)}</tr>")
     head = "".join(f"<th scope=col>{n}</th>" for n in _DAYS)
     return (
-        f'<table class="map"><caption>{_text(caption)}</caption><thead><tr><td></td>{head}</tr></thead>'
+        f'<table class="map"><caption>{text(caption)}</caption><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{chr(10).join(rows)}</tbody></table>"
     )
 
 
 def _td(cell: _Cell, day: str = "") -> str:
-    words = _text(f"{day} {cell.words}".strip())
+    words = text(f"{day} {cell.words}".strip())
     return f'<td class={cell.css} title="{words}">{escape(cell.sign)}</td>'
 
 
@@ -170,12 +153,6 @@ def _general(outcome: QaOutcome) -> str:
     if not told:
         return ""
     rows = "".join(
-        f"<tr><th>{_text(each.table)}</th><td>{_text(each.check)}</td><td>{_text(each.message)}</td></tr>"
-        for each in told
+        f"<tr><th>{text(each.table)}</th><td>{text(each.check)}</td><td>{text(each.message)}</td></tr>" for each in told
     )
     return f'<table class="list"><caption>Of no single day</caption>{rows}</table>'
-
-
-def _text(text: str) -> str:
-    """Return text of any origin for an element or a quoted attribute."""
-    return escape(clean(text), quote=True)

@@ -1,47 +1,67 @@
-"""Reports as tables for people; the sales report with a bar per month."""
+"""Reports as tables for people, with bars: the sales report's beside each month, any other's below its table."""
 
 from collections.abc import Iterable
-from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from mootech.model import ReportResult
+from mootech.render.cells import cell, columns_of, is_numeric, summed
 from mootech.render.document import rows_of
 from mootech.render.screen import grid, print_grid
-from mootech.render.text import NOTHING, clean, count, money, percent
+from mootech.render.series import drawing, words
+from mootech.render.standing import standing_words
+from mootech.render.text import NOTHING, clean, count, money, percent, plural
 
 _MAX_BAR = 40
 # What the columns beside the bar need at least; the bar takes the rest of the line.
 _BESIDE_BAR = 52
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+# As many rows as a person scrolls back over, and as many bars as fit on a screen below the prompt.
+_MOST_ROWS, _MOST_BARS = 60, 24
+_MAX_LABEL = 24
+_DRAWN = ("bar", "line", "stacked")
 
 
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
-    """Print each report under its title; `ascii_only` draws bars of # for an encoding without blocks."""
+    """Print each report under its title and how fresh its data are, where that is not what stands above.
+
+    `ascii_only` draws bars of # for an encoding without blocks. A terminal gets the latest rows of a long report, and
+    is told so; a file or a pipe gets all.
+    """
+    told = ""
     for report in reports:
         console.print(Text(clean(report.title), style="bold"), soft_wrap=True)
+        fresh = standing_words(report.standing)
+        if fresh and fresh != told:
+            console.print(Text(fresh, style="dim"), soft_wrap=True)
+        told = fresh
+        shown = report.rows[-_MOST_ROWS:] if console.is_terminal else report.rows
         if report.name == "sales" and "total_sale" in report.columns:
-            _print_sales(report, console, ascii_only=ascii_only)
+            _print_sales(report, len(shown), console, ascii_only=ascii_only)
         else:
-            _print_plain(report, console)
+            _print_plain(report, len(shown), console)
+        if len(shown) < len(report.rows):
+            left_out = plural(len(report.rows) - len(shown), "earlier row")
+            console.print(Text(f"{left_out} left out; --format csv prints all", style="dim"), soft_wrap=True)
+        if report.name != "sales":
+            _print_bars(report, console, ascii_only=ascii_only)
         console.print()
 
 
-def bar(value: Decimal, largest: Decimal, width: int, *, ascii_only: bool) -> str:
+def bar(value: Decimal | float, largest: Decimal | float, width: int, *, ascii_only: bool) -> str:
     """Return a bar of at most `width` characters, in proportion to the largest value; none for zero and below."""
     if value <= 0 or largest <= 0:
         return ""
-    eighths = max(1, round(value / largest * width * 8))
+    eighths = max(1, round(float(value) / float(largest) * width * 8))
     if ascii_only:
         return "#" * max(1, round(eighths / 8))
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _print_sales(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
-    months = rows_of(report)
+def _print_sales(report: ReportResult, latest: int, console: Console, *, ascii_only: bool) -> None:
+    months = rows_of(report)[len(report.rows) - latest :]
     width = max(8, min(_MAX_BAR, console.width - _BESIDE_BAR))
     largest = max((Decimal(month["total_sale"]) for month in months), default=Decimal(0))
     table = grid("Month", "Net units", "Sales", "vs previous", "", right=("Net units", "Sales", "vs previous"))
@@ -59,23 +79,33 @@ def _print_sales(report: ReportResult, console: Console, *, ascii_only: bool) ->
         console.print("* part of a month: the lake does not hold every day of it", style="dim", soft_wrap=True)
 
 
-def _print_plain(report: ReportResult, console: Console) -> None:
-    numeric = tuple(
-        name
-        for n, name in enumerate(report.columns)
-        if not any(isinstance(row[n], str | date | bool) for row in report.rows)
-    )
-    table = grid(*report.columns, right=numeric)
-    for row in report.rows:
-        table.add_row(*(_cell(value) for value in row))
+def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
+    columns = columns_of(report)
+    table = grid(*report.columns, right=tuple(column.name for column in columns if is_numeric(column)))
+    for row in report.rows[len(report.rows) - latest :]:
+        table.add_row(*(cell(value, column) for value, column in zip(row, columns, strict=True)))
     print_grid(table, console)
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a report's SQL returns
-    if value is None:
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float | Decimal):
-        return f"{value:,}"
-    return clean(value)
+def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
+    """Print a bar for each of the latest x of the report's chart, its series summed; nothing where there is none."""
+    drawn = drawing(report, _MOST_BARS, together=True)
+    if drawn is None or drawn.chart.kind not in _DRAWN or len(drawn.xs) == 1:
+        return
+    column = report.definition.column(drawn.chart.y)
+    totals = drawn.totals
+    shown = range(len(drawn.xs))[-_MOST_BARS:]
+    figures = {n: summed(totals[n], column) for n in shown if n in totals}
+    labels = {n: drawn.labels[n][:_MAX_LABEL] for n in shown}
+    x, y = (words(name) for name in (drawn.chart.x, drawn.chart.y))
+    beside = max(map(len, [x, *labels.values()])) + max(map(len, [y, *figures.values()])) + 4
+    width = max(8, min(_MAX_BAR, console.width - beside - 2))
+    largest = max(totals.values())
+    table = grid(x, y, "", right=(y,))
+    for n in shown:
+        table.add_row(labels[n], figures.get(n, NOTHING), bar(totals.get(n, 0), largest, width, ascii_only=ascii_only))
+    console.print()
+    print_grid(table, console)
+    series = report.definition.chart and report.definition.chart.series
+    for note in (*([f"Bars are sums over {words(series)}."] if series else []), *drawn.notes):
+        console.print(Text(note, style="dim"), soft_wrap=True)

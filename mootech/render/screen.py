@@ -70,14 +70,14 @@ class Screen:
         """Print one line of a result, however long."""
         self.out.print(Text(clean(text), style=style), soft_wrap=True)
 
-    def raw(self, text: str) -> None:
-        """Write text for another program: UTF-8 whatever the terminal's encoding is, and every line as it is."""
+    def raw(self, data: str | bytes) -> None:
+        """Write for another program: text as UTF-8 whatever the terminal's encoding is, and all of it as it is."""
         stream = self.out.file
         if isinstance(stream, io.TextIOWrapper):
             stream.flush()
-            stream.buffer.write(text.encode("utf-8"))
+            stream.buffer.write(data.encode("utf-8") if isinstance(data, str) else data)
         else:
-            stream.write(text)
+            stream.write(data if isinstance(data, str) else data.decode())
 
     def note(self, text: str) -> None:
         """Print one line that is no result; quiet leaves it out."""

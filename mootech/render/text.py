@@ -1,6 +1,7 @@
 """Values as text for people: safe for a terminal, with separators, in as few characters as say it."""
 
 import unicodedata
+from calendar import month_name
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,6 +10,20 @@ NOTHING = "-"
 """What stands where there is no value."""
 
 _MAX_RANGES = 8
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 # Control characters drive a terminal, format characters (bidi overrides among them) reorder what a person reads.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -39,6 +54,11 @@ def percent(value: Decimal | float | None) -> str:
 def plural(number: int, noun: str) -> str:
     """Return "1 day", "2 days"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def day_month(day: date) -> str:
+    """Return the day's month: March 2023."""
+    return f"{month_name[day.month]} {day.year}"
 
 
 def day_ranges(days: Iterable[date]) -> str:

@@ -39,8 +39,9 @@ def pins(lock: str) -> dict[str, Version]:
 
 
 def declared(name: str) -> list[Requirement]:
-    """Return what pyproject.toml asks for: the run-time dependencies, or those of a group, without what it includes."""
-    listed: list[Any] = PROJECT["project"]["dependencies"] if name == "run" else PROJECT["dependency-groups"][name]
+    """Return what pyproject.toml asks for: to run, of an extra, or of a group, without what it includes."""
+    project, groups = PROJECT["project"], PROJECT["dependency-groups"]
+    listed: list[Any] = {"run": project["dependencies"], **project["optional-dependencies"], **groups}[name]
     return [Requirement(item) for item in listed if isinstance(item, str)]
 
 
@@ -117,6 +118,7 @@ def test_lock_has_hashes_and_names_no_index(lock: str) -> None:
         ("requirements-dev.txt", "run"),
         ("requirements-dev.txt", "build"),
         ("requirements-dev.txt", "dev"),
+        ("requirements-dev.txt", "charts"),
         *((f"benchmarks/peers/requirements-{name}.txt", f"peer-{name}") for name in PEERS),
     ],
 )
@@ -131,6 +133,12 @@ def test_lock_satisfies_the_project(lock: str, group: str) -> None:
 def test_locks_agree(lock: str) -> None:
     """The tests run with exactly the versions that users run and build with."""
     assert pins(lock).items() <= pins("requirements-dev.txt").items()
+
+
+def test_what_draws_charts_is_an_extra() -> None:
+    """Nobody has to install what draws charts; who asks for a chart is told how."""
+    assert PROJECT["project"]["optional-dependencies"].keys() == {"charts"}
+    assert not pins("requirements.txt").keys() & {canonicalize_name(each.name) for each in declared("charts")}
 
 
 def test_import_contracts_have_no_exceptions() -> None:
@@ -155,6 +163,7 @@ def test_libraries_have_one_importer() -> None:
     assert importers["duckdb"] == ["mootech.engines"]
     assert importers["pandera"] == ["mootech.qa"]
     assert importers["typer"] == ["mootech.cli"]
+    assert importers["altair"] == importers["vl_convert"] == ["mootech.render"]
 
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mootech.cli.process import log_to_stderr
 from mootech.cli.reportfile import Target
 from mootech.errors import LockHeldError, StoreError, UsageError
 from mootech.model import Outcome, ReportOutcome, utc_today
-from mootech.render import Format
+from mootech.render import Format, charts
 from tests.unit.test_render_reports import sales
 
 TOMORROW = str(utc_today() + timedelta(days=1))
@@ -65,6 +66,9 @@ BAD = [
     (("ingest", "--start", TOMORROW), f"--start {TOMORROW} is in the future", "the last one is"),
     (("qa", "--end", TOMORROW), f"--end {TOMORROW} is in the future", "the last one is"),
     (("report", "--output", "no/where.csv"), "there is no folder no", "mkdir -p no"),
+    (("report", "--html", "no/where.html"), "there is no folder no", "mkdir -p no"),
+    (("report", "--chart", "sales.pdf"), "neither SVG nor PNG", "--chart sales.svg"),
+    (("report", "--html", "a.svg", "--chart", "./a.svg"), "name the same file", "Name one for each"),
     (("sandbox", "--today", "tomorrow"), "--today 'tomorrow' is not a day", "2023-03-01"),
     (("status", "--config", "nowhere.toml"), "nowhere.toml cannot be read", "--config"),
     (("status", "--lake", ""), "--lake: string should have at least 1 character", "Where the data lies"),
@@ -333,10 +337,57 @@ def test_a_device_is_written_not_replaced() -> None:
 def test_stdout_is_the_default_target(tmp_path: Path) -> None:
     """Without a file, or with -, text goes to stdout; a table is left to the screen; a folder is refused."""
     assert Target.chosen(None, None, json=False).text(REPORT) is None
-    assert (Target.chosen("CSV", "-", json=False).text(REPORT) or "").startswith("transaction_year,")
+    assert str(Target.chosen("CSV", "-", json=False).text(REPORT)).startswith("transaction_year,")
     assert Target.chosen("csv", None, json=False).text(Outcome("report")) is None
     with pytest.raises(UsageError, match="is a folder"):
         Target.chosen("csv", str(tmp_path), json=False)
+
+
+def test_parquet_goes_to_a_file_or_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet, by its name or the file's ending, is the same bytes in a file and a pipe, and nothing for a terminal."""
+    file = tmp_path / "sales.parquet"
+    Target.chosen(None, str(file), json=False).written(REPORT)
+    assert Target.chosen("parquet", None, json=False).text(REPORT) == file.read_bytes()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert Target.chosen("parquet", str(file), json=False).file == file
+    with pytest.raises(UsageError, match="terminal") as caught:
+        Target.chosen("parquet", "-", json=False)
+    assert "--output sales.parquet" in caught.value.hint
+
+
+def test_a_page_and_a_chart_are_written_beside_the_report(tmp_path: Path) -> None:
+    """--html, --chart and --output each give a whole file, and stdout still gets the table."""
+    names = ("sales.csv", "sales.html", "sales.PNG")
+    csv, html, chart = (str(tmp_path / name) for name in names)
+    target = Target.chosen(None, csv, json=False, html=html, chart=chart)
+    outcome = target.written(REPORT)
+    assert outcome.notes == tuple(f"written to {tmp_path / name}" for name in names)
+    assert Path(html).read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert Path(chart).read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 3
+    assert Target.chosen(None, None, json=False, html=html).text(REPORT) is None
+
+
+def test_a_page_does_without_charts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is installed that draws, a page is written all the same, and a note names the extra."""
+    monkeypatch.setattr(charts, "find_spec", lambda _name: None)
+    html = tmp_path / "sales.html"
+    outcome = Target.chosen(None, None, json=False, html=str(html)).written(REPORT)
+    assert 'pip install "mootech[charts]"' in outcome.notes[-1]
+    assert "<svg" not in html.read_text("utf-8")
+    assert "There are no charts here" in html.read_text("utf-8")
+    with pytest.raises(UsageError, match="nothing installed that draws"):
+        Target.chosen(None, None, json=False, chart=str(tmp_path / "sales.svg"))
+
+
+def test_nothing_to_draw_fails_and_keeps_the_report(tmp_path: Path) -> None:
+    """A report without figures is printed and written; that there is no chart of it is exit 2, and no file."""
+    chart = tmp_path / "sales.svg"
+    empty = replace(REPORT, reports=(replace(sales(), rows=()),))
+    outcome = Target.chosen(None, None, json=False, chart=str(chart)).written(empty)
+    assert outcome.exit_code == 2
+    assert outcome.reports == empty.reports
+    assert not chart.exists()
 
 
 def test_the_sandbox_says_where_it_is_and_what_to_type() -> None:

@@ -3,19 +3,22 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import UsageError
-from mootech.model import ReportResult
-from mootech.render import Format, formatted
+from mootech.model import ReportResult, Standing
+from mootech.render import Format, encoded, formatted
 from mootech.render.reports import bar, print_reports
 from mootech.render.screen import console_for
 from tests.definitions import SALES, definition
+from tests.hostile import funnel, traffic
 
 COLUMNS = (
     "transaction_year",
@@ -109,6 +112,83 @@ def test_any_other_report_is_a_plain_table() -> None:
     assert lines[4].split() == ["cart", "-", "no"]
 
 
+def test_the_bars_of_a_chart_stand_below_the_table() -> None:
+    """A report with a chart has a bar for each of its latest x, its series summed, and says what it leaves out."""
+    lines = table(traffic(days=30, gap=28)).splitlines()
+    assert lines[1] == "Data to 2023-02-28, 1 day behind. February 2023 is complete."
+    start = lines.index("day           hits")
+    bars = lines[start + 2 : start + 26]
+    assert (bars[0].split()[0], bars[-1].split()[:2]) == ("2023-01-07", ["2023-01-30", "5,805"])
+    assert bars[-2].split() == ["2023-01-29", "-"]
+    assert bars[-1].count("█") > bars[0].count("█") > 0
+    assert lines[start + 26 : start + 28] == [
+        "Bars are sums over campaign.",
+        "Drawn are the latest 24 of 29 values of day.",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_the_bars_fit_the_terminal(width: int, *, ascii_only: bool) -> None:
+    """No bar goes over the line's end, whatever the names are, and an encoding without blocks gets #."""
+    lines = table(funnel(), width=width, ascii_only=ascii_only).splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("█" in "".join(lines)) is not ascii_only
+    assert ("####" in "".join(lines)) is ascii_only
+
+
+def test_only_a_terminal_gets_the_latest_rows() -> None:
+    """A terminal is shown the last 60 rows and told how to get all; a file or a pipe gets all of them."""
+    report, stream = traffic("heat", days=70, names=("a",)), io.StringIO()
+    console = console_for(stream, 80)
+    console._force_terminal = True  # noqa: SLF001 - as it is where somebody looks
+    print_reports([report], console, ascii_only=False)
+    assert "2023-01-11" in stream.getvalue()
+    assert "2023-01-10" not in stream.getvalue()
+    assert "10 earlier rows left out; --format csv prints all" in stream.getvalue()
+    assert sum(line.startswith("2023-") for line in table(report).splitlines()) == 70
+
+
+def test_what_is_the_same_is_said_once() -> None:
+    """How fresh the data are stands below the first of several reports, and below another only where it differs."""
+    stream = io.StringIO()
+    other = replace(traffic(days=1), standing=Standing(date(2023, 3, 14), 0, 14, 31))
+    print_reports([traffic(days=1), traffic(days=1), other], console_for(stream, 80), ascii_only=False)
+    assert stream.getvalue().count("Data to 2023-02-28") == 1
+    assert "Data to 2023-03-14, up to date. March 2023: 14 of 31 days." in stream.getvalue()
+
+
+def test_years_are_no_amounts() -> None:
+    """A year has no separator, a float at most four places, a decimal those it has."""
+    names = ("sale_year", "n", "share", "sale")
+    defined = definition("sale_year INTEGER", "n INTEGER", "share DOUBLE", "sale DECIMAL(18,2)")
+    report = ReportResult(
+        "x", "x", "k", names, ((2023, 2023, 1 / 3, Decimal("1234.50")),), changed=True, definition=defined
+    )
+    assert table(report).splitlines()[3].split() == ["2023", "2,023", "0.3333", "1,234.50"]
+
+
+def test_parquet_has_the_declared_types() -> None:
+    """Parquet holds every row of every report, in the types of the definition, even where a column is all NULL."""
+    frame = pl.read_parquet(io.BytesIO(encoded((sales(), sales("Mug")), Format.PARQUET)))
+    assert frame.columns == list(COLUMNS)
+    assert frame["product_name"].to_list() == ["Tumbler"] * 3 + ["Mug"] * 3
+    assert frame["total_sale"].to_list()[:2] == [Decimal("21216.00"), Decimal("10608.00")]
+    defined = definition("a INTEGER", "b DOUBLE", "c DATE", "d BOOLEAN", "e VARCHAR", "f DECIMAL(9,4)", "g VARCHAR[]")
+    nothing = ReportResult("x", "x", "k", tuple("abcdefg"), ((None,) * 7,), changed=True, definition=defined)
+    schema = pl.read_parquet(io.BytesIO(encoded((nothing,), Format.PARQUET))).schema
+    text = pl.String()
+    assert list(schema.values()) == [
+        pl.Int32(),
+        pl.Float64(),
+        pl.Date(),
+        pl.Boolean(),
+        text,
+        pl.Decimal(9, 4),
+        pl.List(text),
+    ]
+
+
 def test_csv_holds_every_column_and_exact_values() -> None:
     """CSV of several products has one header, exact amounts, ISO dates and empty cells for NULL."""
     rows = list(csv.DictReader(io.StringIO(formatted((sales(), sales("Mug")), Format.CSV))))
@@ -157,12 +237,13 @@ def test_markdown_is_one_table_that_names_cannot_break() -> None:
 
 def test_a_format_is_named_or_taken_from_the_file() -> None:
     """A file's ending chooses its format, an unknown name is refused with those there are."""
-    assert [Format.of_file(name) for name in ("a.CSV", "b.json", "c.md", "d.txt", "csv")][:4] == [
+    assert [Format.of_file(name) for name in ("a.CSV", "b.json", "c.md", "d.txt", "e.parquet")] == [
         Format.CSV,
         Format.JSON,
         Format.MARKDOWN,
         Format.TABLE,
+        Format.PARQUET,
     ]
     with pytest.raises(UsageError, match="no format 'xls'") as caught:
         Format.named("xls")
-    assert caught.value.hint == "The formats are: table, csv, json, markdown."
+    assert caught.value.hint == "The formats are: table, csv, json, markdown, parquet."

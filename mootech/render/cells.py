@@ -1,0 +1,52 @@
+"""The cells of a report's table, for people: figures with separators, money with its places, years as years."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from mootech.definition import Column
+from mootech.model import ReportResult
+from mootech.render.text import NOTHING, clean
+
+_PLACES = 4
+_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
+_NUMERIC = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL")
+
+
+def columns_of(report: ReportResult) -> tuple[Column, ...]:
+    """Return what the definition says of each of the report's columns; one it does not name has no type."""
+    known = {column.name: column for column in report.definition.columns}
+    return tuple(known.get(name, Column(name, "", "")) for name in report.columns)
+
+
+def is_numeric(column: Column) -> bool:
+    """Say whether the column's figures belong to the right."""
+    return column.type.startswith(_NUMERIC) and not column.type.endswith("[]")
+
+
+def cell(value: Any, column: Column) -> str:  # noqa: ANN401 - whatever a report's SQL returns
+    """Return a value as people read it: 1,234, 17.68, 2023-03-01, yes; harmless whatever it holds."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, int) and "year" in column.name.split("_"):
+        return str(value)
+    if isinstance(value, float):
+        return _rounded(value)
+    return f"{value:,}" if isinstance(value, int | Decimal) else clean(value)
+
+
+def summed(value: float, column: Column) -> str:
+    """Return a sum of the column's figures, with the places that it declares."""
+    declared = _DECIMAL.fullmatch(column.type)
+    return f"{value:,.{declared[1]}f}" if declared else _rounded(value)
+
+
+def _rounded(value: float) -> str:
+    """Return a float with at most four places, none of them an empty one."""
+    text = f"{value:,.{_PLACES}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

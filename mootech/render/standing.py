@@ -1,0 +1,55 @@
+"""How far a report can be trusted, in a sentence each: how fresh its data are, and what of them is missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mootech.model import InputStanding, Standing
+from mootech.render.text import count, day_month, plural
+
+_LITTLE = 0.001
+"""Share of quarantined rows up to which nobody has to look; the first level of the page about quality, too."""
+
+_LEAST = 0.0001
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is to be said about the days and rows a report was made from."""
+
+    good: bool | None
+    """None where there is nothing to judge by."""
+    words: str
+
+
+def standing_words(standing: Standing | None) -> str:
+    """Return how fresh the data are and how complete their last month is; empty for a report that holds no day."""
+    if standing is None:
+        return ""
+    fresh = f"{plural(standing.behind, 'day')} behind" if standing.behind > 0 else "up to date"
+    month = day_month(standing.last)
+    whole = (
+        f"{month} is complete" if standing.held >= standing.of else f"{month}: {standing.held} of {standing.of} days"
+    )
+    return f"Data to {standing.last}, {fresh}. {whole}."
+
+
+def quality(inputs: Sequence[InputStanding]) -> Quality:
+    """Return whether the inputs are whole and clean: no day between the first and the last missing, few rows rejected.
+
+    Good is at most one row of a thousand quarantined and no day missing.
+    """
+    if not any(each.days for each in inputs):
+        return Quality(None, "Quality not known: nothing says how many rows were read.")
+    fetched, rejected = sum(each.fetched for each in inputs), sum(each.quarantined for each in inputs)
+    missing = [each for each in inputs if each.missing]
+    share = rejected / fetched if fetched else 0.0
+    good = share <= _LITTLE and not missing
+    days = ", ".join(f"{plural(each.missing, 'day')} of {each.table} missing" for each in missing) or "no day missing"
+    return Quality(good, f"{'Good' if good else 'Look closer'}: {_rows(rejected, fetched, share)}; {days}.")
+
+
+def _rows(rejected: int, fetched: int, share: float) -> str:
+    if not rejected:
+        return f"none of {plural(fetched, 'row')} quarantined"
+    told = f"{share * 100:.2f} %" if share >= _LEAST else "under 0.01 %"
+    return f"{count(rejected)} of {plural(fetched, 'row')} quarantined ({told})"
