@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from mootech.model import InputStanding, Standing
 from mootech.render.text import count, day_month, plural
 
-_LITTLE = 0.001
-"""Share of quarantined rows up to which nobody has to look; the first level of the page about quality, too."""
+_LITTLE = 0.01
+"""Share of quarantined rows up to which nobody has to look: what the gate lets pass by default."""
 
 _LEAST = 0.0001
 
@@ -36,7 +36,7 @@ def standing_words(standing: Standing | None) -> str:
 def quality(inputs: Sequence[InputStanding]) -> Quality:
     """Return whether the inputs are whole and clean: no day between the first and the last missing, few rows rejected.
 
-    Good is at most one row of a thousand quarantined and no day missing.
+    Good is no day missing and at most one row of a hundred quarantined, which the gate lets pass by default.
     """
     if not any(each.days for each in inputs):
         return Quality(None, "Quality not known: nothing says how many rows were read.")

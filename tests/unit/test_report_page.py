@@ -45,9 +45,9 @@ def read(table: str, missing: int, fetched: int, quarantined: int) -> InputStand
         ((), None, "Quality not known: nothing says how many rows were read."),
         ((replace(read("users", 0, 0, 0), days=0),), None, "Quality not known: nothing says how many rows were read."),
         ((read("users", 0, 1000, 0),), True, "Good: none of 1,000 rows quarantined; no day missing."),
-        ((read("users", 0, 1000, 1),), True, "Good: 1 of 1,000 rows quarantined (0.10 %); no day missing."),
+        ((read("users", 0, 1000, 10),), True, "Good: 10 of 1,000 rows quarantined (1.00 %); no day missing."),
         ((read("users", 0, 10**6, 1),), True, "Good: 1 of 1,000,000 rows quarantined (under 0.01 %); no day missing."),
-        ((read("users", 0, 1000, 2),), False, "Look closer: 2 of 1,000 rows quarantined (0.20 %); no day missing."),
+        ((read("users", 0, 1000, 11),), False, "Look closer: 11 of 1,000 rows quarantined (1.10 %); no day missing."),
         (
             (read("users", 1, 9, 0), read("products", 0, 1, 0)),
             False,
@@ -56,7 +56,7 @@ def read(table: str, missing: int, fetched: int, quarantined: int) -> InputStand
     ],
 )
 def test_how_good_the_inputs_are(inputs: tuple[InputStanding, ...], words: str, *, good: bool | None) -> None:
-    """More than a row of a thousand rejected, or a day missing between the first and the last, is to be looked at."""
+    """More than a row of a hundred rejected, or a day missing between the first and the last, is to be looked at."""
     told = quality(inputs)
     assert (told.good, told.words) == (good, words)
 
