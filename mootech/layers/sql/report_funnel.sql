@@ -12,76 +12,97 @@
 --             $checkout VARCHAR = 'checkout': pagename of step 4
 --             $purchase VARCHAR = 'purchase': pagename of step 5
 --             $held_days DATE[]: the days of clickstream that the lake holds, days without a row included.
--- Columns     month           DATE           first day of the month (UTC) in which the visit started, by visit_start_time
+-- Columns     month           DATE           first day of the month (UTC) of visit_start_time
 --             campaign        VARCHAR        that of the visit's first hit; '(none)' for NULL or an empty one
 --             step            INTEGER        1 to 5
 --             step_name       VARCHAR        home, product, cart, checkout or purchase
 --             visits          BIGINT         visits that reached the step
---             conversion_pct  DECIMAL(18,2)  %: of the visits that reached step 1, NULL if none did
---             dropout_pct     DECIMAL(18,2)  %: of the visits that reached the step before, those lost; NULL in step 1 and if none did
+--             conversion_pct  DECIMAL(18,2)  %: of the visits that reached step 1; NULL if none did
+--             dropout_pct     DECIMAL(18,2)  %: lost since the step before; NULL in step 1 and if none reached that
 --             is_partial      BOOLEAN        the lake does not hold every day of the month
 -- Key         month, campaign, step
 -- Chart       line month visits by step_name
--- Source      A closed funnel, as fallout analysis in web analytics has it: who enters later than at step 1 is not counted.
+-- Source      A closed funnel, as web analytics calls it: who enters later than at step 1 is not counted.
 
--- A bit for each step that the page is one of: the lowest for step 1.
+-- Sorted once, in a window: lists of a visit's hits would have to fit into memory, and this does not.
 WITH hits AS (
     SELECT
         visit_id,
         visit_start_time,
-        hit_time,
-        hit_id,
+        pagename,
         coalesce(nullif(campaign, ''), '(none)') AS campaign,
-        CASE WHEN pagename = $home OR starts_with(pagename, $home || ':') THEN 1 ELSE 0 END
-            + CASE WHEN pagename = $product OR starts_with(pagename, $product || ':') THEN 2 ELSE 0 END
-            + CASE WHEN pagename = $cart OR starts_with(pagename, $cart || ':') THEN 4 ELSE 0 END
-            + CASE WHEN pagename = $checkout OR starts_with(pagename, $checkout || ':') THEN 8 ELSE 0 END
-            + CASE WHEN pagename = $purchase OR starts_with(pagename, $purchase || ':') THEN 16 ELSE 0 END AS marks
+        row_number() OVER (PARTITION BY visit_id ORDER BY hit_time, hit_id) AS place
     FROM clickstream
 ),
 
--- A visit's hits in their order, which the first two fields say; no two hits have one hit_id.
-paths AS (
-    SELECT
-        CAST(date_trunc('month', min(visit_start_time)) AS DATE) AS month,
-        list_sort(list({'hit_time': hit_time, 'hit_id': hit_id, 'campaign': campaign, 'marks': marks})) AS path
+visits AS (
+    SELECT visit_id, CAST(date_trunc('month', visit_start_time) AS DATE) AS month, campaign
     FROM hits
+    WHERE place = 1
+),
+
+-- The earliest place leaves most hits for the steps that follow, so that no other choice reaches further.
+home AS (
+    SELECT visit_id, min(place) AS place
+    FROM hits
+    WHERE pagename = $home OR starts_with(pagename, $home || ':')
     GROUP BY visit_id
 ),
 
--- From hit to hit a visit gets one step further where the page is the next step's. To take the first hit that will do
--- leaves most hits for the steps that follow, so that no other choice comes further.
-visits AS (
-    SELECT
-        month,
-        path[1].campaign AS campaign,
-        list_reduce(
-            list_transform(path, lambda hit: hit.marks), lambda reached, marks: reached + ((marks >> reached) & 1), 0
-        ) AS reached
-    FROM paths
+product AS (
+    SELECT hits.visit_id, min(hits.place) AS place
+    FROM hits
+    JOIN home ON home.visit_id = hits.visit_id AND home.place < hits.place
+    WHERE hits.pagename = $product OR starts_with(hits.pagename, $product || ':')
+    GROUP BY hits.visit_id
+),
+
+cart AS (
+    SELECT hits.visit_id, min(hits.place) AS place
+    FROM hits
+    JOIN product ON product.visit_id = hits.visit_id AND product.place < hits.place
+    WHERE hits.pagename = $cart OR starts_with(hits.pagename, $cart || ':')
+    GROUP BY hits.visit_id
+),
+
+checkout AS (
+    SELECT hits.visit_id, min(hits.place) AS place
+    FROM hits
+    JOIN cart ON cart.visit_id = hits.visit_id AND cart.place < hits.place
+    WHERE hits.pagename = $checkout OR starts_with(hits.pagename, $checkout || ':')
+    GROUP BY hits.visit_id
+),
+
+purchase AS (
+    SELECT hits.visit_id, min(hits.place) AS place
+    FROM hits
+    JOIN checkout ON checkout.visit_id = hits.visit_id AND checkout.place < hits.place
+    WHERE hits.pagename = $purchase OR starts_with(hits.pagename, $purchase || ':')
+    GROUP BY hits.visit_id
+),
+
+reached AS (
+    SELECT 1 AS step, visit_id FROM home
+    UNION ALL
+    SELECT 2, visit_id FROM product
+    UNION ALL
+    SELECT 3, visit_id FROM cart
+    UNION ALL
+    SELECT 4, visit_id FROM checkout
+    UNION ALL
+    SELECT 5, visit_id FROM purchase
+),
+
+counted AS (
+    SELECT visits.month, visits.campaign, reached.step, count(*) AS visits
+    FROM reached
+    JOIN visits USING (visit_id)
+    GROUP BY visits.month, visits.campaign, reached.step
 ),
 
 steps AS (
     SELECT *
     FROM (VALUES (1, 'home'), (2, 'product'), (3, 'cart'), (4, 'checkout'), (5, 'purchase')) AS names (step, step_name)
-),
-
-groups AS (
-    SELECT month, campaign, reached, count(*) AS visits
-    FROM visits
-    GROUP BY month, campaign, reached
-),
-
-counted AS (
-    SELECT
-        groups.month,
-        groups.campaign,
-        steps.step,
-        steps.step_name,
-        coalesce(sum(groups.visits) FILTER (WHERE groups.reached >= steps.step), 0) AS visits
-    FROM groups
-    CROSS JOIN steps
-    GROUP BY ALL
 ),
 
 held AS (
@@ -92,13 +113,20 @@ held AS (
 
 funnel AS (
     SELECT
-        counted.*,
-        first_value(counted.visits) OVER way AS entered,
-        lag(counted.visits) OVER way AS previous,
-        coalesce(held.days, 0) < day(last_day(counted.month)) AS is_partial
-    FROM counted
-    LEFT JOIN held ON held.month = counted.month
-    WINDOW way AS (PARTITION BY counted.month, counted.campaign ORDER BY counted.step)
+        groups.month,
+        groups.campaign,
+        steps.step,
+        steps.step_name,
+        coalesce(counted.visits, 0) AS visits,
+        first_value(coalesce(counted.visits, 0)) OVER way AS entered,
+        lag(coalesce(counted.visits, 0)) OVER way AS previous,
+        coalesce(held.days, 0) < day(last_day(groups.month)) AS is_partial
+    FROM (SELECT DISTINCT month, campaign FROM visits) AS groups
+    CROSS JOIN steps
+    LEFT JOIN counted
+        ON counted.month = groups.month AND counted.campaign = groups.campaign AND counted.step = steps.step
+    LEFT JOIN held ON held.month = groups.month
+    WINDOW way AS (PARTITION BY groups.month, groups.campaign ORDER BY steps.step)
 )
 
 SELECT

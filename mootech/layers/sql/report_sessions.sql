@@ -3,7 +3,7 @@
 -- Grain       month and campaign; what nobody had a visit of is not there.
 -- Inputs      clickstream: silver, one row per hit.
 -- Parameters  $held_days DATE[]: the days of clickstream that the lake holds, days without a row included.
--- Columns     month            DATE           first day of the month (UTC) in which the visit started, by visit_start_time
+-- Columns     month            DATE           first day of the month (UTC) of visit_start_time
 --             campaign         VARCHAR        that of the visit's first hit; '(none)' for NULL or an empty one
 --             visits           BIGINT         visits
 --             hits             BIGINT         their hits, those after the month's end included
