@@ -35,8 +35,8 @@ HELD = st.sets(st.integers(0, 90), max_size=3).map(
 
 @st.composite
 def some_hits(draw: st.DrawFn) -> list[Hit]:
-    """Draw hits of a few visits of three visitors."""
-    found = draw(st.lists(st.tuples(st.sampled_from(["1-2", "1-3", "9-9"]), STARTS, PAUSES, PAGES), max_size=18))
+    """Draw hits of a few visits of two visitors."""
+    found = draw(st.lists(st.tuples(st.sampled_from(["1-2", "1-2", "1-2", "9-9"]), STARTS, PAUSES, PAGES), max_size=18))
     ids = draw(st.permutations([f"{n}-7" for n in range(len(found))]))
     return [
         Hit(hit_id, visitor, start, start + pause, draw(TEXTS), draw(TEXTS), page)
@@ -104,9 +104,11 @@ def test_steps_count_only_in_their_order(views: Views) -> None:
         *_visit("home", "product:mug", "home", "cart", "help", "checkout", "purchase", at=2),
         *_visit("cart", at=3),
         *_visit("home", "products", "Product", "cart", at=4),
+        *_visit("home", "product", "checkout", "cart", at=5),
+        *_visit("home", "product", "cart", "purchase", "checkout", at=6),
     ]
     _give(views, found)
-    assert views.run("funnel")["visits"].to_list() == [4, 2, 1, 1, 1]
+    assert views.run("funnel")["visits"].to_list() == [6, 4, 3, 2, 1]
     assert views.run("funnel")["campaign"].unique().to_list() == ["spring"]
 
 
@@ -121,7 +123,8 @@ def test_shares_and_means_are_rounded_half_away_from_zero(views: Views) -> None:
     """Where one of 800 visits goes on, for 4 hits in 4 seconds, 0.125 % are 0.13, 1.005 hits 1.01 and 0.005 s 0.01."""
     going_on = _visit("home", "help", "help", "help", "product", at=799)
     _give(views, [hit for n in range(799) for hit in _visit("home", at=n)] + going_on)
-    assert views.run("funnel")["conversion_pct"].to_list()[:2] == [Decimal("100.00"), Decimal("0.13")]
+    shares = views.run("funnel").select("conversion_pct", "dropout_pct").row(1)
+    assert shares == (Decimal("0.13"), Decimal("99.88"))
     sessions = views.run("sessions").row(0, named=True)
     assert (sessions["hits_per_visit"], sessions["average_seconds"]) == (Decimal("1.01"), Decimal("0.01"))
     assert (sessions["bounces"], sessions["bounce_rate_pct"]) == (799, Decimal("99.88"))
