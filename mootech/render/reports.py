@@ -18,8 +18,8 @@ _MAX_BAR = 40
 # What the columns beside the bar need at least; the bar takes the rest of the line.
 _BESIDE_BAR = 52
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-# As many rows as a person scrolls back over, and as many bars as fit on a screen below the prompt.
-_MOST_ROWS, _MOST_BARS = 60, 24
+# As many rows as a person scrolls back over, on a screen and in a mail, and as many bars as fit below the prompt.
+_MOST_ROWS, _MOST_PRINTED, _MOST_BARS = 60, 500, 24
 _MAX_LABEL = 24
 _DRAWN = ("bar", "line", "stacked")
 
@@ -27,8 +27,8 @@ _DRAWN = ("bar", "line", "stacked")
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
     """Print each report under its title and how fresh its data are, where that is not what stands above.
 
-    `ascii_only` draws bars of # for an encoding without blocks. A terminal gets the latest rows of a long report, and
-    is told so; a file or a pipe gets all.
+    `ascii_only` draws bars of # for an encoding without blocks. Of a long report the latest rows are printed, more of
+    them where it is no terminal, and it is told so: whoever wants all wants another format.
     """
     told = ""
     for report in reports:
@@ -37,7 +37,7 @@ def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_on
         if fresh and fresh != told:
             console.print(Text(fresh, style="dim"), soft_wrap=True)
         told = fresh
-        shown = report.rows[-_MOST_ROWS:] if console.is_terminal else report.rows
+        shown = report.rows[-(_MOST_ROWS if console.is_terminal else _MOST_PRINTED) :]
         if report.name == "sales" and "total_sale" in report.columns:
             _print_sales(report, len(shown), console, ascii_only=ascii_only)
         else:

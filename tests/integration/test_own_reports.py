@@ -132,3 +132,13 @@ def test_a_lake_with_odd_characters_in_its_path_is_within_reach(tmp_path: Path, 
         Builder(opened.lake, opened.engine, TODAY).build([Table.TRANSACTIONS])
         assert _run(opened, HEADER + GOOD).rows == (("purchase", 1),)
         assert isinstance(opened.lake, Lake)
+
+
+def test_the_example_in_the_docs_works(shop: Workshop) -> None:
+    """The report that docs/reports.md shows can be pasted into a folder and run."""
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
+    [sql] = re.findall(r"```sql\n(-- .*?)```", text, re.DOTALL)
+    definition = parse("orders_a_day", sql, "orders_a_day.sql")
+    with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
+        [found] = report(shop.lake, engine, Request(definition), TODAY)
+    assert [row[:2] for row in found.rows] == [(DAY, 2)]

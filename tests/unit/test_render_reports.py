@@ -137,8 +137,8 @@ def test_the_bars_fit_the_terminal(width: int, *, ascii_only: bool) -> None:
     assert ("####" in "".join(lines)) is ascii_only
 
 
-def test_only_a_terminal_gets_the_latest_rows() -> None:
-    """A terminal is shown the last 60 rows and told how to get all; a file or a pipe gets all of them."""
+def test_of_a_long_report_the_latest_rows_are_printed() -> None:
+    """The last 60 rows on a terminal, the last 500 in a file or a pipe; both are told how to get all."""
     report, stream = traffic("heat", days=70, names=("a",)), io.StringIO()
     console = console_for(stream, 80)
     console._force_terminal = True  # noqa: SLF001 - as it is where somebody looks
@@ -147,6 +147,9 @@ def test_only_a_terminal_gets_the_latest_rows() -> None:
     assert "2023-01-10" not in stream.getvalue()
     assert "10 earlier rows left out; --format csv prints all" in stream.getvalue()
     assert sum(line.startswith("2023-") for line in table(report).splitlines()) == 70
+    printed = table(traffic("heat", days=510, names=("a",))).splitlines()
+    assert sum(line.startswith("202") for line in printed) == 500
+    assert "10 earlier rows left out; --format csv prints all" in printed
 
 
 def test_what_is_the_same_is_said_once() -> None:
