@@ -231,6 +231,9 @@ def report(  # noqa: PLR0913 - one for each of the command's options
     target = reportfile.Target.chosen(form, output, json=common.json, html=html, chart=chart)
 
     given = _settings_given(setting or [])
+    if changes and given:
+        hint = "A report with parameters set by hand is not kept, so there is nothing to compare it with."
+        raise UsageError("--changes and --set exclude each other", hint=hint)
 
     def act(_progress: Progress | None) -> Outcome:
         from mootech import pipeline

@@ -114,4 +114,5 @@ def test_a_parameter_or_product_that_is_none_is_refused(mootech: Mootech) -> Non
     """A report, a parameter or a value that there is not: exit 2, named, with what there is."""
     assert "sales" in mootech.json("report", "sale", expect=2)["error"]["hint"]
     assert "no parameter 'month'" in mootech.json("report", "--set", "month=1", expect=2)["error"]["message"]
+    assert "exclude" in mootech.json("report", "funnel", "--set", "home=x", "--changes", expect=2)["error"]["message"]
     assert "NAME=VALUE" in mootech.json("report", "--set", "month", expect=2)["error"]["message"]
