@@ -33,6 +33,9 @@ HELD_DAYS, PRODUCT_IDS = "held_days", "product_ids"
 GIVEN = {HELD_DAYS: "DATE[]", PRODUCT_IDS: "VARCHAR[]"}
 """Parameters that nobody sets: the days that the lake holds of the first input, and the products asked for."""
 
+CHANGE_COLUMNS = ("figure", "before", "now", "change")
+"""What a comparison with an earlier report has beside the report's key."""
+
 TABLES = ("clickstream", "transactions", "users", "products")
 """The tables of silver that a report can read."""
 
@@ -41,9 +44,10 @@ CHARTS = ("line", "bar", "stacked", "heat")
 _SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Figures", "Chart", "Source")
 _NEEDED = ("Grain", "Inputs", "Columns", "Key")
 _SECTION = re.compile(rf"({'|'.join(_SECTIONS)}) +(\S.*)")
+_MISWRITTEN = re.compile(rf"(?:{'|'.join(_SECTIONS)})(?::|\t)")
 _TITLE = re.compile(r"([^:]+): *(\S.*)")
 _INPUT = re.compile(rf"({'|'.join(TABLES)}): *(\S.*)")
-_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ([^:]*?))?: *(\S.*)")
+_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ('(?:[^']|'')*'|[^:]*?))?: *(\S.*)")
 _COLUMN = re.compile(r"([a-z_][a-z0-9_]*) +([A-Z]+(?:\(\d+, ?\d+\))?(?:\[\])?)(?: +(\S.*))?")
 _CHART = re.compile(rf"({'|'.join(CHARTS)}) ([a-z0-9_]+) ([a-z0-9_]+)(?: by ([a-z0-9_]+))?")
 _NUMBER: Mapping[str, Callable[[str], int | float]] = {"BIGINT": int, "INTEGER": int, "DOUBLE": float}
@@ -214,6 +218,8 @@ def _sections(header: Sequence[str], file: str) -> dict[str, Lines]:
             if match[1] in found:
                 raise _wrong(file, number, f"{match[1]} for the second time")
             lines = found[match[1]] = [(number, match[2])]
+        elif _MISWRITTEN.match(text):
+            raise _wrong(file, number, f"a section is its name, blanks and text: {text}")
         elif lines is not None and line.startswith("   "):
             lines.append((number, text))
     return found
@@ -254,6 +260,7 @@ def _check(found: Definition, sections: Mapping[str, Lines]) -> None:
     names = [column.name for column in found.columns]
     if len(set(names)) < len(names):
         raise _wrong(found.file, sections["Columns"][0][0], "two columns have one name")
+    _check_figures(found, sections)
     chart = found.chart
     drawn = (chart.x, chart.y, chart.series) if chart else ()
     for section, columns in (("Key", found.key), ("Figures", found.figures), ("Chart", drawn)):
@@ -262,6 +269,18 @@ def _check(found: Definition, sections: Mapping[str, Lines]) -> None:
                 raise _wrong(found.file, sections[section][0][0], f"{section} names {name!r}, which is no column")
     for (number, _), parameter in zip(sections.get("Parameters", []), found.parameters, strict=True):
         _check_parameter(parameter, found.file, number)
+
+
+def _check_figures(found: Definition, sections: Mapping[str, Lines]) -> None:
+    types = {column.name: column for column in found.columns}
+    for name in found.figures:
+        if name in types and not types[name].is_numeric:
+            raise _wrong(found.file, sections["Figures"][0][0], f"Figures names {name!r}, which is no number")
+    for name in found.key:
+        if name in CHANGE_COLUMNS:
+            raise _wrong(found.file, sections["Key"][0][0], f"{name!r} is what --changes calls a column of its own")
+    if PRODUCT_IDS in {each.name for each in found.parameters} and "products" not in found.inputs:
+        raise _wrong(found.file, sections["Inputs"][0][0], f"${PRODUCT_IDS} needs products among the Inputs")
 
 
 def _check_parameter(parameter: Parameter, file: str, line: int) -> None:

@@ -1,5 +1,7 @@
 """A lock between the processes of one host: flock, so that the kernel itself lets go of a killed holder's."""
 
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ from mootech.lake.disk import is_private, mapped, scratch_file
 from mootech.lake.holder import Holder, held_error, is_dead
 
 _HOLDERS = msgspec.json.Decoder(Holder)
+_LOOKS, _PAUSE_SECONDS = 5, 0.01
 _TAKEOVER = "The lock of a run that was killed frees itself."
 
 
@@ -46,20 +49,22 @@ def host_lock(path: Path, holder: Holder) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a process of this host holds the lock file. A run that takes it at this very moment is turned away.
+    """Say whether a process of this host holds the lock file.
+
+    Another run that asks the same at this very moment holds it for an instant, so it is asked a few times.
 
     Raises:
         StoreError: the file cannot be locked.
 
     """
     lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
-    with mapped(f"locking {path}"):
-        try:
+    for _ in range(_LOOKS):
+        with mapped(f"locking {path}"), suppress(Timeout):
             lock.acquire()
-        except Timeout:
-            return True
-        lock.release()
-    return False
+            lock.release()
+            return False
+        time.sleep(random.uniform(0.5, 1.5) * _PAUSE_SECONDS)  # noqa: S311 - it only keeps two apart
+    return True
 
 
 def turned_away(path: Path, machine: str) -> LockHeldError:

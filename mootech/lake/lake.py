@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -83,6 +84,11 @@ class Lake:
         self._check_format()
         self._catalog = Catalog(store, self._work)
         self._publisher = Publisher(store, self._catalog, self._work, self._check_fence)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other runs may work on the lake at the same time, each on its own slice of days."""
+        return self._shard is not None
 
     @property
     def workspace(self) -> Path:
@@ -188,7 +194,9 @@ class Lake:
         if not self._write:
             raise MootechError("a lake opened for reading was asked for its lock")
         with self._lock.hold(what) as fence:
-            self._remove_leftovers()
+            if self._shard is None:
+                # Beside other slices it could be theirs.
+                self._remove_leftovers()
             # A killed run's open upload costs money, not truth: that it cannot be aborted now must not stop a run.
             with suppress(StoreError):
                 self.store.recover()
@@ -259,6 +267,9 @@ class Lake:
             raise UsageError(msg, hint="Nothing was changed. Upgrade mootech on this machine.")
 
     def _remove_leftovers(self) -> None:
+        for folder in self._state.glob("*-shard-*"):
+            if folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
         # Of runs that were killed. Younger files may belong to a command that is just opening the lake.
         with suppress(OSError):
             for file in self._work.iterdir():

@@ -9,9 +9,11 @@ primitive this rests on; compare-and-swap of one object is broken on some stores
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -25,6 +27,9 @@ from mootech.shard import Shard, rivals
 
 EXPIRY = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 15.0
+
+_LOOKS = 5
+_READERS = 16
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -101,32 +106,46 @@ def _record(store: Store, key: str) -> Record:
         ) from exc
 
 
-def rival(store: Store, mine: Shard | None, terms: Terms) -> Holder | None:
-    """Return a live holder of another chain that a run may not work beside, None when there is none.
+class _GoneError(Exception):
+    """A lease was succeeded by another one between a listing and reading it."""
 
-    To be asked by the holder of its own lease: of two that ask at the same moment each then sees the other.
+
+def leases(
+    store: Store, wanted: Callable[[Shard | None], bool] = lambda _: True
+) -> list[tuple[Shard | None, int, Record]]:
+    """Return whose chain it is (None: the whole lake's), the generation and the record of each chain's ruling lease.
+
+    Args:
+        store: the lake's.
+        wanted: whose chains are looked at.
 
     Raises:
         StoreError: as `ruling`.
 
     """
-    for shard, record in leases(store):
-        if rivals(mine, shard) and (alive := terms.alive(record)):
-            return alive
-    return None
+    for _ in range(_LOOKS):
+        highest: dict[Shard | None, tuple[int, str]] = {}
+        for entry in store.list(LEASES):
+            chain, _, name = entry.key.removeprefix(LEASES).rpartition("/")
+            number, shard = name.removesuffix(".json"), Shard.named(chain)
+            if number.isdecimal() and (shard is not None or not chain) and wanted(shard):
+                highest[shard] = int(number), entry.key
+        try:
+            with ThreadPoolExecutor(_READERS) as pool:
+                records = list(pool.map(partial(_record_there, store), (key for _, key in highest.values())))
+        except _GoneError:
+            continue
+        return [(shard, highest[shard][0], record) for shard, record in zip(highest, records, strict=True)]
+    raise StoreError("the locks of this lake change hands too fast to be read", hint="Run the same command again.")
 
 
-def leases(store: Store) -> Iterator[tuple[Shard | None, Record]]:
-    """Yield the ruling lease of every chain, live or not; the whole lake's is None's."""
-    highest: dict[str, str] = {}
-    for entry in store.list(LEASES):
-        chain, _, name = entry.key.rpartition("/")
-        if name.removesuffix(".json").isdecimal():
-            highest[chain] = entry.key
-    for chain, key in highest.items():
-        shard = Shard.named(chain.removeprefix(LEASES))
-        if shard is not None or f"{chain}/" == LEASES:
-            yield shard, _record(store, key)
+def _record_there(store: Store, key: str) -> Record:
+    try:
+        return _record(store, key)
+    except StoreError:
+        if store.head(key) is None:
+            raise _GoneError from None
+        raise
 
 
 def chain_of(shard: Shard | None) -> str:
@@ -172,6 +191,28 @@ class Lease:
             raise self._overtaken()
         for old in generations[:-1]:
             self._store.delete(_key(self._chain, old))
+
+    def yield_to_rivals(self, mine: Shard | None) -> None:
+        """Return when no run of another chain works that this one may not work beside; asked with this lease in hand.
+
+        Of two that ask at the same moment each sees the other. A rival's lease that ran out is succeeded by a released
+        one: should that run only be asleep, or its clock slow, it finds out before its next PUT, as within one chain.
+
+        Raises:
+            LockHeldError: one works.
+            StoreError: the store failed.
+
+        """
+        settled = False
+        while not settled:
+            settled = True
+            for shard, generation, record in leases(self._store, partial(rivals, mine)):
+                if (alive := self._terms.alive(record)) is not None:
+                    raise self.held_by(alive)
+                if not record.released:
+                    # Where that fails somebody has just taken it over: look again.
+                    key = _key(chain_of(shard), generation + 1)
+                    settled = self._store.create(key, self._document(released=True)) and settled
 
     def start_heartbeat(self) -> None:
         """Renew the lease from a thread until it is released."""

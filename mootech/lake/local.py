@@ -14,6 +14,7 @@ from mootech.lake.store import Entry, Head, check_key, check_prefix
 
 # A file system without hard links (FAT, some network mounts) says one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_FOLDER_ATTEMPTS = 3
 
 
 class LocalStore:
@@ -163,9 +164,16 @@ class LocalStore:
 
     def _replace(self, key: str, file: Path, path: Path) -> Entry:
         fsync_file(file)
-        make_folder(path.parent)
         entry = _entry(key, file.stat())
-        file.replace(path)
+        for attempts_left in reversed(range(_FOLDER_ATTEMPTS)):
+            make_folder(path.parent)
+            try:
+                file.replace(path)
+                break
+            except FileNotFoundError:
+                # A run on another slice has just removed the last object beside it, and the empty folder.
+                if not attempts_left:
+                    raise
         fsync_folder(path.parent)
         return entry
 

@@ -18,7 +18,7 @@ from mootech.errors import StoreError
 from mootech.lake.disk import mapped
 from mootech.lake.holder import Holder
 from mootech.lake.hostlock import holder_of, host_lock, is_held, turned_away
-from mootech.lake.lease import Lease, Terms, chain_of, leases, rival
+from mootech.lake.lease import Lease, Terms, chain_of, leases
 from mootech.lake.paths import LOCK_NAME, PROBES
 from mootech.lake.store import Store
 from mootech.shard import Shard, rivals
@@ -122,8 +122,7 @@ class BucketLock:
             lease.take()
             lease.start_heartbeat()
             try:
-                if (other := rival(self._store, self._shard, self._terms)) is not None:
-                    raise lease.held_by(other)
+                lease.yield_to_rivals(self._shard)
                 yield lease.check
             finally:
                 # A release that fails costs the next run on another host a minute, and must not hide the body's error.
@@ -132,7 +131,7 @@ class BucketLock:
 
     def holder(self) -> Holder | None:
         """Return who holds the lease, or a slice's, or this host's lock; None when nobody does."""
-        alive = (self._terms.alive(record) for _, record in leases(self._store))
+        alive = (self._terms.alive(record) for *_, record in leases(self._store))
         return next(filter(None, alive), None) or self._host.holder()
 
     def _proven(self) -> bool:

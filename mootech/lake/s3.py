@@ -5,7 +5,7 @@ when a connection that it kept open turns out to be dead; that looks like any ot
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -15,7 +15,7 @@ from mootech.lake.disk import mapped
 from mootech.lake.s3_errors import Answer, LostError, OvertakenError, answer_of, etag_of, worth_retrying
 from mootech.lake.s3_parts import DIGEST, LEFT_ALONE_SECONDS, PartsUpload, Sizes
 from mootech.lake.store import ABSENT, Entry, Head, check_key, check_prefix
-from mootech.lake.uploads import Uploads
+from mootech.lake.uploads import Upload, Uploads
 
 T = TypeVar("T")
 
@@ -176,16 +176,26 @@ class S3Store:
 
     def recover(self) -> None:
         """Abort the uploads in parts that this host's journal names, unless they may have been completed."""
-        for upload, age in list(self._uploads.left()):
+        for uploads, upload, age in self._left():
             if upload.completing:
                 head = self.head(upload.key)
                 if head is not None and head.metadata.get(DIGEST) == upload.digest:
-                    self._uploads.forget(upload)
+                    uploads.forget(upload)
                     continue
                 if age < LEFT_ALONE_SECONDS:
                     continue
             call = partial(self._call, Key=self._full(upload.key))
-            PartsUpload(call, self._uploads, f"cleaning up {self.uri(upload.key)}", upload).abort()
+            PartsUpload(call, uploads, f"cleaning up {self.uri(upload.key)}", upload).abort()
+
+    def _left(self) -> Iterator[tuple[Uploads, Upload, float]]:
+        """Yield what the journal names, and those of slices that lie beside the one of runs on the whole lake."""
+        journals = [self._uploads]
+        if self._journal is not None:
+            beside = self._journal.parent.glob(f"{self._journal.name}-shard-*")
+            journals += [Uploads(folder, f"{self.endpoint} {self.url}") for folder in beside]
+        for journal in journals:
+            for upload, age in tuple(journal.left()):
+                yield journal, upload, age
 
     def uri(self, key: str) -> str:
         """Return s3://bucket/prefix/key."""

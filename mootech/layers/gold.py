@@ -81,9 +81,12 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
     objects = [held for of_table in inputs.values() for held in of_table.values()]
     inputs_hash = _inputs_hash(definition, objects)
     ordinary = not request.given and (definition.name == BY_PRODUCT or not request.products)
+    if request.changes and not ordinary:
+        hint = "What is kept, and can be compared, is the report as it is without options."
+        raise UsageError(f"--changes of {definition.name} goes with none of its parameters or products", hint=hint)
     keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
     found = keeper.by_product(arguments, names) if definition.name == BY_PRODUCT else keeper.whole(arguments)
-    told = inputs_of(lake, definition)
+    told = inputs_of(lake, inputs)
     return tuple(
         ReportResult(
             name=definition.name,

@@ -112,8 +112,12 @@ class PageFetcher:
 class Ingest:
     """Works a queue of jobs through fetching, the gate and publishing. For one `run`."""
 
-    def __init__(self, fetcher: Fetcher, gatekeeper: Gatekeeper, progress: Progress) -> None:
-        """Connect the parts; nothing is fetched yet. `progress` is told of every page and every finished day."""
+    def __init__(self, fetcher: Fetcher, gatekeeper: Gatekeeper, progress: Progress, *, alone: bool = True) -> None:
+        """Connect the parts; nothing is fetched yet. `progress` is told of every page and every finished day.
+
+        `alone` says that no other run stages pages in the same folder.
+        """
+        self._alone = alone
         self._fetcher = fetcher
         self._gatekeeper = gatekeeper
         self._progress = progress
@@ -126,7 +130,8 @@ class Ingest:
 
     async def run(self, jobs: Sequence[Job]) -> list[DayResult]:
         """Work through the jobs; return their results in the jobs' order. A failed day does not stop the others."""
-        await asyncio.to_thread(remove_stale, self._fetcher.folder)
+        if self._alone:
+            await asyncio.to_thread(remove_stale, self._fetcher.folder)
         queue = list(dict.fromkeys(jobs))
         if not queue:
             return []

@@ -24,6 +24,8 @@ _COLUMNS = (
     Column("change", _AMOUNT, "now minus before, a NULL counted as nothing"),
 )
 _TYPE = pl.Decimal(38, 4)
+_MOST = 10**30
+"""Beyond it a number has no four places in that type."""
 
 
 def publish(lake: Lake, name: str, frame: pl.DataFrame, inputs_hash: str) -> bool:
@@ -54,9 +56,22 @@ def changes(
         before = lake.read_aside(name)
     except DamagedError:
         before = None
-    if before is None or not {*key} <= {*before.columns}:
+    if before is None or not _alike(before, now, key):
         before = now
     return [_plain(row, definition) for row in differences(before, now, definition).iter_rows()], shown
+
+
+def _alike(before: pl.DataFrame, now: pl.DataFrame, key: list[str]) -> bool:
+    """Say whether two frames have the same key; a report of an earlier definition may have had another."""
+    return all(before.schema.get(each) == now.schema[each] for each in key)
+
+
+def _amount(figure: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a figure as an amount; what is no number that fits, infinity among it, is NULL."""
+    column = pl.col(figure)
+    if dtype.is_float():
+        column = pl.when(column.is_finite() & (column.abs() < _MOST)).then(column)
+    return column.cast(_TYPE, strict=False)
 
 
 def _plain(row: tuple[Any, ...], definition: Definition) -> tuple[Any, ...]:
@@ -82,9 +97,9 @@ def differences(before: pl.DataFrame, now: pl.DataFrame, definition: Definition)
 
     """
     key = list(definition.key)
-    figures = [each for each in definition.figures if each in before.columns]
+    figures = [each for each in definition.figures if before.schema.get(each, pl.String()).is_numeric()]
     times = [each for each in key if now.schema[each].is_temporal()]
-    told = [frame.select(*key, *(pl.col(each).cast(_TYPE) for each in figures)) for frame in (before, now)]
+    told = [frame.select(*key, *(_amount(each, frame.schema[each]) for each in figures)) for frame in (before, now)]
     was, is_now = (
         frame.unpivot(figures, index=key, variable_name="figure", value_name=value)
         for frame, value in zip(told, ("before", "now"), strict=True)

@@ -1,18 +1,24 @@
 """How fresh and how complete what a report has read is."""
 
 import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 
-from mootech.definition import Definition
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
 from mootech.model import InputStanding, Standing, Table
 
 
-def inputs_of(lake: Lake, definition: Definition) -> tuple[InputStanding, ...]:
-    """Return what the lake holds of each of a report's inputs, as the receipts in raw_data say."""
-    return tuple(_input(name, lake.held(Layer.RAW, Table(name))) for name in definition.inputs)
+def inputs_of(lake: Lake, inputs: Mapping[Table, Collection[date | None]]) -> tuple[InputStanding, ...]:
+    """Return what is known of the rows that a report has read, as the receipts in raw_data say.
+
+    `inputs` are its tables with the days that it has read; None stands for all that the lake holds.
+    """
+    standings = []
+    for table, days in inputs.items():
+        held = lake.held(Layer.RAW, table)
+        standings.append(_input(table, {day: each for day, each in held.items() if None in days or day in days}))
+    return tuple(standings)
 
 
 def _input(table: str, held: Mapping[date, Held]) -> InputStanding:

@@ -1,16 +1,15 @@
 """Silver and gold: what is made from bronze."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 from mootech.config import Settings
-from mootech.definition import Definition
 from mootech.engines.duckdb import Engine
-from mootech.errors import LockHeldError, MootechError, UsageError
+from mootech.errors import LockHeldError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers import gold
-from mootech.layers.library import library
+from mootech.layers.library import Library, library
 from mootech.layers.silver import Builder
 from mootech.model import LibraryOutcome, Outcome, Progress, ReportOutcome, ReportResult, Table, utc_today
 from mootech.session import locked, opened
@@ -30,13 +29,14 @@ def silver(
 
 
 def reports(settings: Settings) -> LibraryOutcome:
-    """Return which reports there are.
+    """Return which reports there are, and what is wrong with the files of the user's folder that are none.
 
     Raises:
-        DefinitionError: a file of the user's folder does not say of itself what it must.
+        ConfigError: the folder is not there.
 
     """
-    return LibraryOutcome("report", definitions=tuple(library(settings.report.folder).values()))
+    known = library(settings.report.folder)
+    return LibraryOutcome("report", errors=tuple(known.broken.values()), definitions=tuple(known.definitions.values()))
 
 
 def report(
@@ -61,26 +61,28 @@ def report(
         EmptyLakeError: silver holds nothing to report on.
 
     """
-    definition = _named(library(settings.report.folder), name)
+    definition = library(settings.report.folder).named(name)
     definition.arguments(given or {})
     wanted = products or (settings.report.products if name == gold.BY_PRODUCT else ())
     request = gold.Request(definition, wanted, given or {}, changes=changes)
     opened(settings)
-    return locked(settings, "report", lambda lake: make_reports(lake, settings, [request]))
+    return locked(settings, "report", lambda lake: make_reports(lake, settings, [lambda: request]))
 
 
-def configured(settings: Settings) -> list[gold.Request]:
-    """Return the reports that `run` computes.
+def configured(settings: Settings) -> Iterator[Callable[[], gold.Request]]:
+    """Yield what makes the requests of the reports that `run` computes; UsageError for one that there is not.
 
     Raises:
-        UsageError: there is none of that name; or a report's file is wrong.
+        ConfigError: the folder of the user's own reports is not there.
 
     """
     known = library(settings.report.folder)
-    return [
-        gold.Request(_named(known, name), settings.report.products if name == gold.BY_PRODUCT else ())
-        for name in settings.report.names
-    ]
+    for name in settings.report.names:
+        yield partial(_request, known, settings, name)
+
+
+def _request(known: Library, settings: Settings, name: str) -> gold.Request:
+    return gold.Request(known.named(name), settings.report.products if name == gold.BY_PRODUCT else ())
 
 
 def build_silver(
@@ -92,13 +94,14 @@ def build_silver(
         return Outcome("silver", days=builder.build(tables or tuple(Table), full=full, progress=progress))
 
 
-def make_reports(lake: Lake, settings: Settings, requests: Iterable[gold.Request]) -> ReportOutcome:
+def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], gold.Request]]) -> ReportOutcome:
     """Compute reports from an open lake and keep them there; one that fails does not keep the next from being made."""
     found: list[ReportResult] = []
     notes: list[str] = []
     errors: list[MootechError] = []
-    for request in requests:
+    for each in wanted:
         try:
+            request = each()
             with _engine(lake, settings) as engine:
                 made = gold.report(lake, engine, request, utc_today())
         except LockHeldError:
@@ -107,19 +110,11 @@ def make_reports(lake: Lake, settings: Settings, requests: Iterable[gold.Request
             errors.append(exc)
         else:
             found += made
-            if request.changes and not any(each.rows for each in made):
+            if request.changes and not any(one.rows for one in made):
                 notes.append("no figure that was reported before has changed since")
-    if errors and not found:
+    if len(errors) == 1 and not found:
         raise errors[0]
     return ReportOutcome("report", errors=tuple(errors), notes=tuple(notes), reports=tuple(found), lake=lake.store.url)
-
-
-def _named(known: Mapping[str, Definition], name: str) -> Definition:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"{f'Did you mean {near[0]}? ' if near else ''}The reports are: {', '.join(known)}."
-        raise UsageError(f"there is no report {name!r}", hint=hint)
-    return known[name]
 
 
 def _engine(lake: Lake, settings: Settings) -> AbstractContextManager[Engine]:

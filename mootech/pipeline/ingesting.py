@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mootech.config import Settings
+from mootech.errors import UsageError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.layers import interruptible
@@ -51,6 +52,11 @@ def ingest(  # noqa: PLR0913  # one for each of the command's options
     planned = wanted.jobs(settings, opened_if_there(settings))
     if dry_run:
         return Outcome("ingest", days=tuple(DayResult(job.table, job.day, DayStatus.PLANNED) for job in planned))
+    if wanted.shard is not None and settings.source.protocol == "jobs":
+        raise UsageError(
+            "--shard shares out days that are fetched page by page, and here the service is ordered to deliver",
+            hint="Nothing was done. Leave it out: such a service runs two jobs at once, whoever orders them.",
+        )
     connection = connection_to(settings)
 
     def work(lake: Lake) -> Outcome:
@@ -96,7 +102,7 @@ def ingest_jobs(  # noqa: PLR0913, PLR0917  # an open lake, and what each comman
     gatekeeper = Gatekeeper(lake, rules, BlockedDays(lake.workspace / "blocked"), published)
     fetcher = _fetcher(settings, connection, lake)
     watched.standing(lambda: _standing(gatekeeper.standing, len(jobs), staged_pages(fetcher.folder)))
-    work = Ingest(fetcher, gatekeeper, watched).run(jobs)
+    work = Ingest(fetcher, gatekeeper, watched, alone=not lake.is_shared).run(jobs)
     return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
 
 

@@ -21,7 +21,6 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
     """
     wanted = Wanted()
     wanted.jobs(settings, opened_if_there(settings))
-    reports = configured(settings)
     connection = connection_to(settings)
 
     def work(lake: Lake) -> RunOutcome:
@@ -33,7 +32,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
             ingested,
             _attempt("qa", lambda: check_days(lake, settings, fresh, [])),
             _attempt("silver", lambda: build_silver(lake, settings, (), full=False, progress=progress)),
-            _attempt("report", lambda: make_reports(lake, settings, reports)),
+            _attempt("report", lambda: make_reports(lake, settings, configured(settings))),
         )
         return RunOutcome("run", days=ingested.days, steps=steps)
 

@@ -83,8 +83,10 @@ def _csv(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 
 def _inert(value: object) -> str:
     """Return a cell's text. A spreadsheet runs text that begins like a formula, so an apostrophe stops it."""
-    risky = isinstance(value, str) and value.startswith(_FORMULA_STARTS)
-    return f"'{_plain(value)}" if risky else _plain(value)
+    text = _plain(value)
+    # What is cleaned away may have hidden how it begins, and what stands there now may have hidden a line break.
+    risky = isinstance(value, str) and (value.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS))
+    return f"'{text}" if risky else text
 
 
 def _markdown(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:

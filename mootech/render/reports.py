@@ -89,6 +89,10 @@ def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
 
 def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
     """Print a bar for each of the latest x of the report's chart, its series summed; nothing where there is none."""
+    chart = report.definition.chart
+    if chart is None or (chart.kind == "line" and chart.series is not None):
+        # Lines beside each other need not be parts of anything.
+        return
     drawn = drawing(report, _MOST_BARS, together=True)
     if drawn is None or drawn.chart.kind not in _DRAWN or len(drawn.xs) == 1:
         return

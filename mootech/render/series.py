@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -182,7 +182,7 @@ def _grouped(sums: Sums, chart: Chart) -> tuple[tuple[Any, ...], dict[Any, int],
 
 def _filled(xs: Sequence[Any]) -> tuple[Any, ...]:
     """Return the x with the days between them that no row has, in the rows' own step: a month, or some days."""
-    days = [x for x in xs if isinstance(x, date)]
+    days = [x for x in xs if isinstance(x, date) and not isinstance(x, datetime)]
     if len(days) < 2 or len(days) < len(xs):  # noqa: PLR2004 - between two
         return tuple(xs)
     if all(day.day == 1 for day in days):

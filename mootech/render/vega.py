@@ -5,7 +5,7 @@ Vega-Lite would make an expression. A test looks at what it makes.
 """
 # ruff: noqa: PLC0415 - Altair is heavy and an extra
 
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,10 @@ class Vega:
         x = self._drawn.xs[n]
         if not self._continuous:
             return self._drawn.labels[n]
-        return x.isoformat()[:10] if isinstance(x, date) else float(x)
+        if isinstance(x, datetime):
+            # With its zone: a day alone is UTC to JavaScript, a time alone is local.
+            return f"{x.isoformat()}Z"
+        return x.isoformat() if isinstance(x, date) else float(x)
 
     @property
     def _height(self) -> int:

@@ -41,16 +41,18 @@ def shop(lake_url: str, state_dir: Path) -> Iterator[Workshop]:
         yield opened
 
 
-def _run(shop: Workshop, sql: str, **given: str) -> ReportResult:
+def _run(shop: Workshop, sql: str, *, room: int = 2**30, **given: str) -> ReportResult:
     definition = parse("orders", sql, "/reports/orders.sql")
-    with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
+    copies = shop.lake.copies(room)
+    with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=copies) as engine:
         [found] = report(shop.lake, engine, Request(definition, given=given), TODAY)
     return found
 
 
-def test_a_person_s_report_is_computed_and_kept(shop: Workshop) -> None:
+@pytest.mark.parametrize("room", [0, 2**30], ids=["from the store", "from copies"])
+def test_a_person_s_report_is_computed_and_kept(shop: Workshop, room: int) -> None:
     """Its rows are sorted by its key and lie in results; asked for again, they are read, not written anew."""
-    found = _run(shop, HEADER + GOOD)
+    found = _run(shop, HEADER + GOOD, room=room)
     assert found.rows == (("purchase", 2), ("return", 1))
     assert (found.object_key, found.changed) == ("results/orders/data.parquet", True)
     assert shop.lake.read(found.object_key).rows() == list(found.rows)

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from mootech.definition import parse
 from mootech.layers.restated import differences
 
-DEFINED = parse(
-    "r",
-    """\
+HEADER = """\
 -- R: a report for a test.
 -- Grain       month and campaign
 -- Inputs      clickstream: silver
@@ -22,9 +20,8 @@ DEFINED = parse(
 --             name      VARCHAR        not compared
 --             sale      DECIMAL(18,2)  USD
 -- Key         month, campaign
-SELECT 1""",
-    "r.sql",
-)
+SELECT 1"""
+DEFINED = parse("r", HEADER, "r.sql")
 SCHEMA = pl.Schema(
     {"month": pl.Date(), "campaign": pl.String(), "hits": pl.Int64(), "name": pl.String(), "sale": pl.Decimal(18, 2)}
 )
@@ -65,3 +62,22 @@ def test_a_report_that_says_the_same_has_no_differences(now: dict[Key, Figures])
     assert found.is_empty()
     assert found.columns == ["month", "campaign", "figure", "before", "now", "change"]
     assert found.schema["change"] == pl.Decimal(38, 4)
+
+
+def test_what_is_no_number_is_no_amount() -> None:
+    """Infinity, NaN and what is too large count as NULL, so that a comparison never fails for a figure."""
+    defined = parse("r", HEADER.replace("sale      DECIMAL(18,2)", "sale      DOUBLE"), "r.sql")
+    values = [
+        (date(2024, 1, 1), "a", float("inf")),
+        (date(2024, 1, 1), "b", float("nan")),
+        (date(2024, 1, 1), "c", 1e300),
+    ]
+    before, now = (
+        pl.DataFrame(
+            [(month, name, 1, "x", sale) for month, name, sale in rows],
+            schema={**SCHEMA, "sale": pl.Float64()},
+            orient="row",
+        )
+        for rows in (values, [(month, name, 2.5) for month, name, _ in values])
+    )
+    assert differences(before, now, defined)["change"].to_list() == [Decimal("2.5")] * 3

@@ -62,6 +62,11 @@ def test_a_header_is_understood_whole() -> None:
         ("-- Source      somewhere", "-- Grain       again", 17, "second time"),
         ("campaign  VARCHAR\n", "day       VARCHAR\n", 12, "one name"),
         ("clickstream: silver", "click stream, silver", 7, "what of it is read"),
+        ("clickstream: silver", "orders: silver", 7, "a table of clickstream, transactions"),
+        ("-- Chart       line day sale by campaign", "-- Chart: line day sale", 16, "its name, blanks and text"),
+        ("-- Key         day, campaign", "-- Key         day, campaign\n-- Figures     campaign", 16, "no number"),
+        ("campaign  VARCHAR\n", "change    VARCHAR\n", 15, "'campaign'"),
+        ("$held_days DATE[]", "$product_ids VARCHAR[]", 7, "needs products"),
     ],
 )
 def test_a_header_that_is_wrong_is_named_by_its_line(old: str, new: str, line: int, told: str) -> None:
@@ -70,6 +75,19 @@ def test_a_header_that_is_wrong_is_named_by_its_line(old: str, new: str, line: i
     with pytest.raises(DefinitionError, match=rf"^mine\.sql, line {line}: .*{re.escape(told)}") as caught:
         parse("mine", GOOD.replace(old, new), "mine.sql")
     assert caught.value.hint
+
+
+def test_a_default_may_hold_a_colon() -> None:
+    """In quotes it ends where they end, not at the first colon."""
+    found = parse("x", GOOD.replace("'a b': what", "'product:mug': what"), "x.sql")
+    assert found.parameters[2] == Parameter("name", "VARCHAR", "product:mug", "what it is called")
+
+
+def test_a_key_is_told_apart_from_what_a_comparison_adds() -> None:
+    """A key column called like one of --changes' own would stand there twice."""
+    sql = GOOD.replace("campaign", "before")
+    with pytest.raises(DefinitionError, match="'before' is what --changes calls"):
+        parse("mine", sql, "mine.sql")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,7 @@ import pytest
 import vl_convert
 
 from mootech.errors import UsageError
+from mootech.model import ReportResult
 from mootech.render import charts
 from mootech.render.charts import MOST_CHARTS, chart_svg, picture
 from mootech.render.series import drawing
@@ -67,6 +69,15 @@ def test_a_line_breaks_at_a_gap() -> None:
     assert (line.get("d") or "").count("M") == 2
     (alone,) = marks(drawn(traffic(days=60, names=("a",), gap=1)), "symbol")
     assert alone.get("fill") == COLOURS[0]
+
+
+def test_hours_of_a_day_are_points_of_their_own() -> None:
+    """A column of times is drawn at its times, not all of them at their day."""
+    defined = definition("at TIMESTAMP", "hits BIGINT", chart="line at hits")
+    rows = tuple((datetime(2024, 2, 29, hour), hour) for hour in (1, 2, 5))  # noqa: DTZ001 - as DuckDB gives them
+    (line,) = marks(drawn(ReportResult("h", "H", "k", ("at", "hits"), rows, changed=False, definition=defined)), "line")
+    places = re.findall(r"[ML]([\d.]+),", line.get("d") or "")
+    assert len({*places}) == 3
 
 
 def test_many_series_are_eight_lines() -> None:

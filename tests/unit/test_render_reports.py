@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import polars as pl
@@ -114,7 +114,7 @@ def test_any_other_report_is_a_plain_table() -> None:
 
 def test_the_bars_of_a_chart_stand_below_the_table() -> None:
     """A report with a chart has a bar for each of its latest x, its series summed, and says what it leaves out."""
-    lines = table(traffic(days=30, gap=28)).splitlines()
+    lines = table(traffic("stacked", days=30, gap=28)).splitlines()
     assert lines[1] == "Data to 2023-02-28, 1 day behind. February 2023 is complete."
     start = lines.index("day           hits")
     bars = lines[start + 2 : start + 26]
@@ -125,6 +125,21 @@ def test_the_bars_of_a_chart_stand_below_the_table() -> None:
         "Bars are sums over campaign.",
         "Drawn are the latest 24 of 29 values of day.",
     ]
+
+
+def test_lines_beside_each_other_are_not_summed_up() -> None:
+    """The steps of a funnel are no parts of anything: a report that is drawn as lines by a series has no bars."""
+    assert "█" not in table(traffic("line"))
+
+
+def test_a_report_by_the_hour_is_printed() -> None:
+    """A column of times, which have no days between them to fill in, is a chart's x like any other."""
+    defined = definition("at TIMESTAMP", "hits BIGINT", chart="bar at hits")
+    rows = tuple((datetime(2024, 2, 29, hour), hour) for hour in (1, 2, 5))  # noqa: DTZ001 - as DuckDB gives them
+    report = ReportResult("hours", "Hours", "k", ("at", "hits"), rows, changed=False, definition=defined)
+    drawn = table(report)
+    assert "2024-02-29 05:00:00   " in drawn
+    assert "█" in drawn
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
@@ -211,6 +226,15 @@ def test_csv_text_never_starts_a_formula(start: str, rest: str) -> None:
     (row,) = csv.DictReader(io.StringIO(formatted((report,), Format.CSV)))
     assert row["name"].startswith("'")
     assert row["n"] == "-5"
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\x1b", " ", "\x85\u2028"])
+def test_csv_text_never_hides_a_formula(hidden: str) -> None:
+    """What is cleaned away in front of it, or a blank, does not let a formula through."""
+    rows, defined = ((f"{hidden}=cmd()",),), definition("name")
+    report = ReportResult("x", "x", "k", ("name",), rows, changed=True, definition=defined)
+    (row,) = csv.DictReader(io.StringIO(formatted((report,), Format.CSV)))
+    assert row["name"].startswith("'")
 
 
 def test_reports_of_different_columns_keep_their_headers() -> None:

@@ -9,12 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.config import IngestSettings, Settings
-from mootech.errors import LockHeldError, UsageError
+from mootech.errors import LockHeldError, StoreError, UsageError
+from mootech.lake.holder import Holder
 from mootech.lake.lake import Lake
-from mootech.lake.lease import Terms
+from mootech.lake.lease import Lease, Terms, chain_of
+from mootech.lake.local import LocalStore
+from mootech.lake.store import Store
 from mootech.model import Table
 from mootech.pipeline.wanted import Wanted
 from mootech.shard import Shard, rivals
+from tests.clocks import NOON, Time
+from tests.stores import Wrapper
 
 SHARDS = st.integers(1, 1000).flatmap(lambda of: st.builds(Shard, st.integers(1, of), st.just(of)))
 
@@ -100,3 +105,53 @@ def _lake(url: str, tmp_path: Path, host: int, shard: str | None) -> Lake:
     terms = Terms(machine=f"machine {host}")
     slice_of = None if shard is None else Shard.parse(shard)
     return Lake.open(url, state_dir=tmp_path / f"state {host}", write=True, terms=terms, shard=slice_of)
+
+
+def test_a_rival_that_only_slept_finds_out(tmp_path: Path) -> None:
+    """A slice whose clock is slow, or that slept through its lease, must not write beside a run that took its turn."""
+    store, slow, right = LocalStore(tmp_path / "lake"), Time(), Time(seconds=90)
+    sleeper = _lease(store, tmp_path, slow, Shard(1, 2))
+    sleeper.take()
+    sleeper.check()
+    whole = _lease(store, tmp_path, right, None)
+    whole.take()
+    whole.yield_to_rivals(None)
+    with pytest.raises(StoreError, match="another run has taken over"):
+        sleeper.check()
+    with pytest.raises(StoreError, match="another run has taken over"):
+        sleeper.beat()
+    whole.check()
+    whole.release()
+    _lease(store, tmp_path, right, Shard(1, 2)).take()
+
+
+def test_slices_that_begin_together_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    """A sibling's chain is not looked at, and a rival's lease that goes while it is looked at is looked at again."""
+
+    class Moving(Wrapper):
+        gone = 0
+
+        def read(self, key: str) -> bytes:
+            """Let the lease be succeeded by a released one before the first look at it."""
+            if "shard-1-of-3" in key and not self.gone:
+                self.gone += 1
+                old.release()
+                old.take()
+                old.release()
+            assert "shard-2-of-2" not in key
+            return super().read(key)
+
+    time = Time()
+    store = Moving(LocalStore(tmp_path / "lake"))
+    old = _lease(store.inner, tmp_path, time, Shard(1, 3))
+    old.take()
+    _lease(store.inner, tmp_path, time, Shard(2, 2)).take()
+    mine = _lease(store, tmp_path, time, Shard(1, 2))
+    mine.take()
+    mine.yield_to_rivals(Shard(1, 2))
+    assert store.gone == 1
+
+
+def _lease(store: Store, tmp_path: Path, time: Time, shard: Shard | None) -> Lease:
+    holder = Holder("host", f"another boot for {shard}", 4242, "1", NOON, "ingest", f"nonce {shard}")
+    return Lease(store, tmp_path, holder, time.terms, chain_of(shard))

@@ -11,7 +11,7 @@
 --             active         BIGINT         those of them who purchased in month, whether or not it was returned
 --             retention_pct  DECIMAL(18,2)  %: active of customers
 --             is_partial     BOOLEAN        the lake does not hold every day of month
--- Key         cohort_month, months_since
+-- Key         cohort_month, month
 -- Chart       heat months_since retention_pct by cohort_month
 -- Source      Cohort analysis by month of first purchase, a standard technique of customer analytics.
 
