@@ -1,6 +1,6 @@
 """What the lake holds now: a fresh listing, joined with what the manifests remember of the footers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -85,6 +85,13 @@ class Catalog:
             self._known[layer, table] = {day: _held(entries[day], records[day]) for day in entries}
             return dict(self._known[layer, table])
 
+    def known(self, layer: Layer, table: str) -> Mapping[date, Held]:
+        """Return the table's partitions as the last listing and what was published since say; list it if none has."""
+        with self._mutex:
+            if (layer, table) not in self._known:
+                self.held(layer, table)
+            return self._known[layer, table]
+
     def noted(self, layer: Layer, name: str) -> frozenset[str]:
         """Return what the manifest in the lake says was published, gone or not: ISO days, or names of single objects.
 
@@ -100,11 +107,8 @@ class Catalog:
                 self.remember(layer, name, day, Held(held.key, held.entry, None, None))
 
     def partition(self, layer: Layer, table: str, day: date) -> Held | None:
-        """Return the day's partition as the last listing and what was published since say."""
-        with self._mutex:
-            if (layer, table) not in self._known:
-                self.held(layer, table)
-            return self._known[layer, table].get(day)
+        """Return the day's partition as `known` has it."""
+        return self.known(layer, table).get(day)
 
     def single(self, layer: Layer, name: str) -> Held | None:
         """Return an object that has no days: silver/users, results/…; asks the store every time."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -125,6 +125,10 @@ class Lake:
     def held(self, layer: Layer, table: str) -> dict[date, Held]:
         """Return the table's partitions by UTC day, oldest first, from one fresh listing."""
         return self._catalog.held(layer, table)
+
+    def known(self, layer: Layer, table: str) -> Mapping[date, Held]:
+        """Return the table's partitions as the last listing and what was published since say; list it if none has."""
+        return self._catalog.known(layer, table)
 
     def partition(self, layer: Layer, table: str, day: date) -> Held | None:
         """Return one of the table's days, as the last listing and what was published since say."""

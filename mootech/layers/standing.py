@@ -16,7 +16,7 @@ def inputs_of(lake: Lake, inputs: Mapping[Table, Collection[date | None]]) -> tu
     """
     standings = []
     for table, days in inputs.items():
-        held = lake.held(Layer.RAW, table)
+        held = lake.known(Layer.RAW, table)
         standings.append(_input(table, {day: each for day, each in held.items() if None in days or day in days}))
     return tuple(standings)
 
