@@ -1,16 +1,20 @@
 """Reports through the installed command: what changed since, a person's own, and which there are."""
 
+import io
 import json
+import subprocess
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from mootech.lake.store import open_store
 from mootech.model import Table
 from tests.bronze import noon, workshop
-from tests.e2e.conftest import Mootech
+from tests.e2e.conftest import COMMAND, Mootech
 from tests.rows import order, product
 
 JANUARY, FEBRUARY, MARCH = date(2024, 1, 10), date(2024, 2, 10), date(2024, 3, 10)
@@ -116,3 +120,12 @@ def test_a_parameter_or_product_that_is_none_is_refused(mootech: Mootech) -> Non
     assert "no parameter 'month'" in mootech.json("report", "--set", "month=1", expect=2)["error"]["message"]
     assert "exclude" in mootech.json("report", "funnel", "--set", "home=x", "--changes", expect=2)["error"]["message"]
     assert "NAME=VALUE" in mootech.json("report", "--set", "month", expect=2)["error"]["message"]
+
+
+def test_parquet_goes_through_a_pipe(sold: Mootech) -> None:
+    """`--format parquet` into a pipe is the file's bytes and nothing else, with the report's own types."""
+    command = [COMMAND, "report", "--product", "tumbler", "--format", "parquet"]
+    done = subprocess.run(command, env=sold.environment, cwd=sold.folder, capture_output=True, check=True)  # noqa: S603  # ours
+    frame = pl.read_parquet(io.BytesIO(done.stdout))
+    assert frame["total_sale"].to_list() == [Decimal("35.36"), Decimal("17.68")]
+    assert frame.schema["total_sale"] == pl.Decimal(18, 2)

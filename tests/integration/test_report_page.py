@@ -1,14 +1,25 @@
 """The page of `mootech report --html` in a real browser: phone and desktop, in the light, in the dark, on paper."""
 
+import csv
+import io
+import json
 import re
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from mootech.model import ReportOutcome
+from mootech.layers.gold import Request, report
+from mootech.layers.library import packaged
+from mootech.layers.silver import Builder
+from mootech.model import ReportOutcome, Table
+from mootech.render.formats import Format, encoded, formatted
 from mootech.render.report_page import report_page
+from tests.bronze import workshop
 from tests.chromium import Page, tab
 from tests.hostile import INPUTS, NAMES, STANDING, traffic
+from tests.rows import DAY, hit
 from tests.unit.test_render_reports import sales
 
 WIDTHS = {"phone": 390, "desktop": 1280}
@@ -139,3 +150,29 @@ def test_a_chart_is_told_to_who_cannot_see_it(pages: dict[str, Path]) -> None:
         assert browser.value("document.querySelector('.badge').innerText").startswith("! Look closer: 250 of 10,000")
         assert INPUTS[0].missing == 1
         assert str(STANDING.last) in browser.value("document.querySelector('.standing').innerText")
+
+
+def test_hostile_names_travel_from_the_lake_into_every_export(tmp_path: Path, state_dir: Path) -> None:
+    """Campaigns delivered so are exact in JSON and Parquet, inert in CSV and Markdown, words on page and screen."""
+    today = date(2024, 3, 2)
+    hits = [hit(number, campaign=name) for number, name in enumerate(NAMES, start=1)]
+    with workshop(str(tmp_path / "lake"), state_dir) as shop:
+        shop.publish(Table.CLICKSTREAM, DAY, hits)
+        Builder(shop.lake, shop.engine, today).build([Table.CLICKSTREAM])
+        found = report(shop.lake, shop.engine, Request(packaged()["traffic"]), today)
+    named = {row["campaign"] for row in json.loads(formatted(found, Format.JSON))}
+    assert named == {*pl.read_parquet(io.BytesIO(encoded(found, Format.PARQUET)))["campaign"]} == {*NAMES}
+    cells = [row["campaign"] for row in csv.DictReader(io.StringIO(formatted(found, Format.CSV)))]
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@"))]
+    assert "<script>" not in formatted(found, Format.MARKDOWN)
+    for form in (Format.TABLE, Format.CSV, Format.MARKDOWN):
+        assert not {"\u202e", "\x1b"} & {*formatted(found, form)}
+    file = tmp_path / "traffic.html"
+    outcome = ReportOutcome("report", "run-1", reports=found, lake=shop.lake.store.url)
+    file.write_text(report_page(outcome, {"mootech": "0.1.0"}), "utf-8")
+    with tab() as browser:
+        opened(browser, file, 1280, "light")
+        assert browser.complaints == []
+        assert browser.requests == [file.as_uri()]
+        assert NAMES[0] in browser.value("document.body.innerText")
+        assert not [event for event in browser.events if event["method"] == "Page.javascriptDialogOpening"]
