@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from mootech.definition import HELD_DAYS, PRODUCT_IDS, Definition, Value
-from mootech.engines.duckdb import Engine, statement
+from mootech.engines.duckdb import Engine, macros, statement
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake
@@ -237,4 +237,4 @@ def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    return combined_hash([statement(_NAMES), definition.sql, *objects])
+    return combined_hash([macros(), statement(_NAMES), definition.sql, *objects])

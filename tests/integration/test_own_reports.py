@@ -144,3 +144,20 @@ def test_the_example_in_the_docs_works(shop: Workshop) -> None:
     with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
         [found] = report(shop.lake, engine, Request(definition), TODAY)
     assert [row[:2] for row in found.rows] == [(DAY, 2)]
+
+
+def test_returns_are_netted_for_a_person_s_report_too(shop: Workshop) -> None:
+    """What the reports of sales have in common can be asked for by name, for one product or all."""
+    header = """\
+-- Units: units sold of each product.
+-- Grain       product
+-- Inputs      transactions: silver
+--             products: silver
+-- Parameters  $only VARCHAR[] = p1: products
+-- Columns     product  VARCHAR
+--             units    BIGINT
+-- Key         product
+"""
+    sql = "SELECT product_id AS product, sum(purchased - returned)::BIGINT AS units FROM sold_by_month({}) GROUP BY ALL"
+    every = _run(shop, header.replace("-- Parameters  $only VARCHAR[] = p1: products\n", "") + sql.format("NULL"))
+    assert every.rows == _run(shop, header + sql.format("$only")).rows == (("p1", 2),)

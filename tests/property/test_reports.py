@@ -17,7 +17,6 @@ TYPES: dict[str, pl.DataType] = {
     "DATE": pl.Date(),
     "BOOLEAN": pl.Boolean(),
 }
-NETTING = ("moves", "returners", "events", "matched", "counted", "days", "prices", "sold")
 
 
 def _type(column: Column) -> pl.DataType:
@@ -41,17 +40,3 @@ def test_every_declared_parameter_is_used(report: str) -> None:
     definition = packaged()[report]
     statement = "\n".join(line for line in definition.sql.splitlines() if not line.lstrip().startswith("--"))
     assert set(re.findall(r"\$([a-z_]+)", statement)) == {parameter.name for parameter in definition.parameters}
-
-
-@pytest.mark.parametrize("report", ["products", "revenue"])
-@pytest.mark.parametrize("name", NETTING)
-def test_returns_are_netted_in_the_same_words(report: str, name: str) -> None:
-    """Reports that net returns as the sales report does say so word for word, but for its choice of products."""
-    assert _query(report, name) == _query("sales", name)
-
-
-def _query(report: str, name: str) -> str:
-    """Return a common table expression of a report, from its name to the line that closes it."""
-    (text,) = re.findall(rf"^(?:WITH )?{name} AS \(\n.*?^\)", packaged()[report].sql, re.MULTILINE | re.DOTALL)
-    chosen = "    WHERE product_id IN (SELECT unnest(CAST($product_ids AS VARCHAR[])))\n"
-    return str(text).replace(chosen, "")
