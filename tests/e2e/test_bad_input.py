@@ -101,7 +101,7 @@ def test_an_unknown_product_lists_the_nearest_names(mootech: Mootech) -> None:
     error = mootech.json("report", "--product", "tumblr", expect=2)["error"]
     assert "tumblr" in error["message"]
     assert "Tumbler" in error["hint"]
-    assert mootech.json("report", "nonsense", expect=2)["error"]["hint"].endswith("sales.")
+    assert mootech.json("report", "nonsense", expect=2)["error"]["hint"].endswith("sales, sessions, traffic.")
 
 
 def test_a_lake_that_cannot_be_written_exits_5(mootech: Mootech, tmp_path: Path) -> None:
