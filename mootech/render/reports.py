@@ -1,6 +1,8 @@
 """Reports as tables for people, with bars: the sales report's beside each month, any other's below its table."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from rich.console import Console
@@ -21,7 +23,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 # As many rows as a person scrolls back over, on a screen and in a mail, and as many bars as fit below the prompt.
 _MOST_ROWS, _MOST_PRINTED, _MOST_BARS = 60, 500, 24
 _MAX_LABEL = 24
-_DRAWN = ("bar", "line", "stacked")
+_SUMMED = ("bar", "stacked")
 
 
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
@@ -88,28 +90,64 @@ def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
 
 
 def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
-    """Print a bar for each of the latest x of the report's chart, its series summed; nothing where there is none."""
-    chart = report.definition.chart
-    if chart is None or (chart.kind == "line" and chart.series is not None):
-        # Lines beside each other need not be parts of anything.
+    """Print the report's chart as bars that fit the console; nothing where there is none, or only one bar."""
+    told = _bars(report)
+    if told is None or len(told.bars) == 1:
         return
-    drawn = drawing(report, _MOST_BARS, together=True)
-    if drawn is None or drawn.chart.kind not in _DRAWN or len(drawn.xs) == 1:
-        return
-    column = report.definition.column(drawn.chart.y)
-    totals = drawn.totals
-    shown = range(len(drawn.xs))[-_MOST_BARS:]
-    figures = {n: summed(totals[n], column) for n in shown if n in totals}
-    labels = {n: drawn.labels[n][:_MAX_LABEL] for n in shown}
-    x, y = (words(name) for name in (drawn.chart.x, drawn.chart.y))
-    beside = max(map(len, [x, *labels.values()])) + max(map(len, [y, *figures.values()])) + 4
+    column = report.definition.column(told.y)
+    figures = [NOTHING if value is None else summed(value, column) for _, value in told.bars]
+    labels = [label[:_MAX_LABEL] for label, _ in told.bars]
+    x, y = words(told.x), words(told.y)
+    beside = max(map(len, [x, *labels])) + max(map(len, [y, *figures])) + 4
     width = max(8, min(_MAX_BAR, console.width - beside - 2))
-    largest = max(totals.values())
+    largest = max(value or 0 for _, value in told.bars)
     table = grid(x, y, "", right=(y,))
-    for n in shown:
-        table.add_row(labels[n], figures.get(n, NOTHING), bar(totals.get(n, 0), largest, width, ascii_only=ascii_only))
+    for label, figure, (_, value) in zip(labels, figures, told.bars, strict=True):
+        table.add_row(label, figure, bar(value or 0, largest, width, ascii_only=ascii_only))
     console.print()
     print_grid(table, console)
-    series = report.definition.chart and report.definition.chart.series
-    for note in (*([f"Bars are sums over {words(series)}."] if series else []), *drawn.notes):
+    for note in told.notes:
         console.print(Text(note, style="dim"), soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _Bars:
+    """What is told by bars: a column's name for what they are of, and for how long they are."""
+
+    x: str
+    y: str
+    bars: Sequence[tuple[str, float | None]]
+    notes: Sequence[str]
+
+
+def _bars(report: ReportResult) -> _Bars | None:
+    """Return the bars that say what the report's chart does, None for a report that has none.
+
+    Without series, and where series are parts of a whole, a bar for each of the latest x. Lines beside each other need
+    not be parts of anything: of them the latest x, a bar for each. Of a heat map its longest row.
+    """
+    chart = report.definition.chart
+    if chart is None:
+        return None
+    if chart.series is None or chart.kind in _SUMMED:
+        drawn = drawing(report, _MOST_BARS, together=True)
+        if drawn is None:
+            return None
+        shown = range(len(drawn.xs))[-_MOST_BARS:]
+        sums = [f"Bars are sums over {words(chart.series)}."] if chart.series else []
+        return _Bars(chart.x, chart.y, [(drawn.labels[n], drawn.totals.get(n)) for n in shown], [*sums, *drawn.notes])
+    drawn = drawing(report)
+    if drawn is None:
+        return None
+    if chart.kind == "heat":
+        row, cells = Counter(series for _, series in drawn.values).most_common(1)[0]
+        shown = range(cells)[:_MOST_BARS]
+        return _Bars(
+            chart.x,
+            chart.y,
+            [(drawn.labels[n], drawn.values.get((n, row))) for n in shown],
+            [f"Of {words(chart.series)} {drawn.series[row]}."],
+        )
+    latest = max(x for x, _ in drawn.values)
+    bars = [(name, drawn.values.get((latest, row))) for row, name in enumerate(drawn.series)]
+    return _Bars(chart.series, chart.y, bars, [f"Of {words(chart.x)} {drawn.labels[latest]}, the latest."])

@@ -128,8 +128,23 @@ def test_the_bars_of_a_chart_stand_below_the_table() -> None:
 
 
 def test_lines_beside_each_other_are_not_summed_up() -> None:
-    """The steps of a funnel are no parts of anything: a report that is drawn as lines by a series has no bars."""
-    assert "█" not in table(traffic("line"))
+    """The steps of a funnel are no parts of anything: of lines by a series there is a bar each, at the latest x."""
+    lines = table(traffic("line", days=3, names=("home", "cart"))).splitlines()
+    start = lines.index("campaign   hits")
+    assert [line.split()[:2] for line in lines[start + 2 : start + 4]] == [["home", "204"], ["cart", "102"]]
+    assert lines[start + 2].count("█") == 2 * lines[start + 3].count("█") > 0
+    assert lines[start + 4] == "Of day 2023-01-03, the latest."
+
+
+def test_of_a_heat_map_the_longest_row_is_bars() -> None:
+    """Of the cohorts of a retention the oldest, which has the most months."""
+    defined = definition("cohort", "since BIGINT", "pct BIGINT", chart="heat since pct by cohort")
+    rows = (("jan", 0, 100), ("jan", 1, 50), ("jan", 2, 25), ("feb", 0, 100), ("feb", 1, 40))
+    report = ReportResult("r", "R", "k", ("cohort", "since", "pct"), rows, changed=False, definition=defined)
+    lines = table(report).splitlines()
+    start = lines.index("since   pct")
+    assert [line.split()[:2] for line in lines[start + 2 : start + 5]] == [["0", "100"], ["1", "50"], ["2", "25"]]
+    assert lines[start + 5] == "Of cohort jan."
 
 
 def test_a_report_by_the_hour_is_printed() -> None:
@@ -158,11 +173,13 @@ def test_of_a_long_report_the_latest_rows_are_printed() -> None:
     console = console_for(stream, 80)
     console._force_terminal = True  # noqa: SLF001 - as it is where somebody looks
     print_reports([report], console, ascii_only=False)
-    assert "2023-01-11" in stream.getvalue()
-    assert "2023-01-10" not in stream.getvalue()
-    assert "10 earlier rows left out; --format csv prints all" in stream.getvalue()
-    assert sum(line.startswith("2023-") for line in table(report).splitlines()) == 70
-    printed = table(traffic("heat", days=510, names=("a",))).splitlines()
+    above_the_bars = stream.getvalue().partition("\n\n")[0]
+    assert "2023-01-11" in above_the_bars
+    assert "2023-01-10" not in above_the_bars
+    assert "10 earlier rows left out; --format csv prints all" in above_the_bars
+    printed = table(report).partition("\n\n")[0].splitlines()
+    assert sum(line.startswith("2023-") for line in printed) == 70
+    printed = table(traffic("heat", days=510, names=("a",))).partition("\n\n")[0].splitlines()
     assert sum(line.startswith("202") for line in printed) == 500
     assert "10 earlier rows left out; --format csv prints all" in printed
 
