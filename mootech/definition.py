@@ -50,6 +50,7 @@ _INPUT = re.compile(rf"({'|'.join(TABLES)}): *(\S.*)")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ('(?:[^']|'')*'|[^:]*?))?: *(\S.*)")
 _COLUMN = re.compile(r"([a-z_][a-z0-9_]*) +([A-Z]+(?:\(\d+, ?\d+\))?(?:\[\])?)(?: +(\S.*))?")
 _CHART = re.compile(rf"({'|'.join(CHARTS)}) ([a-z0-9_]+) ([a-z0-9_]+)(?: by ([a-z0-9_]+))?")
+_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _NUMBER: Mapping[str, Callable[[str], int | float]] = {"BIGINT": int, "INTEGER": int, "DOUBLE": float}
 _TYPES = (*_NUMBER, "VARCHAR", "DATE", "BOOLEAN", "VARCHAR[]")
 
@@ -71,7 +72,13 @@ class Column:
     @property
     def is_numeric(self) -> bool:
         """Whether its values are numbers."""
-        return self.type in _NUMBER or self.type.startswith("DECIMAL")
+        return self.type in _NUMBER or self.places is not None
+
+    @property
+    def places(self) -> int | None:
+        """Decimal places of a DECIMAL, None for any other type."""
+        match = _DECIMAL.fullmatch(self.type)
+        return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)

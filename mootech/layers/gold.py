@@ -75,9 +75,10 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
     if HELD_DAYS in declared:
         arguments[HELD_DAYS] = held_days
     names: dict[str, str] = {}
+    asked: list[str] = []
     if PRODUCT_IDS in declared:
         names = _products(lake, engine, inputs[Table.PRODUCTS])
-        arguments[PRODUCT_IDS] = naming.resolve(request.products, names)
+        arguments[PRODUCT_IDS] = asked = naming.resolve(request.products, names)
     objects = [held for of_table in inputs.values() for held in of_table.values()]
     inputs_hash = _inputs_hash(definition, objects)
     ordinary = not request.given and (definition.name == BY_PRODUCT or not request.products)
@@ -85,7 +86,7 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
         hint = "What is kept, and can be compared, is the report as it is without options."
         raise UsageError(f"--changes of {definition.name} goes with none of its parameters or products", hint=hint)
     keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
-    found = keeper.by_product(arguments, names) if definition.name == BY_PRODUCT else keeper.whole(arguments)
+    found = keeper.by_product(arguments, names, asked) if definition.name == BY_PRODUCT else keeper.whole(arguments)
     told = inputs_of(lake, inputs)
     return tuple(
         ReportResult(
@@ -132,10 +133,11 @@ class _Keeper:
         frame = kept[definition.name] if kept else self._computed(arguments)
         return [self._found(definition.name, definition.title, frame, written=not kept)]
 
-    def by_product(self, arguments: dict[str, Value], names: Mapping[str, str]) -> list[_Found]:
-        """Return a report that is one object per product."""
+    def by_product(
+        self, arguments: Mapping[str, Value], names: Mapping[str, str], asked: Sequence[str]
+    ) -> list[_Found]:
+        """Return a report that is one object for each of the products that are asked for."""
         slugs = naming.object_slugs(names)
-        asked = naming.resolve(self.request.products, names)
         objects = {product: f"{BY_PRODUCT}_report_{slugs[product]}" for product in asked}
         kept = self._kept(list(objects.values()))
         missing = [product for product in asked if objects[product] not in kept]

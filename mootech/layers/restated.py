@@ -10,18 +10,22 @@ from typing import Any
 
 import polars as pl
 
-from mootech.definition import Column, Definition
+from mootech.definition import CHANGE_COLUMNS, Column, Definition
 from mootech.lake.canonical import content_hash
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
 
 _AMOUNT = "DECIMAL(38,4)"
-_COLUMNS = (
-    Column("figure", "VARCHAR", "which column of the report"),
-    Column("before", _AMOUNT, "what it said before it last changed; NULL where it had no such row"),
-    Column("now", _AMOUNT, "what it says now; NULL where it has no such row any more"),
-    Column("change", _AMOUNT, "now minus before, a NULL counted as nothing"),
+_MEANINGS = (
+    "which column of the report",
+    "what it said before it last changed; NULL where it had no such row",
+    "what it says now; NULL where it has no such row any more",
+    "now minus before, a NULL counted as nothing",
+)
+_COLUMNS = tuple(
+    Column(name, "VARCHAR" if name == "figure" else _AMOUNT, meaning)
+    for name, meaning in zip(CHANGE_COLUMNS, _MEANINGS, strict=True)
 )
 _TYPE = pl.Decimal(38, 4)
 _MOST = 10**30
@@ -77,8 +81,8 @@ def _amount(figure: str, dtype: pl.DataType) -> pl.Expr:
 def _plain(row: tuple[Any, ...], definition: Definition) -> tuple[Any, ...]:
     """Return a difference with its amounts as the figure has them: units without places, money with two."""
     *key, figure, before, now, change = row
-    kind = definition.column(figure).type
-    places = int(kind.rstrip(")").rpartition(",")[2]) if kind.startswith("DECIMAL") else 4 if kind == "DOUBLE" else 0
+    column = definition.column(figure)
+    places = column.places or (4 if column.type == "DOUBLE" else 0)
     one = Decimal(1).scaleb(-places)
     amounts = (None if each is None else each.quantize(one) if places else int(each) for each in (before, now, change))
     return (*key, figure, *amounts)
@@ -114,5 +118,5 @@ def differences(before: pl.DataFrame, now: pl.DataFrame, definition: Definition)
         )
         .with_columns((pl.col("now").fill_null(zero) - pl.col("before").fill_null(zero)).alias("change"))
         .sort([*key, pl.col("figure").replace_strict(places, return_dtype=pl.Int32)])
-        .select(*key, "figure", "before", "now", "change")
+        .select(*key, *CHANGE_COLUMNS)
     )

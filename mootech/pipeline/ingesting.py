@@ -119,7 +119,7 @@ def _fetcher(settings: Settings, connection: Connection, lake: Lake) -> Fetcher:
         attempts=settings.jobs.attempts,
         metrics=source.metrics,
     )
-    return JobFetcher(connection, source.page_size, folder, terms, lake.own_folder("jobs"))
+    return JobFetcher(connection, source.page_size, folder, terms, lake.workspace / "jobs")
 
 
 def rules_of(settings: Settings, *, allow_shrink: bool = False, allow_anomaly: bool = False) -> Rules:

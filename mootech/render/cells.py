@@ -1,6 +1,5 @@
 """The cells of a report's table, for people: figures with separators, money with its places, years as years."""
 
-import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,19 +9,12 @@ from mootech.model import ReportResult
 from mootech.render.text import NOTHING, clean
 
 _PLACES = 4
-_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
-_NUMERIC = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL")
 
 
 def columns_of(report: ReportResult) -> tuple[Column, ...]:
     """Return what the definition says of each of the report's columns; one it does not name has no type."""
     known = {column.name: column for column in report.definition.columns}
     return tuple(known.get(name, Column(name, "", "")) for name in report.columns)
-
-
-def is_numeric(column: Column) -> bool:
-    """Say whether the column's figures belong to the right."""
-    return column.type.startswith(_NUMERIC) and not column.type.endswith("[]")
 
 
 def cell(value: Any, column: Column) -> str:  # noqa: ANN401 - whatever a report's SQL returns
@@ -42,8 +34,7 @@ def cell(value: Any, column: Column) -> str:  # noqa: ANN401 - whatever a report
 
 def summed(value: float, column: Column) -> str:
     """Return a sum of the column's figures, with the places that it declares."""
-    declared = _DECIMAL.fullmatch(column.type)
-    return f"{value:,.{declared[1]}f}" if declared else _rounded(value)
+    return _rounded(value) if column.places is None else f"{value:,.{column.places}f}"
 
 
 def _rounded(value: float) -> str:

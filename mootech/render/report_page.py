@@ -6,7 +6,7 @@ from itertools import groupby
 
 from mootech.definition import Column, Definition
 from mootech.model import InputStanding, ReportOutcome, ReportResult
-from mootech.render.cells import cell, columns_of, is_numeric
+from mootech.render.cells import cell, columns_of
 from mootech.render.charts import FEW, MOST_CHARTS, chart_svg, have_charts
 from mootech.render.html import page, table, text
 from mootech.render.report_style import STYLE
@@ -128,7 +128,7 @@ def _table(reports: Sequence[ReportResult]) -> str:
 
 def _css(column: Column) -> str:
     """Return the class of a column's cells: figures to the right, days in one piece."""
-    return "r" if is_numeric(column) else "d" if column.type in {"DATE", "BOOLEAN"} else ""
+    return "r" if column.is_numeric else "d" if column.type in {"DATE", "BOOLEAN"} else ""
 
 
 def _meaning(definition: Definition) -> str:

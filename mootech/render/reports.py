@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mootech.model import ReportResult
-from mootech.render.cells import cell, columns_of, is_numeric, summed
+from mootech.render.cells import cell, columns_of, summed
 from mootech.render.document import rows_of
 from mootech.render.screen import grid, print_grid
 from mootech.render.series import drawing, words
@@ -83,7 +83,7 @@ def _print_sales(report: ReportResult, latest: int, console: Console, *, ascii_o
 
 def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
     columns = columns_of(report)
-    table = grid(*report.columns, right=tuple(column.name for column in columns if is_numeric(column)))
+    table = grid(*report.columns, right=tuple(column.name for column in columns if column.is_numeric))
     for row in report.rows[len(report.rows) - latest :]:
         table.add_row(*(cell(value, column) for value, column in zip(row, columns, strict=True)))
     print_grid(table, console)
