@@ -9,13 +9,15 @@ from typing import Any
 
 import polars as pl
 
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB, deriving
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import Layer, partition_key
+from mootech.layers import silver_days
 from mootech.layers.gold import Request, report
 from mootech.layers.library import packaged
 from mootech.model import ReportResult, Table
 from mootech.qa.contract import bronze_schema
+from tests.rows import DAY
 
 REJECTS = pl.Schema({"reasons": pl.List(pl.String()), "raw": pl.String()})
 
@@ -25,7 +27,7 @@ class Workshop:
     """A lake under its lock, and an engine that reads it."""
 
     lake: Lake
-    engine: Engine
+    engine: DuckDB
 
     def publish(self, table: Table, day: date, rows: Sequence[dict[str, Any]]) -> str:
         """Publish rows, as tests/rows.py makes them, as bronze of the day; return their content hash."""
@@ -50,7 +52,7 @@ def workshop(url: str, state_dir: Path) -> Iterator[Workshop]:
     """Open a lake for writing, take its lock, and open an engine for it."""
     lake = Lake.open(url, state_dir=state_dir, write=True)
     copies = lake.copies(2**30)
-    with lake.lock("test"), Engine.opened(lake.store, state_dir=state_dir, copies=copies) as engine:
+    with lake.lock("test"), DuckDB.opened(lake.store, state_dir=state_dir, copies=copies) as engine:
         yield Workshop(lake, engine)
 
 
@@ -59,6 +61,12 @@ def noon(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
 
 
-def sales(lake: Lake, engine: Engine, products: Sequence[str] = ()) -> tuple[ReportResult, ...]:
+def silver_of(table: Table, bronze: pl.DataFrame, day: date = DAY) -> pl.DataFrame:
+    """Return what rows of bronze, all of one day, are in silver, without last_modified."""
+    with deriving() as derive:
+        return silver_days.finished(table, day, derive(silver_days.file(table), day, bronze))
+
+
+def sales(lake: Lake, engine: DuckDB, products: Sequence[str] = ()) -> tuple[ReportResult, ...]:
     """Make the sales report on 31 March 2024."""
     return report(lake, engine, Request(packaged()["sales"], products), date(2024, 3, 31))

@@ -6,8 +6,10 @@ own httpfs, loaded from the PyPI package of the same version; nothing is ever do
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +21,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from mootech.definition import Definition, Value
 from mootech.engines.failures import changed_while_read, errors, mistaken, mistakes
+from mootech.engines.sql import MACROS, statement
 from mootech.errors import StoreError
+from mootech.lake import parquet
 from mootech.lake.copies import Copies
 from mootech.lake.disk import mapped, private_folder
 from mootech.lake.store import Entry, Store
-
-SQL_PACKAGE = "mootech.layers.sql"
-_MACROS = {"macro_sold_by_month.sql": {"transactions", "products"}}
-"""What several reports have in common, and the views that it reads."""
 
 # Two threads wait for S3 most of the time: 10 million rows took 2.7 s with two and 1.1 s with sixteen.
 _S3_THREADS = 16
@@ -46,8 +46,8 @@ class _HasSecret(Protocol):
         """Return the options of CREATE SECRET (TYPE s3, …)."""
 
 
-class Engine:
-    """An in-memory DuckDB that reads one store. Time zone UTC. Not for more than one thread at a time."""
+class DuckDB:
+    """An in-memory DuckDB that reads one store: see Engine."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store, copies: Copies | None) -> None:
         """Wrap a connection that `opened` has set up."""
@@ -106,7 +106,7 @@ class Engine:
                 f" SELECT * FROM read_parquet(getvariable('{name}_objects'), {hive})"
             )
             self._viewed.add(name)
-            for file, reads in _MACROS.items():
+            for file, reads in MACROS.items():
                 if reads <= self._viewed:
                     # Not before: DuckDB looks for what a macro reads when it is defined.
                     self._connection.execute(statement(file))
@@ -125,6 +125,20 @@ class Engine:
         with errors(f"running {file}"):
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
             return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
+
+    def days(self, file: str, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
+        """Return what makes one day of silver from its object of bronze; it may be called from several threads.
+
+        Raises (when it is called):
+            StoreError: the object is missing or damaged.
+            MootechError: DuckDB refused the statement, as it does where the object lacks a column.
+
+        """
+
+        def made(day: date) -> pl.DataFrame:
+            return _derived(self._connection, file, day, parquet.read(self._store, entries[day].key))
+
+        return made
 
     def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
         """Run a report that a person has written; return its rows, sorted by its key.
@@ -185,14 +199,22 @@ class Engine:
         )
 
 
-def macros() -> str:
-    """Return the text of what several reports have in common."""
-    return ";\n".join(map(statement, _MACROS))
+Derive = Callable[[str, date, pl.DataFrame], pl.DataFrame]
+"""Makes one UTC day of silver by the statement of a .sql file from these rows of bronze; in any order."""
 
 
-def statement(file: str) -> str:
-    """Return the text of a .sql file of mootech.layers.sql."""
-    return resources.files(SQL_PACKAGE).joinpath(file).read_text("utf-8")
+@contextmanager
+def deriving() -> Iterator[Derive]:
+    """Yield what makes silver from rows in memory, for who has no lake open for it; for several threads."""
+    with duckdb.connect() as connection:
+        yield partial(_derived, connection)
+
+
+def _derived(database: duckdb.DuckDBPyConnection, file: str, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
+    with errors(f"running {file}"), database.cursor() as connection:
+        # As a stream, which can be read once: DuckDB would take a frame by way of pyarrow, where there is one.
+        connection.register("bronze", bronze.with_columns(utc_date=pl.lit(day)).__arrow_c_stream__())
+        return pl.DataFrame(connection.sql(statement(file)))
 
 
 def _without_pattern(uri: str) -> str:

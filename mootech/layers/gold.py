@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from mootech.definition import HELD_DAYS, PRODUCT_IDS, Definition, Value
-from mootech.engines.duckdb import Engine, macros, statement
+from mootech.engines.engine import Engine
+from mootech.engines.sql import macros, statement
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake

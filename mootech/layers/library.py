@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from mootech.definition import Definition, DefinitionError, parse
-from mootech.engines.duckdb import SQL_PACKAGE
+from mootech.engines.sql import SQL_PACKAGE
 from mootech.errors import ConfigError, UsageError
 
 _PREFIX, _SUFFIX = "report_", ".sql"

@@ -1,10 +1,10 @@
 """Silver: bronze with real timestamps, money as decimals and parsed lists. Rebuilt, like `make`, where bronze changed.
 
-Events are one partition per UTC day (silver_frames.py). Users and products are one object each, with validity ranges
-over the daily snapshots (sql/silver_users.sql, sql/silver_products.sql).
+Events are one partition per UTC day (silver_days.py), users and products one object each, with validity ranges over the
+daily snapshots. What their rows are says sql/silver_<table>.sql, whichever engine runs it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -12,21 +12,20 @@ from functools import partial
 
 import polars as pl
 
-from mootech.engines.duckdb import Engine
+from mootech.definition import HELD_DAYS
+from mootech.engines.engine import Engine
 from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreError
 from mootech.lake.canonical import combined_hash
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import SNAPSHOTS, Layer
-from mootech.layers import silver_frames
+from mootech.lake.publishing import LAST_MODIFIED
+from mootech.layers import silver_days
 from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress, Table
 
 _DAYS_AT_ONCE = 4
 """Days that are rebuilt beside each other: while one waits for the disk or S3, another one computes."""
 _LARGE_DAY_ROWS = 100_000
 """Rows from which on a day is rebuilt alone: it is in memory whole."""
-
-TRANSFORMS = {Table.TRANSACTIONS: silver_frames.transactions, Table.CLICKSTREAM: silver_frames.clickstream}
-"""How one day of bronze becomes silver, for the tables that have one partition per day there."""
 
 
 def stale_days(bronze: Mapping[date, Held], silver: Mapping[date, Held], *, full: bool) -> list[date]:
@@ -99,9 +98,10 @@ class Builder:
             note = "bronze no longer holds it; its silver is kept"
             yield DayResult(plan.table, day, DayStatus.UNCHANGED, note=note)
         rows = [held.receipt.published for held in plan.bronze.values() if held.receipt is not None]
+        rebuild = self._ranges(plan) if plan.table in SNAPSHOTS else self._days(plan)
         with ThreadPoolExecutor(_DAYS_AT_ONCE if max(rows, default=0) < _LARGE_DAY_ROWS else 1) as pool:
             try:
-                for result in pool.map(partial(self._result, plan), plan.stale):
+                for result in pool.map(partial(_result, plan.table, rebuild), plan.stale):
                     if progress:
                         progress.done(result)
                     yield result
@@ -109,37 +109,54 @@ class Builder:
                 # Whoever interrupts, or takes the lock over, waits for the days in hand and for no others.
                 pool.shutdown(cancel_futures=True)
 
-    def _result(self, plan: "_Plan", day: date) -> DayResult:
-        try:
-            if plan.table in SNAPSHOTS:
-                rows, changed = self._rebuild_ranges(plan)
-            else:
-                rows, changed = self._rebuild_day(plan, day)
-        except LockHeldError:
-            raise
-        except MootechError as exc:
-            return DayResult(plan.table, day, DayStatus.FAILED, error=exc)
-        return DayResult(plan.table, day, DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED, published=rows)
+    def _days(self, plan: "_Plan") -> "_Rebuild":
+        """Return what rebuilds one day of events."""
+        made = self.engine.days(silver_days.file(plan.table), {day: plan.bronze[day].entry for day in plan.stale})
 
-    def _rebuild_day(self, plan: "_Plan", day: date) -> tuple[int, bool]:
-        inputs_hash = _certified(plan, day)
-        bronze = self.lake.read(plan.bronze[day].key)
-        try:
-            frame = TRANSFORMS[plan.table](bronze, last_modified=self.today)
-        except pl.exceptions.PolarsError as exc:
-            msg = f"bronze {plan.table} of {day} does not have the columns of its contract"
-            raise StoreError(msg, hint=_refetch(plan.table, day)) from exc
-        return frame.height, self.lake.publish_silver(plan.table, day, frame, inputs_hash)
+        def rebuild(day: date) -> tuple[int, bool]:
+            inputs_hash = _certified(plan, day)
+            try:
+                rows = made(day)
+            except StoreError:
+                raise
+            except MootechError as exc:
+                msg = f"bronze {plan.table} of {day} does not have the columns of its contract"
+                raise StoreError(msg, hint=_refetch(plan.table, day)) from exc
+            frame = self._dated(silver_days.finished(plan.table, day, rows))
+            return frame.height, self.lake.publish_silver(plan.table, day, frame, inputs_hash)
 
-    def _rebuild_ranges(self, plan: "_Plan") -> tuple[int, bool]:
-        for day in plan.bronze:
-            _certified(plan, day)
-        days = sorted(plan.bronze)
-        self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
-        ranges = self.engine.query(f"silver_{plan.table}.sql", {"held_days": days})
-        frame = ranges.with_columns(pl.lit(self.today).alias("last_modified"))
-        inputs_hash = _snapshots_hash(plan.bronze)
-        return frame.height, self.lake.publish_object(Layer.SILVER, plan.table, frame, inputs_hash)
+        return rebuild
+
+    def _ranges(self, plan: "_Plan") -> "_Rebuild":
+        """Return what rebuilds the validity ranges, on the latest held day."""
+
+        def rebuild(_: date) -> tuple[int, bool]:
+            for day in plan.bronze:
+                _certified(plan, day)
+            days = sorted(plan.bronze)
+            self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
+            frame = self._dated(self.engine.query(f"silver_{plan.table}.sql", {HELD_DAYS: days}))
+            inputs_hash = _snapshots_hash(plan.bronze)
+            return frame.height, self.lake.publish_object(Layer.SILVER, plan.table, frame, inputs_hash)
+
+        return rebuild
+
+    def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.with_columns(pl.lit(self.today).alias(LAST_MODIFIED))
+
+
+_Rebuild = Callable[[date], tuple[int, bool]]
+"""Rebuilds silver of a day; returns its rows, and whether it was written."""
+
+
+def _result(table: Table, rebuild: _Rebuild, day: date) -> DayResult:
+    try:
+        rows, changed = rebuild(day)
+    except LockHeldError:
+        raise
+    except MootechError as exc:
+        return DayResult(table, day, DayStatus.FAILED, error=exc)
+    return DayResult(table, day, DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED, published=rows)
 
 
 @dataclass(frozen=True)

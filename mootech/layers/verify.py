@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 
+from mootech.engines.duckdb import Derive
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import (
     SNAPSHOTS,
@@ -22,7 +23,7 @@ from mootech.lake.paths import (
 )
 from mootech.layers.finding import Mend, Problem, finding
 from mootech.layers.verify_objects import bronze_partition, derived_object, quarantine_object, silver_partition
-from mootech.model import DayRange, Finding, Table
+from mootech.model import DayRange, Finding, Job, Table
 
 _LAYERS = (Layer.RAW, Layer.QUARANTINE, Layer.SILVER)
 
@@ -34,6 +35,7 @@ class _Scope:
     """One table's objects on the days that are looked at: what is there, and what should be."""
 
     lake: Lake
+    derive: Derive
     table: Table
     span: DayRange
     bronze: Mapping[date, Held]
@@ -42,14 +44,14 @@ class _Scope:
     """What the stored manifests say was published."""
 
     @classmethod
-    def of(cls, lake: Lake, table: Table, span: DayRange) -> "_Scope":
+    def of(cls, lake: Lake, derive: Derive, table: Table, span: DayRange) -> "_Scope":
         # The manifests first: listing a table makes the catalog forget what is gone.
         noted = {layer: lake.noted(layer, table) for layer in (Layer.RAW, Layer.SILVER)}
         bronze, silver = (
             {day: held for day, held in lake.held(layer, table).items() if day in span}
             for layer in (Layer.RAW, Layer.SILVER)
         )
-        return cls(lake, table, span, bronze, silver, noted)
+        return cls(lake, derive, table, span, bronze, silver, noted)
 
     def silver_objects(self) -> AbstractSet[date | None]:
         """Return what silver holds of the table, by day; None is the one object of a table that has no days there."""
@@ -62,8 +64,8 @@ class _Scope:
         return {day for day in map(date.fromisoformat, self.noted[layer]) if day in self.span}
 
 
-def verify_table(lake: Lake, table: Table, span: DayRange) -> Iterator[Finding]:
-    """Check every object of one table on the UTC days of `span`.
+def verify_table(lake: Lake, derive: Derive, table: Table, span: DayRange) -> Iterator[Finding]:
+    """Check every object of one table on the UTC days of `span`; `derive` makes silver once more.
 
     Yields:
         A finding per thing that does not hold, with what mends it in `data["mend"]`, and one per layer of what does.
@@ -72,7 +74,7 @@ def verify_table(lake: Lake, table: Table, span: DayRange) -> Iterator[Finding]:
         StoreError: the store failed; one object that cannot be read is a finding.
 
     """
-    scope = _Scope.of(lake, table, span)
+    scope = _Scope.of(lake, derive, table, span)
     found = [*_missing(scope), *_days(scope), *_quarantine(scope), *_without_days(scope)]
     yield from (finding(layer, table, day, problem) for layer, day, problem in found)
     for layer, objects in ((Layer.RAW, scope.bronze.keys()), (Layer.SILVER, scope.silver_objects())):
@@ -116,7 +118,7 @@ def _days(scope: _Scope) -> Iterator[_Found]:
             yield from ((Layer.RAW, day, problem) for problem in problems)
         if day in scope.silver:
             made = scope.silver[day].provenance
-            of_silver = silver_partition(scope.lake, scope.table, day, made, good)
+            of_silver = silver_partition(scope.lake, scope.derive, Job(scope.table, day), made, good)
             yield from ((Layer.SILVER, day, problem) for problem in of_silver)
 
 

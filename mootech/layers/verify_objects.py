@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from mootech.engines.duckdb import Derive
 from mootech.errors import StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
@@ -14,9 +15,9 @@ from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError, Inspected
 from mootech.lake.paths import FORMAT_KEY, Layer, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
+from mootech.layers import silver_days
 from mootech.layers.finding import Mend, Problem
-from mootech.layers.silver import TRANSFORMS
-from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Table
+from mootech.model import SCHEMA_VERSION, Job, Provenance, Receipt, Table
 from mootech.qa.checks import schema_drift
 
 _SILVER_KEYS = {
@@ -66,26 +67,26 @@ def quarantine_object(lake: Lake, key: str, rows: int) -> Iterator[Problem]:
 
 
 def silver_partition(
-    lake: Lake, table: Table, day: date, made: Provenance | None, bronze: Bronze | None
+    lake: Lake, derive: Derive, job: Job, made: Provenance | None, bronze: Bronze | None
 ) -> Iterator[Problem]:
     """Yield what is wrong with a day of silver.
 
     Args:
         lake: which lake.
-        table: one that has a partition per day in silver.
-        day: which UTC day.
+        derive: makes silver from bronze once more.
+        job: the UTC day, of a table that has a partition per day in silver.
         made: what it counts as made from, as the lake's catalog has it.
         bronze: what it should be made from, None where that is itself broken or gone.
 
     """
-    problems = list(derived_object(lake, table, partition_key(Layer.SILVER, table, day), day))
+    problems = list(derived_object(lake, job.table, partition_key(Layer.SILVER, job.table, job.day), job.day))
     yield from problems
     if problems or bronze is None or made is None:
         return
     # Silver that is behind bronze is no broken promise: `status` says so, and `silver` brings it up to date.
     if (made.inputs_hash, made.schema_version) == (bronze.receipt.content_hash, SCHEMA_VERSION):
-        expected = TRANSFORMS[table](bronze.rows, last_modified=day)
-        if content_hash(expected, leave_out=(LAST_MODIFIED,)) != made.content_hash:
+        rows = derive(silver_days.file(job.table), job.day, bronze.rows)
+        if content_hash(silver_days.finished(job.table, job.day, rows)) != made.content_hash:
             yield Problem("replaced", "the rows are not those that bronze gives", Mend.REBUILD)
 
 

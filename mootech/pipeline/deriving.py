@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from mootech.config import Settings
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.errors import LockHeldError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers import gold
@@ -117,5 +117,5 @@ def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], g
     return ReportOutcome("report", errors=tuple(errors), notes=tuple(notes), reports=tuple(found), lake=lake.store.url)
 
 
-def _engine(lake: Lake, settings: Settings) -> AbstractContextManager[Engine]:
-    return Engine.opened(lake.store, state_dir=settings.state_dir, copies=lake.copies(settings.copies_mb * 2**20))
+def _engine(lake: Lake, settings: Settings) -> AbstractContextManager[DuckDB]:
+    return DuckDB.opened(lake.store, state_dir=settings.state_dir, copies=lake.copies(settings.copies_mb * 2**20))

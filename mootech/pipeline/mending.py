@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mootech.config import Settings
+from mootech.engines.duckdb import deriving
 from mootech.errors import BrokenPromiseError, EmptyLakeError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.finding import Mend, advice, days_to_mend, to_rewrite, unbelievable
@@ -102,7 +103,8 @@ def repair(  # noqa: PLR0913  # one for each of the command's options
 
 def prove(lake: Lake, tables: Sequence[Table], span: DayRange) -> list[Finding]:
     """Verify tables, none of them named all; then also what lies beside them."""
-    found = [finding for table in tables or Table for finding in verify_table(lake, table, span)]
+    with deriving() as derive:
+        found = [finding for table in tables or Table for finding in verify_table(lake, derive, table, span)]
     return found if tables else [*found, *foreign_folders(lake)]
 
 

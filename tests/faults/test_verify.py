@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from mootech import pipeline
 from mootech.config import Settings, SourceSettings
+from mootech.engines.duckdb import Derive, deriving
 from mootech.errors import SourceError, StoreError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
@@ -22,6 +24,13 @@ from mootech.sandbox.shop import Shop
 from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, flip, key_of, quarantined
 from tests.faults.invariants import PAGE_SIZE, World, contents
 from tests.stores import Wrapper
+
+
+@pytest.fixture
+def derive() -> Iterator[Derive]:
+    """What makes silver from bronze once more."""
+    with deriving() as made:
+        yield made
 
 
 def settings_for(url: str, folder: Path) -> Settings:
@@ -84,7 +93,7 @@ def test_each_damage_is_named_and_nothing_else(damage: Damage, settings: Setting
 
 @pytest.mark.fault(24)
 @pytest.mark.parametrize("layer", [Layer.RAW, Layer.QUARANTINE, Layer.SILVER])
-def test_no_flipped_bit_goes_unseen(layer: Layer, settings: Settings) -> None:
+def test_no_flipped_bit_goes_unseen(layer: Layer, settings: Settings, derive: Derive) -> None:
     """Whichever bit of an object is turned, in its rows, statistics or footer, verify notices."""
     store = open_store(settings.lake)
     key = quarantined(store) if layer is Layer.QUARANTINE else key_of(layer, Table.CLICKSTREAM)
@@ -96,10 +105,10 @@ def test_no_flipped_bit_goes_unseen(layer: Layer, settings: Settings) -> None:
     for position in [*rng.sample(range(len(good)), 40), *range(len(good) - 12, len(good))]:
         bit = 1 << rng.randrange(8)
         file.write_bytes(flip(position, bit)(good))
-        found = [each for each in verify_table(lake, Table.CLICKSTREAM, span) if not each.ok]
+        found = [each for each in verify_table(lake, derive, Table.CLICKSTREAM, span) if not each.ok]
         assert found, (position, bit)
     file.write_bytes(good)
-    assert all(each.ok for each in verify_table(lake, Table.CLICKSTREAM, span))
+    assert all(each.ok for each in verify_table(lake, derive, Table.CLICKSTREAM, span))
 
 
 @pytest.mark.fault(24)
@@ -135,7 +144,7 @@ def test_a_symbolic_link_in_the_lake_is_refused(settings: Settings, tmp_path: Pa
 
 
 @pytest.mark.fault(2)
-def test_a_store_that_fails_is_no_damage(settings: Settings, tmp_path: Path) -> None:
+def test_a_store_that_fails_is_no_damage(settings: Settings, tmp_path: Path, derive: Derive) -> None:
     """When the store itself does not answer, that is what verify says, instead of calling every object broken."""
 
     class Gone(Wrapper):
@@ -155,7 +164,7 @@ def test_a_store_that_fails_is_no_damage(settings: Settings, tmp_path: Path) -> 
     lake = Lake(store, state_dir=tmp_path / "state")
     store.opened = True
     with pytest.raises(StoreError, match="the store is gone"):
-        list(verify_table(lake, Table.USERS, DayRange(DAY, DAY)))
+        list(verify_table(lake, derive, Table.USERS, DayRange(DAY, DAY)))
 
 
 def test_the_shops_own_counts_show_what_came_since(tmp_path: Path) -> None:

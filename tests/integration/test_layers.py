@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
 from mootech.lake.store import Entry, open_store
 from mootech.layers.silver import Builder
@@ -41,7 +41,7 @@ def test_from_bronze_to_the_report(lake_url: str, state_dir: Path) -> None:
 @pytest.mark.s3
 def test_a_missing_object_on_s3_is_the_store_s_failure(s3_lake: str, state_dir: Path) -> None:
     """The error names what was being read and holds no credential."""
-    with Engine.opened(open_store(s3_lake), state_dir=state_dir) as engine:
+    with DuckDB.opened(open_store(s3_lake), state_dir=state_dir) as engine:
         with pytest.raises(StoreError, match="reading products failed") as caught:
             engine.view("products", [Entry("silver/products/data.parquet", 0, "")], partitioned=False)
         assert "test-secret-canary" not in f"{caught.value!r} {caught.value.__cause__!r}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mootech.definition import DefinitionError, parse
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
 from mootech.lake.lake import Lake
 from mootech.layers.gold import Request, report
@@ -44,7 +44,7 @@ def shop(lake_url: str, state_dir: Path) -> Iterator[Workshop]:
 def _run(shop: Workshop, sql: str, *, room: int = 2**30, **given: str) -> ReportResult:
     definition = parse("orders", sql, "/reports/orders.sql")
     copies = shop.lake.copies(room)
-    with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=copies) as engine:
+    with DuckDB.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=copies) as engine:
         [found] = report(shop.lake, engine, Request(definition, given=given), TODAY)
     return found
 
@@ -141,7 +141,7 @@ def test_the_example_in_the_docs_works(shop: Workshop) -> None:
     text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
     [sql] = re.findall(r"```sql\n(-- .*?)```", text, re.DOTALL)
     definition = parse("orders_a_day", sql, "orders_a_day.sql")
-    with Engine.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
+    with DuckDB.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
         [found] = report(shop.lake, engine, Request(definition), TODAY)
     assert [row[:2] for row in found.rows] == [(DAY, 2)]
 

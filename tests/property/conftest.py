@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.lake.store import open_store
 from tests.property.views import Views
 
@@ -13,5 +13,5 @@ from tests.property.views import Views
 def views(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Views]:
     """Silver without a row yet, and an engine that runs reports over it."""
     folder = tmp_path_factory.mktemp("lake")
-    with Engine.opened(open_store(str(folder)), state_dir=tmp_path_factory.mktemp("state")) as engine:
+    with DuckDB.opened(open_store(str(folder)), state_dir=tmp_path_factory.mktemp("state")) as engine:
         yield Views(folder, engine)

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.layers.silver_frames import clickstream
 from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge
@@ -18,6 +18,7 @@ from mootech.sandbox.customers import Customers
 from mootech.sandbox.orders import purchases
 from mootech.sandbox.shop import Shop
 from mootech.sandbox.visits import Hits, hits
+from tests.bronze import silver_of
 from tests.property import hits_oracle
 from tests.property.hits_oracle import STEPS, Hit
 from tests.property.views import Views, in_order
@@ -144,7 +145,7 @@ def shop_views(views: Views) -> Views:
         raws = [msgspec.Raw(row) for row in SHOP.rows(Table.CLICKSTREAM, day, today=TODAY)]
         decoded = RowDecoder(Table.CLICKSTREAM).decode(raws)
         (judged,) = judge(Table.CLICKSTREAM, [Fetched(day, decoded.frame, decoded.reasons)])
-        days[day] = clickstream(judged.good, last_modified=day)
+        days[day] = silver_of(Table.CLICKSTREAM, judged.good, day).with_columns(last_modified=pl.lit(day))
     views.give_days(Table.CLICKSTREAM, days)
     return views
 

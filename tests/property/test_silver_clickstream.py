@@ -1,26 +1,23 @@
 """Silver's parsing of event and product lists against a plain reading, entry by entry."""
 
 import re
-from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.layers.silver_frames import clickstream
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from tests.bronze import silver_of
 from tests.rows import hit
 
-PART = st.sampled_from(
-    ["", " ", "Drinkware", " P1 ", "2", "-1", "+3", "2.5", "17.68", "0.00005", "1e3", "9" * 20, "n/a", "ö"]
-)
+NUMBERS = ["2", "-1", "+3", "2.5", "17.68", "0.00005", "-0.00015", ".5", "5.", "1e3", "1_000", "0x1F", "9" * 20]
+PART = st.sampled_from(["", " ", "Drinkware", " P1 ", *NUMBERS, "\t7", "7\n", "n/a", "ö"])
 PRODUCT_LISTS = st.lists(st.lists(PART, max_size=7).map(";".join), max_size=4).map(",".join)
-EVENT_LISTS = st.lists(st.sampled_from(["1", " 20 ", "200=5.00", "20:7", "", "x", "=", "99999999999"]), max_size=4).map(
-    ",".join
-)
+EVENT = st.sampled_from(["1", " 20 ", "200=5.00", "20:7", "7\n", "\t7", "", "x", "=", "99999999999"])
+EVENT_LISTS = st.lists(EVENT, max_size=4).map(",".join)
 
 
 def _whole(text: str) -> int | None:
@@ -28,18 +25,17 @@ def _whole(text: str) -> int | None:
 
 
 def _money(text: str) -> Decimal | None:
-    try:
-        value = Decimal(text).quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
-    except InvalidOperation:
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", text):
         return None
+    value = Decimal(text).quantize(Decimal("0.0001"), ROUND_HALF_UP)
     return value if abs(value) < Decimal(10) ** 14 else None
 
 
 def _products(text: str) -> list[dict[str, Any]]:
     found = []
     for entry in text.split(","):
-        if entry.strip():
-            parts = ([part.strip() for part in entry.strip().split(";")] + [""] * 4)[:4]
+        if entry.strip(" "):
+            parts = ([part.strip(" ") for part in entry.strip(" ").split(";")] + [""] * 4)[:4]
             found.append(
                 {
                     "category": parts[0] or None,
@@ -52,7 +48,7 @@ def _products(text: str) -> list[dict[str, Any]]:
 
 
 def _events(text: str) -> list[int | None]:
-    numbers = (re.match(r"([0-9]+)\s*(=|$)", entry.strip()) for entry in text.split(",") if entry.strip())
+    numbers = (re.match(r"([0-9]+) *(=|\Z)", entry.strip(" ")) for entry in text.split(",") if entry.strip(" "))
     return [int(number[1]) if number and int(number[1]) < 2**31 else None for number in numbers]
 
 
@@ -64,6 +60,6 @@ def test_lists_are_parsed_entry_by_entry(cells: list[tuple[str | None, str | Non
     bronze = pl.DataFrame(rows, schema_overrides=bronze_schema(Table.CLICKSTREAM)).with_columns(
         extra=pl.lit(None, pl.String)
     )
-    silver = clickstream(bronze, last_modified=date(2024, 3, 1))
+    silver = silver_of(Table.CLICKSTREAM, bronze).sort(pl.col("hit_id").str.split("-").list.get(0).cast(pl.Int64))
     assert silver["events"].to_list() == [None if events is None else _events(events) for events, _ in cells]
     assert silver["products"].to_list() == [None if products is None else _products(products) for _, products in cells]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.lake.store import Entry, open_store
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
@@ -37,13 +37,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDB]:
     """One engine for all examples: starting DuckDB is what would take the time."""
-    with Engine.opened(open_store(str(folder)), state_dir=tmp_path_factory.mktemp("state")) as opened:
+    with DuckDB.opened(open_store(str(folder)), state_dir=tmp_path_factory.mktemp("state")) as opened:
         yield opened
 
 
-def _ranges(engine: Engine, folder: Path, table: Table, snapshots: Snapshots) -> list[tuple[Any, ...]]:
+def _ranges(engine: DuckDB, folder: Path, table: Table, snapshots: Snapshots) -> list[tuple[Any, ...]]:
     keys = []
     for day, rows in snapshots.items():
         key = f"{table}/utc_date={day}/data.parquet"
@@ -73,14 +73,14 @@ def _oracle(snapshots: Snapshots) -> list[tuple[Any, ...]]:
 @settings(max_examples=150, deadline=None)
 @given(snapshots=PRODUCTS)
 def test_ranges_are_what_walking_through_the_snapshots_gives(
-    engine: Engine, folder: Path, snapshots: Snapshots
+    engine: DuckDB, folder: Path, snapshots: Snapshots
 ) -> None:
     """A gap extends, an absence closes, a change closes and opens, a return opens; all sorted by key and day."""
     expected = [(key, name, Decimal(str(price)), *validity) for key, name, price, *validity in _oracle(snapshots)]
     assert _ranges(engine, folder, Table.PRODUCTS, snapshots) == expected
 
 
-def test_users_have_their_first_time_as_a_timestamp(engine: Engine, folder: Path) -> None:
+def test_users_have_their_first_time_as_a_timestamp(engine: DuckDB, folder: Path) -> None:
     """Unix seconds become a UTC timestamp, and a new email closes one range and opens the next."""
     seconds = 1_677_672_000
     snapshots = {

@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 
 from mootech.definition import HELD_DAYS
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.lake.store import Entry
-from mootech.layers import silver_frames
+from mootech.layers import silver_days
 from mootech.layers.library import packaged
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from tests.bronze import silver_of
 
-_TRANSFORMS = {Table.CLICKSTREAM: silver_frames.clickstream, Table.TRANSACTIONS: silver_frames.transactions}
-_TIMES = {Table.CLICKSTREAM: "hit_time", Table.TRANSACTIONS: "timestamp"}
+_TIMES = {table: time for table, (time, _) in silver_days.ORDER.items()}
 """What says in which day's partition a row lies."""
 _RANGES = {"valid_from": pl.Date(), "valid_to": pl.Date(), "last_modified": pl.Date()}
 _NO_DAY = date(2023, 1, 1)
@@ -24,8 +24,10 @@ _NO_DAY = date(2023, 1, 1)
 
 SCHEMAS: Mapping[Table, pl.Schema] = {
     **{
-        table: transform(pl.DataFrame(schema=bronze_schema(table)), last_modified=_NO_DAY).schema
-        for table, transform in _TRANSFORMS.items()
+        table: pl.Schema(
+            {**silver_of(table, pl.DataFrame(schema=bronze_schema(table))).schema, "last_modified": pl.Date()}
+        )
+        for table in silver_days.ORDER
     },
     Table.USERS: pl.Schema(
         {"account_id": pl.String(), "email": pl.String(), "first_time": pl.Datetime("us"), **_RANGES}
@@ -40,7 +42,7 @@ SCHEMAS: Mapping[Table, pl.Schema] = {
 class Views:
     """The tables of silver, in a folder, and the reports over them."""
 
-    def __init__(self, folder: Path, engine: Engine) -> None:
+    def __init__(self, folder: Path, engine: DuckDB) -> None:
         """Write below the folder that the engine's store is."""
         self._folder = folder
         self._engine = engine

@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.engines.failures import changed_while_read
 from mootech.errors import MootechError, StoreError
 from mootech.lake.store import Entry, open_store
@@ -32,9 +32,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(folder: Path, state_dir: Path) -> Iterator[Engine]:
+def engine(folder: Path, state_dir: Path) -> Iterator[DuckDB]:
     """An engine for that lake."""
-    with Engine.opened(open_store(str(folder)), state_dir=state_dir) as opened:
+    with DuckDB.opened(open_store(str(folder)), state_dir=state_dir) as opened:
         yield opened
 
 
@@ -42,13 +42,13 @@ def _entries(*days: date) -> list[Entry]:
     return [Entry(f"t/utc_date={day}/data.parquet", 0, "") for day in days]
 
 
-def test_a_view_is_exactly_the_objects_named(engine: Engine) -> None:
+def test_a_view_is_exactly_the_objects_named(engine: DuckDB) -> None:
     """Characters of a glob in the lake's own path mean themselves, and no other object is read."""
     engine.view("products", _entries(DAYS[0]), partitioned=True)
     assert engine.query("products_known.sql").rows() == [("P1", "lake[1] 2024-02-29")]
 
 
-def test_the_partition_s_day_is_a_date(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_partition_s_day_is_a_date(engine: DuckDB, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """utc_date is typed DATE for one object and for several, with an empty one first."""
     (tmp_path / "days.sql").write_text("SELECT *, typeof(utc_date) AS type FROM days WHERE utc_date <= $last")
     monkeypatch.setattr("mootech.engines.duckdb.resources.files", lambda _: tmp_path)
@@ -58,7 +58,7 @@ def test_the_partition_s_day_is_a_date(engine: Engine, monkeypatch: pytest.Monke
         assert (row["utc_date"], row["type"]) == (DAYS[0], "DATE")
 
 
-def test_an_object_that_was_replaced_is_read_anew(engine: Engine, folder: Path) -> None:
+def test_an_object_that_was_replaced_is_read_anew(engine: DuckDB, folder: Path) -> None:
     """No cache stands between two statements, not even within the second in which a file was replaced."""
     engine.view("products", _entries(DAYS[0]), partitioned=True)
     file = folder / _entries(DAYS[0])[0].key
@@ -69,14 +69,14 @@ def test_an_object_that_was_replaced_is_read_anew(engine: Engine, folder: Path) 
         assert engine.query("products_known.sql").rows() == [("P1", name)]
 
 
-def test_results_need_no_pyarrow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_need_no_pyarrow(engine: DuckDB, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows come through the Arrow C stream; pyarrow is no dependency of mootech."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     engine.view("products", _entries(*DAYS), partitioned=True)
     assert engine.query("products_known.sql").height == 1
 
 
-def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: Engine, folder: Path) -> None:
+def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: DuckDB, folder: Path) -> None:
     """Exit code 5, with what was being read and a hint."""
     with pytest.raises(StoreError, match=r"reading products failed: .*No files found") as missing:
         engine.view("products", _entries(date(2024, 3, 2)), partitioned=True)
@@ -87,7 +87,7 @@ def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: Engine, fold
         engine.query("products_known.sql")
 
 
-def test_objects_of_other_columns_are_mootech_s_failure(engine: Engine) -> None:
+def test_objects_of_other_columns_are_mootech_s_failure(engine: DuckDB) -> None:
     """A view without a column that the statement needs names the statement, and how to rebuild silver."""
     engine.view("transactions", _entries(DAYS[0]), partitioned=True)
     engine.view("products", _entries(DAYS[0]), partitioned=True)
@@ -97,7 +97,7 @@ def test_objects_of_other_columns_are_mootech_s_failure(engine: Engine) -> None:
     assert "mootech silver --full" in caught.value.hint
 
 
-def test_a_view_is_named_by_a_plain_word_and_has_objects(engine: Engine) -> None:
+def test_a_view_is_named_by_a_plain_word_and_has_objects(engine: DuckDB) -> None:
     """A name that could be SQL, and a list of nothing, are mistakes of the caller."""
     for name, entries in (("a; DROP VIEW b", _entries(DAYS[0])), ("products", [])):
         with pytest.raises(ValueError, match="a view needs"):
@@ -113,7 +113,7 @@ def test_a_view_is_named_by_a_plain_word_and_has_objects(engine: Engine) -> None
     ids=["etag", "torn text"],
 )
 def test_a_statement_whose_objects_change_under_it_is_run_again(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, changed: Exception
+    engine: DuckDB, monkeypatch: pytest.MonkeyPatch, changed: Exception
 ) -> None:
     """DuckDB gives up when an ETag changes while it reads, or on torn text; it is asked again, but not for ever."""
     assert changed_while_read(changed)
@@ -146,8 +146,8 @@ class _Changing:
 def test_an_engine_leaves_nothing_in_the_state_folder(folder: Path, state_dir: Path) -> None:
     """Each engine spills into a folder of its own, which goes with it."""
     with (
-        Engine.opened(open_store(str(folder)), state_dir=state_dir),
-        Engine.opened(open_store(str(folder)), state_dir=state_dir),
+        DuckDB.opened(open_store(str(folder)), state_dir=state_dir),
+        DuckDB.opened(open_store(str(folder)), state_dir=state_dir),
     ):
         assert len(list(state_dir.iterdir())) == 2
     assert list(state_dir.iterdir()) == []
@@ -167,7 +167,7 @@ def test_refused_credentials_are_not_quoted(folder: Path, state_dir: Path) -> No
 
     assert folder
     with (
-        Engine.opened(Refusing(), state_dir=state_dir) as engine,  # type: ignore[arg-type]  # only what the engine asks of a store
+        DuckDB.opened(Refusing(), state_dir=state_dir) as engine,  # type: ignore[arg-type]  # only what the engine asks of a store
         pytest.raises(StoreError) as caught,
     ):
         engine.view("products", _entries(DAYS[0]), partitioned=True)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mootech.definition import Value
-from mootech.engines.duckdb import Engine
+from mootech.engines.duckdb import DuckDB
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.layers.naming import object_slugs, resolve
 from mootech.layers.silver import Builder
@@ -18,7 +18,7 @@ from mootech.model import Table
 from tests.bronze import Workshop, noon, sales, workshop
 from tests.rows import DAY, order, product
 
-_query = Engine.query
+_query = DuckDB.query
 
 MARCH = date(2024, 3, 31)
 NAMES = {"p1": "Tumbler", "p2": "Travel Mug", "p3": "Travel  mug", "p4": "Café Cup", "p5": "水筒"}
@@ -128,11 +128,11 @@ def test_a_report_is_computed_where_its_inputs_changed_or_its_object_did(
     first = sales(sold.lake, sold.engine)
     computed: list[object] = []
 
-    def query(self: Engine, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+    def query(self: DuckDB, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
         computed.extend(parameters["product_ids"] if parameters else ())  # type: ignore[arg-type]  # a list of ids
         return _query(self, file, parameters)
 
-    monkeypatch.setattr(Engine, "query", query)
+    monkeypatch.setattr(DuckDB, "query", query)
     assert [replace(report, changed=True) for report in sales(sold.lake, sold.engine)] == list(first)
     assert computed == []
     file = tmp_path / "lake" / first[0].object_key

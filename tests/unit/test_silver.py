@@ -11,10 +11,9 @@ import pytest
 from mootech.errors import EmptyLakeError, StoreError
 from mootech.lake.paths import Layer, object_key, partition_key
 from mootech.layers.silver import Builder, days_behind
-from mootech.layers.silver_frames import clickstream, transactions
 from mootech.model import DayResult, DayStatus, Table
 from mootech.qa.contract import bronze_schema
-from tests.bronze import Workshop, noon, workshop
+from tests.bronze import Workshop, noon, silver_of, workshop
 from tests.rows import DAY, NOON, hit, order, product
 
 NEXT = date(2024, 3, 1)
@@ -41,7 +40,7 @@ def _bronze(table: Table, *rows: dict[str, object]) -> pl.DataFrame:
 
 def test_a_transaction_gets_a_timestamp_and_decimal_money() -> None:
     """Columns, types and values are the design's; the float's cents are exact."""
-    silver = transactions(_bronze(Table.TRANSACTIONS, order()), last_modified=TODAY)
+    silver = silver_of(Table.TRANSACTIONS, _bronze(Table.TRANSACTIONS, order()))
     assert silver.schema == pl.Schema(
         {
             "order_id": pl.String(),
@@ -51,18 +50,17 @@ def test_a_transaction_gets_a_timestamp_and_decimal_money() -> None:
             "total_item_quantity": pl.Int64(),
             "total_purchase_usd": pl.Decimal(18, 4),
             "timestamp": pl.Datetime("us"),
-            "last_modified": pl.Date(),
         }
     )
     assert silver.rows() == [
-        ("o1", "ada@example.com", "purchase", ["p1", "p1"], 2, Decimal("35.3600"), datetime(2024, 2, 29, 12), TODAY)  # noqa: DTZ001  # silver's timestamps are UTC without a zone
+        ("o1", "ada@example.com", "purchase", ["p1", "p1"], 2, Decimal("35.3600"), datetime(2024, 2, 29, 12))  # noqa: DTZ001  # silver's timestamps are UTC without a zone
     ]
 
 
 def test_a_hit_gets_ids_timestamps_and_lists() -> None:
     """The visitor joins both halves of its number, the visit adds its start; lists are parsed."""
     row = hit(event_list="1,20", product_list="Drinkware;p1;2;35.36,;p2", evar3="x")
-    silver = clickstream(_bronze(Table.CLICKSTREAM, row), last_modified=TODAY).row(0, named=True)
+    silver = silver_of(Table.CLICKSTREAM, _bronze(Table.CLICKSTREAM, row)).row(0, named=True)
     assert silver["hit_id"] == "1-7"
     assert silver["visitor_id"] == "18446744073709551615-2"
     assert silver["visit_id"] == f"18446744073709551615-2-{NOON - 60}"
@@ -72,15 +70,15 @@ def test_a_hit_gets_ids_timestamps_and_lists() -> None:
         {"category": "Drinkware", "product_id": "p1", "quantity": 2, "price": Decimal("35.3600")},
         {"category": None, "product_id": "p2", "quantity": None, "price": None},
     ]
-    assert (silver["evar3"], silver["extra"], silver["last_modified"]) == ("x", None, TODAY)
+    assert (silver["evar3"], silver["extra"]) == ("x", None)
 
 
 def test_an_empty_day_has_the_types_of_any_other() -> None:
     """A day without a row makes a partition that reads together with the others."""
-    for table, transform in ((Table.TRANSACTIONS, transactions), (Table.CLICKSTREAM, clickstream)):
+    for table in (Table.TRANSACTIONS, Table.CLICKSTREAM):
         rows = order() if table is Table.TRANSACTIONS else hit(product_list=";p1")
-        full = transform(_bronze(table, rows), last_modified=TODAY)
-        empty = transform(_bronze(table), last_modified=TODAY)
+        full = silver_of(table, _bronze(table, rows))
+        empty = silver_of(table, _bronze(table))
         assert empty.schema == full.schema
 
 

@@ -11,14 +11,14 @@ CREATE OR REPLACE TEMP MACRO sold_by_month(product_ids) AS TABLE
 WITH units AS (
     SELECT email, "timestamp", transaction_type, utc_date, unnest(items) AS product_id
     FROM transactions
-    WHERE product_ids IS NULL OR len(product_ids) > 1 OR list_contains(items, product_ids[1])
+    WHERE product_ids IS NULL OR array_length(product_ids) > 1 OR list_contains(items, product_ids[1])
 ),
 
 -- One row per unit bought (+1) or returned (-1).
 moves AS (
     SELECT
         product_id,
-        lower(trim(email)) AS customer,
+        lower(trim(email, ' ')) AS customer,
         "timestamp",
         utc_date,
         CASE transaction_type WHEN 'purchase' THEN 1 ELSE -1 END AS step

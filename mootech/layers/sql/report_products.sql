@@ -25,7 +25,7 @@
 -- Source      The sales report, docs/reports.md.
 
 WITH sold AS (
-    SELECT * FROM sold_by_month(NULL)
+    SELECT * FROM sold_by_month(CAST(NULL AS VARCHAR[]))
 ),
 
 names AS (
@@ -35,7 +35,7 @@ names AS (
 ),
 
 calendar AS (
-    SELECT product_id, CAST(unnest(generate_series(min(month), max(month), INTERVAL 1 MONTH)) AS DATE) AS month
+    SELECT product_id, unnest(CAST(generate_series(min(month), max(month), INTERVAL 1 MONTH) AS DATE[])) AS month
     FROM sold
     GROUP BY product_id
 ),

@@ -16,7 +16,7 @@
 -- Source      Cohort analysis by month of first purchase, a standard technique of customer analytics.
 
 WITH purchases AS (
-    SELECT DISTINCT lower(trim(email)) AS customer, CAST(date_trunc('month', utc_date) AS DATE) AS month
+    SELECT DISTINCT lower(trim(email, ' ')) AS customer, CAST(date_trunc('month', utc_date) AS DATE) AS month
     FROM transactions
     WHERE transaction_type = 'purchase'
 ),
@@ -44,10 +44,9 @@ calendar AS (
     SELECT
         cohort_month,
         customers,
-        CAST(
-            unnest(generate_series(cohort_month, (SELECT max(month) FROM purchases), INTERVAL 1 MONTH)) AS DATE
-        ) AS month
+        unnest(CAST(generate_series(cohort_month, last_month, INTERVAL 1 MONTH) AS DATE[])) AS month
     FROM cohorts
+    CROSS JOIN (SELECT max(month) AS last_month FROM purchases) AS purchased
 ),
 
 held AS (

@@ -28,7 +28,7 @@
 --             accounting (Horngren, Datar, Rajan: Cost Accounting), with the month before in place of the budget.
 
 WITH sold AS (
-    SELECT * FROM sold_by_month(NULL)
+    SELECT * FROM sold_by_month(CAST(NULL AS VARCHAR[]))
 ),
 
 -- Whole cents, because dividing DECIMALs goes through floating point: n // d on integers rounds exactly.
@@ -49,9 +49,9 @@ gains AS (
     WHERE this.units > 0 AND before.units > 0
 ),
 
--- sign(n) * ((2 * abs(n) + d) // (2 * d)) is n / d, rounded half away from zero.
+-- (2 * abs(n) + d) // (2 * d), with the sign of n, is n / d, rounded half away from zero.
 price_effects AS (
-    SELECT month, sum(sign(gain) * ((2 * abs(gain) + units) // (2 * units))) AS effect
+    SELECT month, sum(CASE WHEN gain < 0 THEN -1 ELSE 1 END * ((2 * abs(gain) + units) // (2 * units))) AS effect
     FROM gains
     GROUP BY month
 ),
@@ -63,7 +63,7 @@ totals AS (
 ),
 
 calendar AS (
-    SELECT CAST(unnest(generate_series(min(month), max(month), INTERVAL 1 MONTH)) AS DATE) AS month
+    SELECT unnest(CAST(generate_series(min(month), max(month), INTERVAL 1 MONTH) AS DATE[])) AS month
     FROM totals
 ),
 
@@ -93,7 +93,7 @@ effects AS (
         *,
         sale - previous_sale AS change,
         CASE WHEN previous_units > 0
-            THEN sign((units - previous_units) * previous_sale)
+            THEN CASE WHEN (units - previous_units) * previous_sale < 0 THEN -1 ELSE 1 END
                 * ((2 * abs((units - previous_units) * previous_sale) + previous_units) // (2 * previous_units))
         END AS volume
     FROM months

@@ -35,7 +35,7 @@ names AS (
 ),
 
 calendar AS (
-    SELECT product_id, CAST(unnest(generate_series(min(month), max(month), INTERVAL 1 MONTH)) AS DATE) AS month
+    SELECT product_id, unnest(CAST(generate_series(min(month), max(month), INTERVAL 1 MONTH) AS DATE[])) AS month
     FROM sold
     GROUP BY product_id
 ),
@@ -76,7 +76,7 @@ SELECT
     CAST(purchased - returned AS BIGINT) AS total_items_sold,
     CAST(sale AS DECIMAL(18, 2)) AS total_sale,
     -- 200 * change / total, and half of the divisor more before // cuts off: half away from zero.
-    CASE WHEN total > 0 THEN CAST(sign(change) * ((400 * abs(change) + total) // (2 * total)) AS BIGINT) END
+    CASE WHEN total > 0 THEN CAST(CASE WHEN change < 0 THEN -1 ELSE 1 END * ((400 * abs(change) + total) // (2 * total)) AS BIGINT) END
         AS percentage_difference,
     month,
     product_id,
@@ -87,7 +87,7 @@ SELECT
     CAST(sale - previous AS DECIMAL(18, 2)) AS sale_change,
     -- 10000 * change / base hundredths of a per cent, rounded likewise.
     CASE WHEN base > 0
-        THEN CAST(CAST(sign(change) * ((20000 * abs(change) + base) // (2 * base)) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2))
+        THEN CAST(CAST(CASE WHEN change < 0 THEN -1 ELSE 1 END * ((20000 * abs(change) + base) // (2 * base)) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2))
     END AS growth_pct,
     is_partial
 FROM cents
