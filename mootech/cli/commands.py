@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415 - commands import what they run: `mootech --help` must not wait for polars, duckdb or httpx
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +19,13 @@ Tables = Annotated[
 ]
 Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First UTC day, such as 2023-03-01.")]
 End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last UTC day, included; default: yesterday.")]
+
+Engine = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option(
+        "--engine", help="What computes: default [engine] name, else duckdb. Spark is where SPARK_REMOTE says."
+    ),
+]
 
 
 def named(tables: list[str] | None) -> tuple[Table, ...]:
@@ -169,6 +176,7 @@ def silver(
     *,
     table: Tables = None,
     full: Annotated[bool, typer.Option("--full", help="Rebuild every day, not only those that changed.")] = False,
+    engine: Engine = None,
 ) -> Act:
     """Clean raw_data into silver.
 
@@ -179,7 +187,7 @@ def silver(
     def act(progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
-        return pipeline.silver(common.settings(), tables=tables, full=full, progress=progress)
+        return pipeline.silver(common.settings(engine), tables=tables, full=full, progress=progress)
 
     return act
 
@@ -220,6 +228,7 @@ def report(  # noqa: PLR0913 - one for each of the command's options
     chart: Annotated[
         str | None, typer.Option("--chart", metavar="FILE", help="Also draw charts into FILE, a .png or .svg.")
     ] = None,
+    engine: Engine = None,
 ) -> Act | tuple[Act, Text]:
     """Compute a report, keep it in results, and print it.
 
@@ -238,7 +247,7 @@ def report(  # noqa: PLR0913 - one for each of the command's options
     def act(_progress: Progress | None) -> Outcome:
         from mootech import pipeline
 
-        settings = common.settings()
+        settings = common.settings(engine)
         if listing:
             return pipeline.reports(settings)
         products = tuple(product or ())

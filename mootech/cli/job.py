@@ -39,11 +39,11 @@ class Common:
     quiet: bool = False
     verbose: int = 0
 
-    def settings(self) -> "Settings":
+    def settings(self, engine: str | None = None) -> "Settings":
         """Return the settings that these options, the environment and the file make."""
         from mootech import config  # noqa: PLC0415 - pydantic has no part in --help
 
-        return config.load(config=Path(self.config) if self.config else None, lake=self.lake)
+        return config.load(config=Path(self.config) if self.config else None, lake=self.lake, engine=engine)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,14 @@ _KEY_HINT = (
 _MAX_KEY_BYTES = 4096
 
 
-def load(*, config: Path | None = None, lake: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings: `lake` (the flag) before the environment before the file before the defaults.
+def load(
+    *,
+    config: Path | None = None,
+    lake: str | None = None,
+    engine: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings: `lake` and `engine` (the flags) before the environment before the file before the defaults.
 
     `config` names the file; without it MOOTECH_CONFIG does, else ./mootech.toml is read when it is there. Relative
     paths in the file start at the file's folder, all others at the current directory. An empty variable is unset.
@@ -44,18 +50,19 @@ def load(*, config: Path | None = None, lake: str | None = None, environ: Mappin
     _check_sections(values, file)
     _anchor(values, file.parent)
     origins: dict[tuple[str, ...], str] = {}
-    source = values.setdefault("source", {})
-    if "api_key_command" in source:
+    if "api_key_command" in values.get("source", {}):
         _check_owner(file)
     for name, loc, text in (
         ("MOOTECH_LAKE", ("lake",), _expanded(env.get("MOOTECH_LAKE"))),
         ("--lake", ("lake",), _expanded(lake)),
         ("MOOTECH_STATE_DIR", ("state_dir",), env.get("MOOTECH_STATE_DIR")),
         ("MOOTECH_API_URL", ("source", "url"), env.get("MOOTECH_API_URL")),
+        ("SPARK_REMOTE", ("engine", "remote"), env.get("SPARK_REMOTE")),
+        ("--engine", ("engine", "name"), engine),
         (ENV_KEY if ENV_KEY in env else ENV_KEY_FILE, ("source", "api_key"), _api_key(env)),
     ):
         if text is not None:
-            (source if len(loc) > 1 else values)[loc[-1]] = text
+            (values.setdefault(loc[0], {}) if len(loc) > 1 else values)[loc[-1]] = text
             origins[loc] = name
     state = values.get("state_dir")
     if state is None:

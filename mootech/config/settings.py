@@ -294,6 +294,18 @@ class ReportSettings(Section):
     )
 
 
+class EngineSettings(Section):
+    """What computes silver and the reports. docs/scale.md says when, and how, to have a Spark cluster do it."""
+
+    name: Literal["duckdb", "spark"] = Field(default="duckdb", description="`duckdb`, on this machine, or `spark`.")
+    remote: SecretStr | None = Field(
+        default=None,
+        description="Where Spark is: `sc://host:15002`, or `local[*]` to try it out on this machine. An address with a "
+        "token belongs into the environment.",
+        json_schema_extra={"env": "SPARK_REMOTE"},
+    )
+
+
 class Settings(Section):
     """Everything mootech can be told besides its options. Its text never shows the API key."""
 
@@ -320,6 +332,7 @@ class Settings(Section):
     ingest: IngestSettings = IngestSettings()
     qa: QaSettings = QaSettings()
     report: ReportSettings = ReportSettings()
+    engine: EngineSettings = EngineSettings()
 
     def destination(self) -> str:
         """Return where jobs deliver to.

@@ -1,11 +1,10 @@
 """Silver and gold: what is made from bronze."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 
 from mootech.config import Settings
-from mootech.engines.duckdb import DuckDB
+from mootech.engines.opening import opened_engine
 from mootech.errors import LockHeldError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers import gold
@@ -89,7 +88,7 @@ def build_silver(
     lake: Lake, settings: Settings, tables: Sequence[Table], *, full: bool, progress: Progress | None
 ) -> Outcome:
     """Rebuild silver in an open lake."""
-    with _engine(lake, settings) as engine:
+    with opened_engine(lake, settings) as engine:
         builder = Builder(lake, engine, utc_today())
         return Outcome("silver", days=builder.build(tables or tuple(Table), full=full, progress=progress))
 
@@ -102,7 +101,7 @@ def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], g
     for each in wanted:
         try:
             request = each()
-            with _engine(lake, settings) as engine:
+            with opened_engine(lake, settings) as engine:
                 made = gold.report(lake, engine, request, utc_today())
         except LockHeldError:
             raise
@@ -115,7 +114,3 @@ def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], g
     if len(errors) == 1 and not found:
         raise errors[0]
     return ReportOutcome("report", errors=tuple(errors), notes=tuple(notes), reports=tuple(found), lake=lake.store.url)
-
-
-def _engine(lake: Lake, settings: Settings) -> AbstractContextManager[DuckDB]:
-    return DuckDB.opened(lake.store, state_dir=settings.state_dir, copies=lake.copies(settings.copies_mb * 2**20))

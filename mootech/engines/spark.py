@@ -1,0 +1,226 @@
+"""Spark, by way of Spark Connect: the same .sql files as DuckDB runs, translated (translate.py), on a cluster.
+
+Only this module and translate.py know Spark, and nothing imports them unless Spark is asked for. The cluster reads the
+lake's objects itself, so it must reach them by the same address as this host; results come back as Arrow.
+"""
+
+import re
+import socket
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import polars as pl
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
+
+from mootech.definition import Definition, Value
+from mootech.engines.failures import mistaken
+from mootech.engines.spark_failures import errors, mistakes
+from mootech.engines.sql import MACROS, statement
+from mootech.engines.translate import check_reach, to_spark, type_on_spark
+from mootech.errors import ConfigError, MootechError, StoreError
+from mootech.lake.store import Entry, Store
+
+OLDEST = (4, 0)
+"""The first version of Spark whose SQL has everything that translated statements need."""
+
+_REACH_SECONDS = 10.0
+_PORTION_BYTES = 32 * 2**20
+"""Of Parquet, that are brought into memory at once when days are made: far fewer rows than a day may have."""
+_DAY = "utc_date"
+_PORT = 15002
+_LOCAL = re.compile(r"local(\[.+\])?")
+_GLOB = re.compile(r"[\\\[\]{}*?]")
+_UNREACHED = (
+    "Nothing was changed. Check SPARK_REMOTE and the cluster, or leave out --engine spark: DuckDB computes the same."
+)
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    # An overflow or a bad cast is an error, as in DuckDB, and not a NULL.
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "true",
+}
+
+
+class Spark:
+    """A session of its own on a Spark Connect server, that reads one store: see Engine."""
+
+    def __init__(self, session: SparkSession, store: Store) -> None:
+        """Wrap a session that `opened` has set up."""
+        self._session = session
+        self._store = store
+        self._viewed: set[str] = set()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, store: Store, remote: str | None) -> Iterator[Self]:
+        """Open a session at `remote`, `sc://host:15002` or `local[*]`, and end it afterwards.
+
+        Raises:
+            ConfigError: no address is given, or the server is too old.
+            StoreError: the server does not answer.
+
+        """
+        session = _connected(remote or "")
+        try:
+            _check_version(session.version)
+            for name, value in _SETTINGS.items():
+                session.conf.set(name, value)
+            yield cls(session, store)
+        finally:
+            session.stop()
+
+    def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
+        """Name the rows of these objects of the lake: see Engine."""
+        with errors(f"reading {name}"):
+            self._read(entries, partitioned=partitioned).createOrReplaceTempView(name)
+        self._viewed.add(name)
+
+    def query(self, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+        """Run the statement of a .sql file, and return its rows: see Engine."""
+        with errors(f"running {file} on Spark"):
+            return _rows(self._session.sql(to_spark(statement(file), self._macros()), args=_bound(parameters or {})))
+
+    def days(self, file: str, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
+        """Return what makes one day of silver: see Engine. Spark makes many small days in one go."""
+        return _Portions(self, file, entries)
+
+    def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
+        """Run a report that a person has written: see Engine."""
+        with errors(f"running {definition.file} on Spark"), mistakes(definition):
+            check_reach(definition.sql, self._viewed)
+            frame = self._session.sql(to_spark(definition.sql), args=_bound(arguments))
+            found = [f"{field.name} {field.dataType.simpleString()}" for field in frame.schema.fields]
+            said = [f"{column.name} {type_on_spark(column.type)}" for column in definition.columns]
+            if found != said:
+                raise mistaken(definition, f"Spark gives {', '.join(found)}; its comment says {', '.join(said)}")
+            rows = _rows(frame)
+        key = list(definition.key)
+        if rows.select(pl.struct(key).is_duplicated().any()).item():
+            raise mistaken(definition, f"its key, {', '.join(key)}, does not tell its rows apart")
+        return rows.sort(key)
+
+    def _macros(self) -> list[str]:
+        return [statement(file) for file, reads in MACROS.items() if reads <= self._viewed]
+
+    def _read(self, entries: Sequence[Entry], *, partitioned: bool) -> DataFrame:
+        uris = [_uri(self._store.uri(entry.key)) for entry in entries]
+        reader = self._session.read
+        if partitioned:
+            reader = reader.option("basePath", uris[0].rpartition(f"/{_DAY}=")[0])
+        return reader.parquet(*uris)
+
+
+class _Portions:
+    """Makes days in portions: a query of its own costs a cluster more than a small day does."""
+
+    def __init__(self, engine: Spark, file: str, entries: Mapping[date, Entry]) -> None:
+        self._engine = engine
+        self._file = file
+        self._entries = entries
+        self._waiting = {day: portion for portion in _portions(entries) for day in portion}
+        self._made: dict[date, pl.DataFrame] = {}
+        self._mutex = threading.Lock()
+
+    def __call__(self, day: date) -> pl.DataFrame:
+        with self._mutex:
+            portion = self._waiting.pop(day, ())
+            if day not in self._made and len(portion) > 1:
+                for each in portion:
+                    self._waiting.pop(each, None)
+                # One object that cannot be read fails them all; then each is made alone, to show which one it is.
+                with suppress(MootechError):
+                    self._made |= self._make(portion)
+            return self._made.pop(day) if day in self._made else self._make([day])[day]
+
+    def _make(self, days: Sequence[date]) -> dict[date, pl.DataFrame]:
+        self._engine.view("bronze", [self._entries[day] for day in days], partitioned=True)
+        rows = self._engine.query(self._file)
+        by_day = rows.partition_by(_DAY, as_dict=True)
+        return {day: by_day.get((day,), rows.clear()) for day in days}
+
+
+def _portions(entries: Mapping[date, Entry]) -> Iterator[list[date]]:
+    """Cut days into runs whose objects are together no larger than a portion; a larger day is one alone."""
+    portion: list[date] = []
+    size = 0
+    for day, entry in entries.items():
+        if portion and size + entry.size > _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(day)
+        size += entry.size
+    if portion:
+        yield portion
+
+
+def _connected(remote: str) -> SparkSession:
+    """Return a new session; of a local Spark, which this process starts for itself, the only session."""
+    if _LOCAL.fullmatch(remote):
+        with _quiet(), errors("starting Spark on this machine"):
+            return SparkSession.builder.remote(remote).getOrCreate()
+    if not remote.startswith("sc://"):
+        what = (
+            "no address of Spark is set"
+            if not remote
+            else "the address of Spark is neither sc://host:15002 nor local[*]"
+        )
+        hint = (
+            "Nothing was done. Set SPARK_REMOTE to the address of a Spark Connect server, sc://host:15002, or to "
+            "local[*] to try it out on this machine."
+        )
+        raise ConfigError(what, hint=hint)
+    # The address may hold a token, so that no message repeats more than host and port.
+    where = urlsplit(remote)
+    host, port = where.hostname or "", where.port or _PORT
+    try:
+        # The client itself would try for minutes.
+        socket.create_connection((host, port), _REACH_SECONDS).close()
+    except OSError as exc:
+        raise StoreError(f"Spark at {host}:{port} does not answer: {exc.strerror or exc}", hint=_UNREACHED) from exc
+    with _quiet(), errors(f"connecting to Spark at {host}:{port}"):
+        return SparkSession.builder.remote(remote).create()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the client says of the pandas it finds from a person who does not use pandas, as mootech does not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def _check_version(version: str) -> None:
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        hint = (
+            "Nothing was done. Name a newer one in SPARK_REMOTE, or leave out --engine spark: DuckDB computes the same."
+        )
+        raise ConfigError(f"the Spark server is of version {version}; mootech needs {oldest} or later", hint=hint)
+
+
+def _uri(uri: str) -> str:
+    """Return an object's address as Spark takes it: with its scheme, and no character that means several objects."""
+    return _GLOB.sub(r"\\\g<0>", uri if "://" in uri else f"file://{uri}")
+
+
+def _bound(parameters: Mapping[str, Value]) -> dict[str, Any]:
+    return {
+        name: F.array(*map(F.lit, value))
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else F.lit(value)
+        for name, value in parameters.items()
+    }
+
+
+def _rows(frame: DataFrame) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(frame.toArrow()))

@@ -1,0 +1,55 @@
+"""What Spark's exceptions mean: an object that cannot be read, a statement that is wrong, or a cluster that failed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+from pyspark.errors import AnalysisException, ParseException, PySparkException
+
+from mootech.definition import Definition
+from mootech.engines.failures import mistaken
+from mootech.engines.translate import TranslationError
+from mootech.errors import MootechError, StoreError
+
+_UNREADABLE = ("PATH_NOT_FOUND", "FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA")
+_WRONG = (AnalysisException, ParseException)
+
+
+@contextmanager
+def errors(doing: str) -> Iterator[None]:
+    """Map the exceptions of Spark and of its connection to mootech's."""
+    try:
+        yield
+    except (PySparkException, grpc.RpcError) as exc:
+        if isinstance(exc, _WRONG) and not _condition(exc).startswith(_UNREADABLE):
+            hint = "Nothing was changed. Without --engine spark DuckDB computes the same; please report this."
+            raise MootechError(f"{doing} failed: {_told(exc)}", hint=hint) from exc
+        hint = (
+            "Nothing was changed. Spark reads the lake itself: see that it reaches it by the same address, and that "
+            "`mootech verify` holds; then run the command again."
+        )
+        raise StoreError(f"{doing} failed: {_told(exc)}", hint=hint) from exc
+
+
+@contextmanager
+def mistakes(definition: Definition) -> Iterator[None]:
+    """Tell what is wrong with a person's statement from what is wrong with the lake or the cluster."""
+    try:
+        yield
+    except TranslationError as exc:
+        raise mistaken(definition, exc.message) from exc
+    except _WRONG as exc:
+        if _condition(exc).startswith(_UNREADABLE):
+            raise
+        raise mistaken(definition, f"Spark refuses it: {_told(exc)}") from exc
+
+
+def _condition(exc: BaseException) -> str:
+    """Return the name of Spark's error condition, empty where there is none."""
+    return (exc.getCondition() or "") if isinstance(exc, PySparkException) else ""
+
+
+def _told(exc: Exception) -> str:
+    if isinstance(exc, grpc.RpcError):
+        return str(getattr(exc, "details", lambda: exc)())
+    return str(exc).strip().partition("\n")[0]

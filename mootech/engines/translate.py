@@ -1,0 +1,162 @@
+"""From DuckDB's SQL to Spark's: the one place where the two differ. docs/scale.md lists the differences from here.
+
+sqlglot translates; below stand the differences that it does not know, each with its reason. Pure.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from mootech.errors import UsageError
+
+_EXACT_INTEGER = exp.DataType.build("DECIMAL(38, 0)")
+
+
+class TranslationError(UsageError):
+    """A statement that has no counterpart on Spark, or reaches for what it must not."""
+
+
+def to_spark(sql: str, macros: Iterable[str] = ()) -> str:
+    """Return DuckDB's statement in Spark's SQL, with named parameters `:name`.
+
+    Args:
+        sql: one SELECT.
+        macros: the CREATE MACRO … AS TABLE statements that it may use; they are written out in it.
+
+    Raises:
+        TranslationError: it is not one SELECT.
+
+    """
+    tree = parsed(sql)
+    for macro in macros:
+        tree = _written_out(tree, _one(macro))
+    for select in tree.find_all(exp.Select):
+        _complete_windows(select)
+    return tree.transform(_rewritten).sql(dialect="spark", comments=False)
+
+
+def parsed(sql: str) -> exp.Query:
+    """Return the statement's tree; TranslationError when it is not one SELECT."""
+    tree = _one(sql)
+    if not isinstance(tree, exp.Query):
+        raise TranslationError("it is not one SELECT statement, and a report only reads")
+    return tree
+
+
+def check_reach(sql: str, tables: Iterable[str]) -> None:
+    """Refuse a statement of a person's that reads something else than these tables, or calls what nobody knows.
+
+    Spark has no way to close a session's way out as DuckDB has: a path in place of a table is read by it, and so is
+    what `reflect` calls.
+
+    Raises:
+        TranslationError: it does.
+
+    """
+    tree = parsed(sql)
+    known = {*tables, *(cte.alias.lower() for cte in tree.find_all(exp.CTE))}
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier) or table.db or table.catalog or table.name.lower() not in known:
+            raise TranslationError(f"it reaches for something else than the lake's own tables: {table.sql('duckdb')}")
+    for call in tree.find_all(exp.Anonymous):
+        if call.name.lower() not in _RENAMED:
+            raise TranslationError(f"the function {call.name} has no known counterpart on Spark")
+
+
+def type_on_spark(name: str) -> str:
+    """Return what Spark calls a column's type, as DataType.simpleString does: decimal(18,2), array<string>."""
+    return (
+        exp.DataType.build(name, dialect="duckdb")
+        .transform(_rewritten)
+        .sql("spark")
+        .replace(" ", "")
+        .lower()
+        .replace("int", "int")
+    )
+
+
+def _one(sql: str) -> exp.Expr:
+    try:
+        trees = [tree for tree in sqlglot.parse(sql, read="duckdb") if tree is not None]
+    except SqlglotError as exc:
+        raise TranslationError(f"it cannot be read: {str(exc).partition(chr(10))[0]}") from exc
+    if len(trees) != 1:
+        raise TranslationError("it is not one SELECT statement, and a report only reads")
+    return trees[0]
+
+
+def _written_out(tree: exp.Query, macro: exp.Expr) -> exp.Query:
+    """Put the macro's body wherever it is called; Spark knows no table macros."""
+    name, parameters, body = macro.this.this.name, [each.name for each in macro.this.expressions], macro.expression
+    for table in list(tree.find_all(exp.Table)):
+        call = table.this
+        if not isinstance(call, exp.Anonymous) or call.name.lower() != name.lower():
+            continue
+        values = dict(zip(parameters, call.expressions, strict=True))
+        inner = body.copy()
+        for column in list(inner.find_all(exp.Column)):
+            if column.name in values and not column.table:
+                column.replace(values[column.name].copy())
+        table.replace(exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(table.alias or name))))
+    return tree
+
+
+def _complete_windows(select: exp.Select) -> None:
+    """Write a named window out where a frame is added to it: Spark takes such a name only by itself."""
+    named = {window.name: window for window in select.args.get("windows") or ()}
+    for window in select.find_all(exp.Window):
+        base = named.get(window.alias)
+        if base is not None and base is not window and window.args.get("spec") is not None:
+            window.set("alias", None)
+            window.set("partition_by", [each.copy() for each in base.args.get("partition_by") or ()])
+            window.set("order", base.args["order"].copy() if base.args.get("order") else None)
+
+
+def _rewritten(node: exp.Expr) -> exp.Expr:
+    rewrite = _REWRITES.get(type(node))
+    return node if rewrite is None else rewrite(node)
+
+
+def _bracket(node: exp.Bracket) -> exp.Expr:
+    # Beyond its end DuckDB's list is NULL; Spark's array is an error. sqlglot counts from 0.
+    [index, *more] = node.expressions
+    return exp.Anonymous(this="GET", expressions=[node.this, index]) if index.is_int and not more else node
+
+
+def _data_type(node: exp.DataType) -> exp.Expr:
+    # Spark's widest integer is a DECIMAL.
+    return _EXACT_INTEGER.copy() if node.this == exp.DataType.Type.INT128 else node
+
+
+def _lower(node: exp.Lower) -> exp.Expr:
+    # Spark maps İ to two characters, and Σ by its place in the word; DuckDB maps each character by itself.
+    if isinstance(node.this, exp.Translate):
+        return node
+    plain = exp.Translate(this=node.this, from_=exp.Literal.string("İΣ"), to=exp.Literal.string("iσ"))
+    return exp.Lower(this=plain)
+
+
+def _anonymous(node: exp.Anonymous) -> exp.Expr:
+    renamed = _RENAMED.get(node.name.lower())
+    return node if renamed is None else renamed(node.expressions)
+
+
+def _without_zone(node: exp.Expr) -> exp.Expr:
+    # Spark makes an instant, shown in the session's zone; DuckDB's TIMESTAMP has no zone.
+    return exp.Cast(this=node, to=exp.DataType.build(exp.DataType.Type.TIMESTAMPNTZ))
+
+
+_RENAMED: Mapping[str, Callable[[list[exp.Expr]], exp.Expr]] = {
+    # Spark's max_by keeps a NULL as this does; arg_max, which does not, is only used where there is none.
+    "arg_max_null": lambda arguments: exp.ArgMax(this=arguments[0], expression=arguments[1]),
+}
+_REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = {
+    exp.Anonymous: _anonymous,
+    exp.Bracket: _bracket,
+    exp.DataType: _data_type,
+    exp.Lower: _lower,
+    exp.TimestampTrunc: _without_zone,
+    exp.UnixToTime: _without_zone,
+}
