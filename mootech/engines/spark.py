@@ -113,11 +113,12 @@ class Spark:
         return [statement(file) for file, reads in MACROS.items() if reads <= self._viewed]
 
     def _read(self, entries: Sequence[Entry], *, partitioned: bool) -> DataFrame:
-        uris = [_uri(self._store.uri(entry.key)) for entry in entries]
+        uris = [_with_scheme(self._store.uri(entry.key)) for entry in entries]
         reader = self._session.read
         if partitioned:
             reader = reader.option("basePath", uris[0].rpartition(f"/{_DAY}=")[0])
-        return reader.parquet(*uris)
+        # In an object's address, but not in the base, these characters would mean several objects.
+        return reader.parquet(*(_GLOB.sub(r"\\\g<0>", uri) for uri in uris))
 
 
 class _Portions:
@@ -208,9 +209,9 @@ def _check_version(version: str) -> None:
         raise ConfigError(f"the Spark server is of version {version}; mootech needs {oldest} or later", hint=hint)
 
 
-def _uri(uri: str) -> str:
-    """Return an object's address as Spark takes it: with its scheme, and no character that means several objects."""
-    return _GLOB.sub(r"\\\g<0>", uri if "://" in uri else f"file://{uri}")
+def _with_scheme(uri: str) -> str:
+    # A path alone would be one on the cluster's own file system, HDFS for example.
+    return uri if "://" in uri else f"file://{uri}"
 
 
 def _bound(parameters: Mapping[str, Value]) -> dict[str, Any]:

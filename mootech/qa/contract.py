@@ -8,13 +8,17 @@ gate asks `breaches` which rows break a rule, `mootech qa` asks it again of what
 from collections.abc import Mapping
 from functools import cache
 
-import pandera.polars as pa
 import polars as pl
-from pandera.api.polars.types import PolarsData
-from pandera.errors import SchemaErrors
 
 from mootech.model import Table
 from mootech.qa.currencies import ISO_4217
+from mootech.qa.unseen import unseen
+
+# pandera would import Spark wherever it is installed, for the sake of pandas: half a second, and a warning.
+with unseen("pyspark"):
+    import pandera.polars as pa
+    from pandera.api.polars.types import PolarsData
+    from pandera.errors import SchemaErrors
 
 _MAX_U64 = "18446744073709551615"
 # Unix seconds of 1990-01-01 and 2101-01-01: a shop on the web has no events outside, and milliseconds fall out.

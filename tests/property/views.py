@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from mootech.definition import HELD_DAYS
-from mootech.engines.duckdb import DuckDB
+from mootech.engines.engine import Engine
 from mootech.lake.store import Entry
 from mootech.layers import silver_days
 from mootech.layers.library import packaged
@@ -42,7 +42,7 @@ SCHEMAS: Mapping[Table, pl.Schema] = {
 class Views:
     """The tables of silver, in a folder, and the reports over them."""
 
-    def __init__(self, folder: Path, engine: DuckDB) -> None:
+    def __init__(self, folder: Path, engine: Engine) -> None:
         """Write below the folder that the engine's store is."""
         self._folder = folder
         self._engine = engine
