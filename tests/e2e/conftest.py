@@ -43,12 +43,13 @@ class Mootech:
     environment: dict[str, str]
     folder: Path
     calls: list[list[str]] = field(default_factory=list)
+    command: str = COMMAND
 
     def __call__(
         self, *arguments: object, expect: int = 0, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `mootech` with the arguments and check its exit code."""
-        call = [COMMAND, *map(str, arguments)]
+        call = [self.command, *map(str, arguments)]
         self.calls.append(call)
         done = subprocess.run(  # noqa: S603  # our own command
             call,
