@@ -1,5 +1,5 @@
 # Needs Python 3.11 or later (with venv), git and make; everything else comes from PyPI, checked by hash, into .venv.
-# Only the tests need more: a headless Chromium, which comes from Debian, checked by apt.
+# Only the tests need more: a headless Chromium and Java, which come from Debian, checked by apt.
 # `make` alone lists the targets.
 
 PYTHON ?= python3
@@ -7,6 +7,7 @@ UV ?= uv
 UPGRADE ?=
 TORTURE ?=
 BROWSER := chromium-headless-shell
+JAVA := openjdk-17-jre-headless
 BENCH ?=
 
 VENV := .venv
@@ -16,6 +17,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --quiet --custom-compile-command "make lock" $(UPGRADE)
+# The command, and Debian's package that brings it where it is missing.
+define DEBIAN
+@command -v $(1) >/dev/null || { echo "Installing $(2) for the tests (once)."; \
+	apt-get -qq update && apt-get -qq install --no-install-recommends $(2) >/dev/null; } || \
+	{ echo "The tests need $(1): as root, apt-get install $(2)" >&2; exit 1; }
+@touch $@
+endef
 
 MAKEFLAGS += --no-print-directory
 
@@ -30,7 +38,7 @@ demo: $(VENV)/project.stamp  ## the whole pipeline on this machine: sandbox API,
 	$(BIN)/mootech demo
 
 # Many tests wait for servers, timeouts and killed processes; each worker has an S3 server and a shop of its own.
-test: setup $(VENV)/browser.stamp  ## every test
+test: setup $(VENV)/browser.stamp $(VENV)/java.stamp $(VENV)/spark.stamp  ## every test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # TORTURE="--local 25 --s3 0 --seed 7001" does what a failure has named, or as much as there is time for.
@@ -39,7 +47,7 @@ torture: setup  ## kill it 1,200 times and count what is lost; then long runs of
 	MOOTECH_TORTURE=1 $(BIN)/python -m pytest tests/faults/test_readers.py tests/faults/test_model.py
 
 # BENCH="--only ingest --scale 0.02 --runs 1" does a part. Without Java, Spark's lines say that they were not measured.
-bench: setup .venv-ours/peer.stamp .venv-dlt/peer.stamp .venv-spark/peer.stamp  ## measure it beside dlt, Spark and floors: docs/benchmarks.md; an hour
+bench: setup $(VENV)/spark.stamp .venv-ours/peer.stamp .venv-dlt/peer.stamp  ## measure it beside dlt, Spark and floors: docs/benchmarks.md; an hour
 	@$(BIN)/python -m benchmarks $(BENCH); code=$$?; $(BIN)/python -m benchmarks.page && exit $$code
 
 check:  ## exactly what CI runs
@@ -69,14 +77,13 @@ lock:  ## make the requirements files again, the peers' too (needs uv); UPGRADE=
 	$(COMPILE) --group pyproject.toml:build --constraints requirements.txt --output-file requirements-build.txt
 	$(COMPILE) pyproject.toml --extra charts --group pyproject.toml:dev --constraints requirements.txt \
 		--constraints requirements-build.txt --output-file requirements-dev.txt
-	for peer in dlt spark spark-build; do \
-		$(COMPILE) --group pyproject.toml:peer-$$peer --output-file benchmarks/peers/requirements-$$peer.txt || exit; \
-	done
+	$(COMPILE) pyproject.toml --extra spark --constraints requirements-dev.txt --output-file requirements-spark.txt
+	$(COMPILE) --group pyproject.toml:peer-dlt --output-file benchmarks/peers/requirements-dlt.txt
 
 setup: $(VENV)/dev.stamp  ## the environment for work on the code, in .venv
 
 clean:  ## remove what make made; lakes stay
-	rm -rf $(VENV) .venv-ours .venv-dlt .venv-spark dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-ours .venv-dlt dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is what the locks say and nothing else: a changed lock starts it afresh.
 $(VENV)/runtime.stamp: requirements.txt requirements-build.txt
@@ -92,17 +99,24 @@ $(VENV)/project.stamp: pyproject.toml $(VENV)/runtime.stamp
 
 # Debian serves only the newest security release, so a version cannot be named; any that speaks DevTools will do.
 $(VENV)/browser.stamp: $(VENV)/dev.stamp
-	@command -v $(BROWSER) >/dev/null || { echo "Installing $(BROWSER) for the tests (once)."; \
-		apt-get -qq update && apt-get -qq install --no-install-recommends $(BROWSER) >/dev/null; } || \
-		{ echo "The tests need $(BROWSER): as root, apt-get install $(BROWSER)" >&2; exit 1; }
-	@touch $@
+	$(call DEBIAN,$(BROWSER),$(BROWSER))
+
+# Spark 4 runs on Java 17 or later.
+$(VENV)/java.stamp: $(VENV)/dev.stamp
+	$(call DEBIAN,java,$(JAVA))
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp
 	@echo "Adding the tools for work on the code (once)."
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
-# What is measured: ours without the tools for work on the code, and the peers, each by itself: their locks do not agree.
+# PyPI has Spark as source only; its builder is among the tools.
+$(VENV)/spark.stamp: requirements-spark.txt $(VENV)/dev.stamp
+	@echo "Adding Spark for the tests (once; it is 450 MB)."
+	@$(INSTALL) --no-binary pyspark --no-build-isolation -r $<
+	@touch $@
+
+# What is measured: ours without the tools for work on the code, and dlt by itself, whose lock does not agree with ours.
 .venv-ours/peer.stamp: pyproject.toml requirements.txt requirements-build.txt
 	@echo "Setting up .venv-ours, what a user installs (once)."
 	@$(PYTHON) -m venv --clear .venv-ours
@@ -115,15 +129,3 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp
 	@$(PYTHON) -m venv --clear .venv-dlt
 	@$(subst $(BIN),.venv-dlt/bin,$(INSTALL)) -r $<
 	@touch $@
-
-# PyPI has Spark as source only: its builder comes from a lock first, so that nothing is fetched without a hash.
-.venv-spark/peer.stamp: benchmarks/peers/requirements-spark-build.txt benchmarks/peers/requirements-spark.txt
-	@if ! command -v java >/dev/null; then \
-		echo "NOT MEASURED: Spark. It needs Java 17 or later, and there is no java on the path."; exit 0; \
-	fi; \
-	echo "Setting up .venv-spark (once; Spark is 450 MB)."; \
-	$(PYTHON) -m venv --clear .venv-spark && \
-	$(subst $(BIN),.venv-spark/bin,$(INSTALL)) -r benchmarks/peers/requirements-spark-build.txt && \
-	$(subst $(BIN),.venv-spark/bin,$(INSTALL)) --no-binary pyspark --no-build-isolation \
-		-r benchmarks/peers/requirements-spark.txt && \
-	touch $@

@@ -21,6 +21,8 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from tests.spark import cluster
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("mootech", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mootech")
@@ -170,6 +172,15 @@ def lake_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "local":
         return str(tmp_path / "lake")
     return str(request.getfixturevalue("s3_lake"))
+
+
+@pytest.fixture(scope="session")
+def spark_remote(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a real Spark cluster: one for all the processes of a run of the tests, until its end."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return cluster(base.parent / "spark", os.getppid())
+    return cluster(base / "spark", os.getpid())
 
 
 @pytest.fixture
