@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.bench import PEERS, Bench, MissingError
+from benchmarks.bench import Bench, MissingError, peers
 from benchmarks.child import FailedError
 from benchmarks.figures import LATEST, Line, Point, Results
 from benchmarks.lines import growth, idle, ingest, memory, report, report_s3, reports, safety, silver, startup
@@ -90,13 +90,12 @@ def _measured(name: str, bench: Bench, points: dict[str, tuple[Point, ...]]) -> 
 
 
 def _results(bench: Bench, lines: list[Line], points: dict[str, tuple[Point, ...]]) -> Results:
-    peers = {package: python for package, python in PEERS.items() if python.exists()}
     return Results(
         date=datetime.now(UTC).date().isoformat(),
         scale=bench.scale,
         runs=bench.runs,
         machine=machine(),
-        versions=versions(peers, shutil.which("java")),
+        versions=versions(peers(), shutil.which("java")),
         lines=tuple(lines),
         growth=points,
     )

@@ -13,8 +13,8 @@ from benchmarks.machine import script
 from benchmarks.server import API_KEY
 
 ROOT = Path(__file__).parents[1]
-PEERS = {package: ROOT / f".venv-{name}" / "bin" / "python" for package, name in (("dlt", "dlt"), ("pyspark", "spark"))}
-"""The Pythons of the peers' environments, which `make bench` sets up."""
+_PEERS = {"dlt": ".venv-dlt", "pyspark": ".venv"}
+"""The environments that `make bench` puts the peers in, by package name; Spark is in the tests'."""
 
 
 class MissingError(Exception):
@@ -105,12 +105,22 @@ def side(name: str, runs: Sequence[Run], rows: int | None = None) -> Side:
     return Side(name, tuple(run.seconds for run in runs), tuple(run.peak_mb for run in runs), rows)
 
 
+def peers() -> dict[str, Path]:
+    """Return the Pythons of the environments of the peers that are installed, by package name."""
+    environments = {package: ROOT / name for package, name in _PEERS.items()}
+    return {
+        package: environment / "bin" / "python"
+        for package, environment in environments.items()
+        if any(environment.glob(f"lib/python*/site-packages/{package}"))
+    }
+
+
 def peer(package: str) -> Path:
     """Return the Python of a peer's environment; MissingError when it is not there."""
-    python = PEERS[package]
-    if not python.exists():
-        raise MissingError(f"{package} is not installed in {python.parent.parent.name}; `make bench` does it")
-    return python
+    found = peers().get(package)
+    if found is None:
+        raise MissingError(f"{package} is not installed in {_PEERS[package]}; `make bench` does it")
+    return found
 
 
 def check_rows(expected: int, found: int, who: str) -> None:
