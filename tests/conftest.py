@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sysconfig
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
+from tests.listening import free_ports
 from tests.spark import cluster
 
 # How long an example takes says more about the machine than about the code.
@@ -65,15 +65,6 @@ def _client(endpoint: str) -> Any:  # noqa: ANN401  # botocore makes its clients
         aws_secret_access_key=SECRET_KEY,
         config=Config(request_checksum_calculation="when_required"),
     )
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listened on a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _answers(endpoint: str) -> bool:

@@ -1,12 +1,21 @@
-"""A socket on loopback whose connections are each handled in a thread of their own."""
+"""Ports on loopback: free ones, and a socket whose connections are each handled in a thread of their own."""
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 GIVES_UP_SECONDS = 60
 """No test lasts longer; a thread that waits for a peer ends by then."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listened on a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 @contextmanager

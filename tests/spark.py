@@ -12,12 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from tests.listening import free_ports
 
 START_SECONDS = 240
 WORKERS = 2
@@ -72,7 +73,7 @@ def _end_with(process: int) -> None:
 
 def _started(folder: Path) -> str:
     """Start everything and return the address, once the server listens: then both executors are there."""
-    master, server = _free_ports(2)
+    master, server = free_ports(2)
     url = f"spark://{HOST}:{master}"
     environment = _environment(folder)
     (folder / "conf").mkdir(exist_ok=True)
@@ -134,12 +135,6 @@ def _settings(folder: Path, master: str, port: int) -> dict[str, object]:
         "spark.sql.shuffle.partitions": WORKERS,
         "spark.sql.warehouse.dir": folder / "warehouse",
     }
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

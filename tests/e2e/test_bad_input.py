@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_ports
 from tests.e2e.conftest import Mootech
+from tests.listening import free_ports
 
 TODAY = datetime.now(UTC).date()
 DAY = "2024-03-01"
