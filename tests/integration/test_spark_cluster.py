@@ -1,31 +1,34 @@
-"""The Spark cluster of the tests is what it claims to be."""
+"""The cluster that the tests of Spark run on is one: what it is asked is computed in more processes than one."""
 
-import os
 from pathlib import Path
 
 import polars as pl
 import pytest
-from pyspark.sql import SparkSession
+
+from tests.spark import WORKERS
+
+READ = "SELECT java_method('java.lang.ProcessHandle', 'current') AS process, number FROM parquet.`{}`"
 
 
-def executors() -> dict[str, str]:
-    """Return the workers of all executors of the machine, by the executor's process id."""
-    found = {}
-    for process in Path("/proc").iterdir():
-        try: 
-            argv=(process/"cmdline").read_text().split("\0")
-        except OSError: continue
-        if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in argv:
-            found[process.name]=argv[argv.index("--worker-url")+1]
-    return found
-@pytest.mark.parametrize("n",range(8))
-def test_x(spark_remote: str, tmp_path: Path,n) -> None:
-    """x."""
-    file = tmp_path / "numbers.parquet"
-    pl.DataFrame({"number": range(1000)}).write_parquet(file)
-    spark = SparkSession.builder.remote(spark_remote).getOrCreate()
-    assert spark.read.parquet(str(file)).count()==1000
-    print(executors(), os.environ.get("PYTEST_XDIST_WORKER"), spark_remote)
-    t=spark.sql("select distinct java_method('java.lang.ProcessHandle','current') p from range(0,1000,1,8)").toArrow()
-    print(t)
-    spark.stop()
+def worker(process: str) -> str:
+    """Return the address of the worker that runs an executor, by the executor's process id."""
+    command = Path("/proc", process, "cmdline").read_text("utf-8").split("\0")
+    assert "org.apache.spark.executor.CoarseGrainedExecutorBackend" in command
+    return command[command.index("--worker-url") + 1]
+
+
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")  # its import asks for it
+def test_all_workers_compute(spark_remote: str, tmp_path: Path) -> None:
+    """Parquet files that Polars wrote are read whole, by executors of all workers."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415  # where Spark is missing, the fixture says what to do
+
+    for part in range(4):
+        pl.DataFrame({"number": [2 * part, 2 * part + 1]}).write_parquet(tmp_path / f"{part}.parquet")
+    workers: set[str] = set()
+    with SparkSession.builder.remote(spark_remote).create() as spark:
+        # While one executor is busy with another test's work, the other may read everything.
+        while len(workers) < WORKERS:
+            rows = pl.from_arrow(spark.sql(READ.format(tmp_path)).toArrow())
+            assert isinstance(rows, pl.DataFrame)
+            assert rows["number"].sort().to_list() == list(range(8))
+            workers |= {worker(process) for process in rows["process"].unique()}
