@@ -15,8 +15,8 @@ from packaging.version import Version
 from mootech import config
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
-PEERS = ("dlt", "spark", "spark-build")
+LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-spark.txt")
+PEERS = ("dlt",)
 README = (ROOT / "README.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
@@ -119,6 +119,8 @@ def test_lock_has_hashes_and_names_no_index(lock: str) -> None:
         ("requirements-dev.txt", "build"),
         ("requirements-dev.txt", "dev"),
         ("requirements-dev.txt", "charts"),
+        ("requirements-spark.txt", "run"),
+        ("requirements-spark.txt", "spark"),
         *((f"benchmarks/peers/requirements-{name}.txt", f"peer-{name}") for name in PEERS),
     ],
 )
@@ -135,10 +137,17 @@ def test_locks_agree(lock: str) -> None:
     assert pins(lock).items() <= pins("requirements-dev.txt").items()
 
 
-def test_what_draws_charts_is_an_extra() -> None:
-    """Nobody has to install what draws charts; who asks for a chart is told how."""
-    assert PROJECT["project"]["optional-dependencies"].keys() == {"charts"}
-    assert not pins("requirements.txt").keys() & {canonicalize_name(each.name) for each in declared("charts")}
+def test_spark_changes_no_version() -> None:
+    """Spark joins the tests' environment beside everything that is there, and its lock holds what users run with."""
+    spark, tools = pins("requirements-spark.txt"), pins("requirements-dev.txt")
+    assert pins("requirements.txt").items() <= spark.items()
+    assert {name: version for name, version in spark.items() if name in tools}.items() <= tools.items()
+
+
+@pytest.mark.parametrize("extra", ["charts", "spark"])
+def test_what_not_everybody_needs_is_an_extra(extra: str) -> None:
+    """Nobody has to install what draws charts or speaks to Spark; who asks for it is told how."""
+    assert not pins("requirements.txt").keys() & {canonicalize_name(each.name) for each in declared(extra)}
 
 
 def test_import_contracts_have_no_exceptions() -> None:
