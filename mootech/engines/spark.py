@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import grpc
 import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
@@ -30,7 +31,7 @@ OLDEST = (4, 0)
 """The first version of Spark whose SQL has everything that translated statements need."""
 
 _REACH_SECONDS = 10.0
-_PORTION_BYTES = 32 * 2**20
+_PORTION_BYTES = 8 * 2**20
 """Of Parquet, that are brought into memory at once when days are made: far fewer rows than a day may have."""
 _DAY = "utc_date"
 _PORT = 15002
@@ -182,14 +183,25 @@ def _connected(remote: str) -> SparkSession:
         raise ConfigError(what, hint=hint)
     # The address may hold a token, so that no message repeats more than host and port.
     where = urlsplit(remote)
-    host, port = where.hostname or "", where.port or _PORT
+    server = f"Spark at {where.hostname}:{where.port or _PORT}"
     try:
-        # The client itself would try for minutes.
-        socket.create_connection((host, port), _REACH_SECONDS).close()
-    except OSError as exc:
-        raise StoreError(f"Spark at {host}:{port} does not answer: {exc.strerror or exc}", hint=_UNREACHED) from exc
-    with _quiet(), errors(f"connecting to Spark at {host}:{port}"):
+        # The client itself would try for ten minutes: first whether somebody listens, then whether it is a server.
+        socket.create_connection((where.hostname or "", where.port or _PORT), _REACH_SECONDS).close()
+        with _channel(remote) as channel:
+            grpc.channel_ready_future(channel).result(_REACH_SECONDS)
+    except (OSError, grpc.FutureTimeoutError) as exc:
+        what = exc.strerror or str(exc) if isinstance(exc, OSError) else "whoever listens there does not speak gRPC"
+        raise StoreError(f"{server} does not answer: {what}", hint=_UNREACHED) from exc
+    with _quiet(), errors(f"connecting to {server}"):
         return SparkSession.builder.remote(remote).create()
+
+
+def _channel(remote: str) -> grpc.Channel:
+    with _quiet():
+        # Imported here, because it is this that has something to say of pandas.
+        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
+
+        return DefaultChannelBuilder(remote).toChannel()
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from sqlglot.errors import SqlglotError
 
 from mootech.errors import UsageError
 
+_ODD = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}\N{GREEK CAPITAL LETTER SIGMA}"
+_ODD_IN_LOWER_CASE = "i\N{GREEK SMALL LETTER SIGMA}"
 _EXACT_INTEGER = exp.DataType.build("DECIMAL(38, 0)")
 
 
@@ -67,14 +69,7 @@ def check_reach(sql: str, tables: Iterable[str]) -> None:
 
 def type_on_spark(name: str) -> str:
     """Return what Spark calls a column's type, as DataType.simpleString does: decimal(18,2), array<string>."""
-    return (
-        exp.DataType.build(name, dialect="duckdb")
-        .transform(_rewritten)
-        .sql("spark")
-        .replace(" ", "")
-        .lower()
-        .replace("int", "int")
-    )
+    return exp.DataType.build(name, dialect="duckdb").transform(_rewritten).sql("spark").replace(" ", "").lower()
 
 
 def _one(sql: str) -> exp.Expr:
@@ -108,7 +103,7 @@ def _complete_windows(select: exp.Select) -> None:
     named = {window.name: window for window in select.args.get("windows") or ()}
     for window in select.find_all(exp.Window):
         base = named.get(window.alias)
-        if base is not None and base is not window and window.args.get("spec") is not None:
+        if base is not None and window.args.get("spec") is not None and window.parent_select is select:
             window.set("alias", None)
             window.set("partition_by", [each.copy() for each in base.args.get("partition_by") or ()])
             window.set("order", base.args["order"].copy() if base.args.get("order") else None)
@@ -120,9 +115,12 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
 
 
 def _bracket(node: exp.Bracket) -> exp.Expr:
-    # Beyond its end DuckDB's list is NULL; Spark's array is an error. sqlglot counts from 0.
+    # Beyond its end DuckDB's list is NULL, and Spark's array an error. sqlglot has made whole numbers count from 0.
     [index, *more] = node.expressions
-    return exp.Anonymous(this="GET", expressions=[node.this, index]) if index.is_int and not more else node
+    if more or index.is_string:
+        return node
+    place = exp.Literal.number(index.to_py() + 1) if index.is_int else index
+    return exp.Anonymous(this="TRY_ELEMENT_AT", expressions=[node.this, place])
 
 
 def _data_type(node: exp.DataType) -> exp.Expr:
@@ -134,7 +132,7 @@ def _lower(node: exp.Lower) -> exp.Expr:
     # Spark maps İ to two characters, and Σ by its place in the word; DuckDB maps each character by itself.
     if isinstance(node.this, exp.Translate):
         return node
-    plain = exp.Translate(this=node.this, from_=exp.Literal.string("İΣ"), to=exp.Literal.string("iσ"))
+    plain = exp.Translate(this=node.this, from_=exp.Literal.string(_ODD), to=exp.Literal.string(_ODD_IN_LOWER_CASE))
     return exp.Lower(this=plain)
 
 
@@ -144,7 +142,7 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr:
 
 
 def _without_zone(node: exp.Expr) -> exp.Expr:
-    # Spark makes an instant, shown in the session's zone; DuckDB's TIMESTAMP has no zone.
+    # Spark makes an instant, shown in the session's zone, or a DATE; DuckDB a TIMESTAMP, which has no zone.
     return exp.Cast(this=node, to=exp.DataType.build(exp.DataType.Type.TIMESTAMPNTZ))
 
 
@@ -155,6 +153,7 @@ _RENAMED: Mapping[str, Callable[[list[exp.Expr]], exp.Expr]] = {
 _REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.Anonymous: _anonymous,
     exp.Bracket: _bracket,
+    exp.DateTrunc: _without_zone,
     exp.DataType: _data_type,
     exp.Lower: _lower,
     exp.TimestampTrunc: _without_zone,
