@@ -4,18 +4,20 @@ Only this module and translate.py know Spark, and nothing imports them unless Sp
 lake's objects itself, so it must reach them by the same address as this host; results come back as Arrow.
 """
 
+import os
 import re
 import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import grpc
 import polars as pl
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
 
@@ -51,6 +53,16 @@ _SETTINGS = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "true",
 }
 
+_LOCAL_SETTINGS = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.log.level": "ERROR",
+    # The default, 200, is meant for a cluster.
+    "spark.sql.shuffle.partitions": str(os.cpu_count() or 1),
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
 
 class Spark:
     """A session of its own on a Spark Connect server, that reads one store: see Engine."""
@@ -71,14 +83,12 @@ class Spark:
             StoreError: the server does not answer.
 
         """
-        session = _connected(remote or "")
-        try:
-            _check_version(session.version)
-            for name, value in _SETTINGS.items():
-                session.conf.set(name, value)
+        with _session(remote or "") as session:
+            with errors("setting Spark up"):
+                _check_version(session.version)
+                for name, value in _SETTINGS.items():
+                    session.conf.set(name, value)
             yield cls(session, store)
-        finally:
-            session.stop()
 
     def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
         """Name the rows of these objects of the lake: see Engine."""
@@ -165,11 +175,35 @@ def _portions(entries: Mapping[date, Entry]) -> Iterator[list[date]]:
         yield portion
 
 
-def _connected(remote: str) -> SparkSession:
-    """Return a new session; of a local Spark, which this process starts for itself, the only session."""
-    if _LOCAL.fullmatch(remote):
+@contextmanager
+def _session(remote: str) -> Iterator[SparkSession]:
+    """Yield a session: of a server one of its own, of this machine the only one, which has no server."""
+    opening = _local(remote) if _LOCAL.fullmatch(remote) else nullcontext(_connected(remote))
+    with opening as session:
+        try:
+            yield session
+        finally:
+            with suppress(PySparkException, grpc.RpcError):
+                session.stop()
+
+
+@contextmanager
+def _local(master: str) -> Iterator[SparkSession]:
+    # Where this variable is set, Spark's Python takes everything to be on a server.
+    remote = os.environ.pop("SPARK_REMOTE", None)
+    try:
+        builder = SparkSession.builder.master(master).appName("mootech")
+        for name, value in _LOCAL_SETTINGS.items():
+            builder = builder.config(name, value)
         with _quiet(), errors("starting Spark on this machine"):
-            return SparkSession.builder.remote(remote).getOrCreate()
+            session = builder.getOrCreate()
+        yield session
+    finally:
+        if remote is not None:
+            os.environ["SPARK_REMOTE"] = remote
+
+
+def _connected(remote: str) -> SparkSession:
     if not remote.startswith("sc://"):
         what = (
             "no address of Spark is set"
