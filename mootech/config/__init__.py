@@ -1,7 +1,7 @@
 """Configuration: the one reader of the environment and of mootech.toml. A flag beats the environment beats the file."""
 
 from mootech.config.dialect import FieldSettings, PagesSettings, TableSettings
-from mootech.config.load import load, state_dir
+from mootech.config.load import load, state_dir, unset
 from mootech.config.settings import IngestSettings, QaSettings, ReportSettings, Settings, SourceSettings
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "TableSettings",
     "load",
     "state_dir",
+    "unset",
 ]

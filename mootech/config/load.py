@@ -5,7 +5,8 @@ import pwd
 import shlex
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ def state_dir(environ: Mapping[str, str] | None = None) -> Path:
     env = os.environ if environ is None else environ
     named = env.get("MOOTECH_STATE_DIR", "").strip()
     return Path(_anchored(named, Path.cwd())) if named else _default_state_dir(env)
+
+
+@contextmanager
+def unset(name: str) -> Iterator[None]:
+    """Keep a variable of the environment from libraries that would read it themselves."""
+    value = os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ[name] = value
 
 
 def _default_state_dir(environ: Mapping[str, str]) -> Path:

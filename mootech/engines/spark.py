@@ -4,13 +4,14 @@ Only this module and translate.py know Spark, and nothing imports them unless Sp
 lake's objects itself, so it must reach them by the same address as this host; results come back as Arrow.
 """
 
+import logging
 import os
 import re
 import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
 
+from mootech.config import unset
 from mootech.definition import Definition, Value
 from mootech.engines.failures import mistaken
 from mootech.engines.spark_failures import errors, mistakes
@@ -108,8 +110,8 @@ class Spark:
     def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
         """Run a report that a person has written: see Engine."""
         with errors(f"running {definition.file} on Spark"), mistakes(definition):
-            check_reach(definition.sql, self._viewed)
-            frame = self._session.sql(to_spark(definition.sql), args=_bound(arguments))
+            check_reach(definition.sql, self._viewed, self._macros())
+            frame = self._session.sql(to_spark(definition.sql, self._macros()), args=_bound(arguments))
             found = [f"{field.name} {field.dataType.simpleString()}" for field in frame.schema.fields]
             said = [f"{column.name} {type_on_spark(column.type)}" for column in definition.columns]
             if found != said:
@@ -178,29 +180,29 @@ def _portions(entries: Mapping[date, Entry]) -> Iterator[list[date]]:
 @contextmanager
 def _session(remote: str) -> Iterator[SparkSession]:
     """Yield a session: of a server one of its own, of this machine the only one, which has no server."""
-    opening = _local(remote) if _LOCAL.fullmatch(remote) else nullcontext(_connected(remote))
-    with opening as session:
+    # It repeats in JSON, on stderr, what its exceptions say.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    if not _LOCAL.fullmatch(remote):
+        session = _connected(remote)
         try:
             yield session
         finally:
+            # Of a server that is gone nobody has to take leave for ten minutes.
+            session.client.set_retry_policies([])
             with suppress(PySparkException, grpc.RpcError):
                 session.stop()
-
-
-@contextmanager
-def _local(master: str) -> Iterator[SparkSession]:
+        return
     # Where this variable is set, Spark's Python takes everything to be on a server.
-    remote = os.environ.pop("SPARK_REMOTE", None)
-    try:
-        builder = SparkSession.builder.master(master).appName("mootech")
+    with unset("SPARK_REMOTE"):
+        builder = SparkSession.builder.master(remote).appName("mootech")
         for name, value in _LOCAL_SETTINGS.items():
             builder = builder.config(name, value)
         with _quiet(), errors("starting Spark on this machine"):
             session = builder.getOrCreate()
-        yield session
-    finally:
-        if remote is not None:
-            os.environ["SPARK_REMOTE"] = remote
+        try:
+            yield session
+        finally:
+            session.stop()
 
 
 def _connected(remote: str) -> SparkSession:

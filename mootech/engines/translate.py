@@ -47,17 +47,19 @@ def parsed(sql: str) -> exp.Query:
     return tree
 
 
-def check_reach(sql: str, tables: Iterable[str]) -> None:
+def check_reach(sql: str, tables: Iterable[str], macros: Iterable[str] = ()) -> None:
     """Refuse a statement of a person's that reads something else than these tables, or calls what nobody knows.
 
-    Spark has no way to close a session's way out as DuckDB has: a path in place of a table is read by it, and so is
-    what `reflect` calls.
+    The macros may be called in place of a table. Spark has no way to close a session's way out as DuckDB has: it reads a
+    path that stands for a table, and calls whatever `reflect` names.
 
     Raises:
         TranslationError: it does.
 
     """
     tree = parsed(sql)
+    for macro in macros:
+        tree = _written_out(tree, _one(macro))
     known = {*tables, *(cte.alias.lower() for cte in tree.find_all(exp.CTE))}
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.catalog or table.name.lower() not in known:

@@ -70,6 +70,15 @@ def test_a_person_s_report_runs_on_spark(shop: Workshop, spark_remote: str) -> N
     assert _run(shop, spark_remote, HEADER + GOOD, least="2").rows == (("purchase", 2),)
 
 
+def test_a_person_s_report_may_use_what_ours_have_in_common(shop: Workshop, spark_remote: str) -> None:
+    """`sold_by_month` is there on Spark too, of all products and of some, though Spark has no table macros."""
+    header = HEADER.replace("transactions: silver", "transactions: silver\n--             products: silver")
+    for asked in ("NULL", "['p1']", "['p1', 'p2']"):
+        sql = "SELECT product_id AS kind, CAST(purchased - returned AS BIGINT) AS orders FROM sold_by_month"
+        sql = f"{sql}({asked})"
+        assert _run(shop, spark_remote, header + sql).rows == (("p1", 2),)
+
+
 @pytest.mark.security(4)
 @pytest.mark.parametrize(
     "sql",

@@ -11,7 +11,10 @@ CREATE OR REPLACE TEMP MACRO sold_by_month(product_ids) AS TABLE
 WITH units AS (
     SELECT email, "timestamp", transaction_type, utc_date, unnest(items) AS product_id
     FROM transactions
-    WHERE product_ids IS NULL OR array_length(product_ids) > 1 OR list_contains(items, product_ids[1])
+    WHERE
+        product_ids IS NULL
+        OR array_length(CAST(product_ids AS VARCHAR[])) > 1
+        OR list_contains(items, CAST(product_ids AS VARCHAR[])[1])
 ),
 
 -- One row per unit bought (+1) or returned (-1).
@@ -23,7 +26,7 @@ moves AS (
         utc_date,
         CASE transaction_type WHEN 'purchase' THEN 1 ELSE -1 END AS step
     FROM units
-    WHERE product_ids IS NULL OR list_contains(product_ids, product_id)
+    WHERE product_ids IS NULL OR list_contains(CAST(product_ids AS VARCHAR[]), product_id)
 ),
 
 -- Only of customers who returned the product something has to be matched, and they are few.

@@ -25,7 +25,7 @@
 -- Source      The sales report, docs/reports.md.
 
 WITH sold AS (
-    SELECT * FROM sold_by_month(CAST(NULL AS VARCHAR[]))
+    SELECT * FROM sold_by_month(NULL)
 ),
 
 names AS (

@@ -28,7 +28,7 @@
 --             accounting (Horngren, Datar, Rajan: Cost Accounting), with the month before in place of the budget.
 
 WITH sold AS (
-    SELECT * FROM sold_by_month(CAST(NULL AS VARCHAR[]))
+    SELECT * FROM sold_by_month(NULL)
 ),
 
 -- Whole cents, because dividing DECIMALs goes through floating point: n // d on integers rounds exactly.

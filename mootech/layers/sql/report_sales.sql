@@ -25,7 +25,7 @@
 -- Chart       bar month total_sale
 
 WITH sold AS (
-    SELECT * FROM sold_by_month(CAST($product_ids AS VARCHAR[]))
+    SELECT * FROM sold_by_month($product_ids)
 ),
 
 names AS (
