@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import traverse_scope
 
 from mootech.errors import UsageError
 
@@ -50,8 +51,8 @@ def parsed(sql: str) -> exp.Query:
 def check_reach(sql: str, tables: Iterable[str], macros: Iterable[str] = ()) -> None:
     """Refuse a statement of a person's that reads something else than these tables, or calls what nobody knows.
 
-    The macros may be called in place of a table. Spark has no way to close a session's way out as DuckDB has: it reads a
-    path that stands for a table, and calls whatever `reflect` names.
+    The macros may be called in place of a table. Spark cannot close a session off as DuckDB can: it reads a path that
+    stands for a table, and calls whatever `reflect` names.
 
     Raises:
         TranslationError: it does.
@@ -60,9 +61,13 @@ def check_reach(sql: str, tables: Iterable[str], macros: Iterable[str] = ()) -> 
     tree = parsed(sql)
     for macro in macros:
         tree = _written_out(tree, _one(macro))
-    known = {*tables, *(cte.alias.lower() for cte in tree.find_all(exp.CTE))}
+    inputs = set(tables)
+    # A CTE's name is one of a table of the cluster's again where the CTE is not in scope.
+    outside = {id(found) for scope in traverse_scope(tree) for found in scope.sources.values()}
+    known = inputs | {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier) or table.db or table.catalog or table.name.lower() not in known:
+        names = inputs if id(table) in outside else known
+        if not isinstance(table.this, exp.Identifier) or table.db or table.catalog or table.name.lower() not in names:
             raise TranslationError(f"it reaches for something else than the lake's own tables: {table.sql('duckdb')}")
     for call in tree.find_all(exp.Anonymous):
         if call.name.lower() not in _RENAMED:

@@ -32,7 +32,7 @@ from tests.property.test_silver_ranges import Snapshots
 from tests.property.views import Views
 from tests.rows import DAY, NOON, hit, order
 
-EXAMPLES = settings(max_examples=6)
+EXAMPLES = settings(max_examples=4)
 """Few, because each costs Spark seconds; so each of them holds many."""
 TEXTS = st.text(max_size=8) | st.sampled_from([" a ", "İ", "ΣΑΣ", "\\", "'", "$1", "a\tb", "%", "\N{TROPICAL DRINK}"])
 MONEY = st.floats(0, 1e12) | st.integers(0, 10**7).map(lambda n: n / 20_000) | st.sampled_from([1.00005, 0.00035, 1e-9])
@@ -102,37 +102,46 @@ def _renamed(found: Sequence[Sequence[Any]], name: str) -> list[Any]:
     return [replace(each, **{name: f"{next(numbers)}-7"}) for some in found for each in some]
 
 
-@EXAMPLES
-@given(found=st.lists(orders(), min_size=4, max_size=12), known=ranges(), held=HELD_OF_ORDERS)
-def test_reports_of_orders(both: Both, found: list[list[Order]], known: list[Range], held: list[date]) -> None:
-    """Sales, products, revenue and retention of many customers' purchases and returns are alike, row by row."""
-    rows = {Table.TRANSACTIONS: _renamed(found, "order_id"), Table.PRODUCTS: known}
-    for report, values in (
+@pytest.mark.parametrize(
+    ("report", "values"),
+    [
         ("sales", {"product_ids": [*PRODUCTS, "P4"]}),
         ("sales", {"product_ids": [PRODUCTS[0]]}),
         ("products", {}),
         ("revenue", {}),
         ("retention", {}),
-    ):
-        frames = []
-        for views in both.views():
-            for table, some in rows.items():
-                views.give(table, map(asdict, some))
-            frames.append(views.run(report, held, **values))
-        _same(frames)
+    ],
+)
+@EXAMPLES
+@given(found=st.lists(orders(), min_size=4, max_size=12), known=ranges(), held=HELD_OF_ORDERS)
+def test_reports_of_orders(  # noqa: PLR0913  # what a report is made of
+    both: Both,
+    found: list[list[Order]],
+    known: list[Range],
+    held: list[date],
+    report: str,
+    values: dict[str, list[str]],
+) -> None:
+    """Reports of many customers' purchases and returns are alike, row by row."""
+    rows = {Table.TRANSACTIONS: _renamed(found, "order_id"), Table.PRODUCTS: known}
+    frames = []
+    for views in both.views():
+        for table, some in rows.items():
+            views.give(table, map(asdict, some))
+        frames.append(views.run(report, held, **values))
+    _same(frames)
 
 
+@pytest.mark.parametrize("report", ["traffic", "funnel", "sessions"])
 @EXAMPLES
 @given(found=st.lists(some_hits(), min_size=4, max_size=12), held=HELD)
-def test_reports_of_hits(both: Both, found: list[list[Hit]], held: list[date]) -> None:
-    """Traffic, funnel and sessions of many visits are alike, row by row."""
-    rows = [each.row for each in _renamed(found, "hit_id")]
-    for report in ("traffic", "funnel", "sessions"):
-        frames = []
-        for views in both.views():
-            views.give(Table.CLICKSTREAM, rows)
-            frames.append(views.run(report, held))
-        _same(frames)
+def test_reports_of_hits(both: Both, found: list[list[Hit]], held: list[date], report: str) -> None:
+    """Reports of many visits are alike, row by row."""
+    frames = []
+    for views in both.views():
+        views.give(Table.CLICKSTREAM, [each.row for each in _renamed(found, "hit_id")])
+        frames.append(views.run(report, held))
+    _same(frames)
 
 
 @EXAMPLES
