@@ -23,8 +23,8 @@ MACRO = "CREATE MACRO sold(ids) AS TABLE SELECT * FROM orders WHERE ids IS NULL 
         ("SELECT date_trunc('month', a)", "SELECT CAST(DATE_TRUNC('MONTH', a) AS TIMESTAMP_NTZ)"),
         ("SELECT a FROM t ORDER BY a", "SELECT a FROM t ORDER BY a NULLS LAST"),
         (
-            "SELECT sum(a) OVER (w ROWS 1 PRECEDING) FROM t WINDOW w AS (PARTITION BY b)",
-            "SELECT SUM(a) OVER (PARTITION BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t WINDOW w AS (PARTITION BY b)",
+            "SELECT sum(a) OVER (w ROWS 1 PRECEDING) FROM t WINDOW w AS ()",
+            "SELECT SUM(a) OVER (ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t WINDOW w AS ()",
         ),
         ("SELECT lag(a) OVER w FROM t WINDOW w AS ()", "SELECT LAG(a) OVER w FROM t WINDOW w AS ()"),
         (
