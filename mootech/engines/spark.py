@@ -37,6 +37,9 @@ OLDEST = (4, 0)
 _REACH_SECONDS = 10.0
 _PORTION_BYTES = 8 * 2**20
 """Of Parquet, that are brought into memory at once when days are made: far fewer rows than a day may have."""
+_GIVES_UP_AFTER = 3
+_RETRIES = 6
+"""Of a call that the server does not answer: it has a minute to come back, where Spark would have it ten, day by day."""
 _DAY = "utc_date"
 _PORT = 15002
 _LOCAL = re.compile(r"local(\[.+\])?")
@@ -143,6 +146,7 @@ class _Portions:
         self._entries = entries
         self._waiting = {day: portion for portion in _portions(entries) for day in portion}
         self._made: dict[date, pl.DataFrame] = {}
+        self._failures = 0
         self._mutex = threading.Lock()
 
     def __call__(self, day: date) -> pl.DataFrame:
@@ -154,7 +158,18 @@ class _Portions:
                 # One object that cannot be read fails them all; then each is made alone, to show which one it is.
                 with suppress(MootechError):
                     self._made |= self._make(portion)
-            return self._made.pop(day) if day in self._made else self._make([day])[day]
+            return self._made.pop(day) if day in self._made else self._alone(day)
+
+    def _alone(self, day: date) -> pl.DataFrame:
+        if self._failures >= _GIVES_UP_AFTER:
+            raise StoreError(
+                f"it was left out, because Spark failed {_GIVES_UP_AFTER} days in a row",
+                hint="What was published is intact. Mend what the first errors name, then run the same command again.",
+            )
+        self._failures += 1
+        made = self._make([day])[day]
+        self._failures = 0
+        return made
 
     def _make(self, days: Sequence[date]) -> dict[date, pl.DataFrame]:
         self._engine.view("bronze", [self._entries[day] for day in days], partitioned=True)
@@ -229,20 +244,23 @@ def _connected(remote: str) -> SparkSession:
         what = exc.strerror or str(exc) if isinstance(exc, OSError) else "whoever listens there does not speak gRPC"
         raise StoreError(f"{server} does not answer: {what}", hint=_UNREACHED) from exc
     with _quiet(), errors(f"connecting to {server}"):
-        return SparkSession.builder.remote(remote).create()
+        from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415  # see _quiet
+
+        session = SparkSession.builder.remote(remote).create()
+        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
+        return session
 
 
 def _channel(remote: str) -> grpc.Channel:
     with _quiet():
-        # Imported here, because it is this that has something to say of pandas.
-        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
+        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415  # see _quiet
 
         return DefaultChannelBuilder(remote).toChannel()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the client says of the pandas it finds from a person who does not use pandas, as mootech does not."""
+    """Keep what the client says, when it is imported, of the pandas it finds from a person: mootech uses no pandas."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield

@@ -23,6 +23,7 @@ from mootech.layers.silver import Builder
 from mootech.model import DayStatus, ReportResult, Table
 from tests.bronze import Workshop, noon, workshop
 from tests.rows import DAY, order, product
+from tests.stores import Wrapper
 
 TODAY = date(2024, 3, 9)
 HEADER = """\
@@ -39,6 +40,14 @@ GOOD = (
     "SELECT transaction_type AS kind, count(*) AS orders FROM transactions"
     " WHERE list_contains($kinds, transaction_type) GROUP BY ALL HAVING orders >= $least"
 )
+
+
+class Elsewhere(Wrapper):
+    """A store that names its objects as another host would."""
+
+    def uri(self, key: str) -> str:
+        """Return a path where nothing is."""
+        return f"/nowhere{super().uri(key)}"
 
 
 @pytest.fixture
@@ -127,6 +136,19 @@ def test_one_damaged_day_does_not_stop_the_others(shop: Workshop, spark_remote: 
     error = results[1].error
     assert isinstance(error, StoreError)
     assert "mootech verify" in error.hint
+
+
+def test_where_spark_cannot_read_at_all_the_rest_is_left_out(shop: Workshop, spark_remote: str) -> None:
+    """A cluster that does not reach the lake is not asked for every day of years: after three days it is enough."""
+    days = [DAY + timedelta(days=n) for n in range(1, 7)]
+    for day in days:
+        shop.publish(Table.TRANSACTIONS, day, [order(f"o{day}", transaction_timestamp=noon(day))])
+    with Spark.opened(Elsewhere(shop.lake.store), spark_remote) as engine:
+        results = Builder(shop.lake, engine, TODAY).build([Table.TRANSACTIONS])
+    assert [each.utc_date for each in results] == days
+    told = [str(each.error) for each in results]
+    assert sum("PATH_NOT_FOUND" in each for each in told) == 3
+    assert sum("left out, because Spark failed 3 days in a row" in each for each in told) == 3
 
 
 def test_an_object_that_is_gone_is_the_store_s_failure(shop: Workshop, spark_remote: str) -> None:
