@@ -1,72 +1,34 @@
 """Spark, by way of Spark Connect: the same .sql files as DuckDB runs, translated (translate.py), on a cluster.
 
-Only this module and translate.py know Spark, and nothing imports them unless Spark is asked for. The cluster reads the
-lake's objects itself, so it must reach them by the same address as this host; results come back as Arrow.
+Nothing imports this module unless Spark is asked for. The cluster reads the lake's objects itself, so it must reach
+them by the same address as this host; results come back as Arrow.
 """
 
-import logging
-import os
 import re
-import socket
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-import grpc
 import polars as pl
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
 
-from mootech.config import unset
 from mootech.definition import Definition, Value
 from mootech.engines.failures import mistaken
 from mootech.engines.spark_failures import errors, mistakes
+from mootech.engines.spark_session import opened_session
 from mootech.engines.sql import MACROS, statement
 from mootech.engines.translate import check_reach, to_spark, type_on_spark
-from mootech.errors import ConfigError, MootechError, StoreError
+from mootech.errors import MootechError, StoreError
 from mootech.lake.store import Entry, Store
 
-OLDEST = (4, 0)
-"""The first version of Spark whose SQL has everything that translated statements need."""
-
-_REACH_SECONDS = 10.0
 _PORTION_BYTES = 8 * 2**20
 """Of Parquet, that are brought into memory at once when days are made: far fewer rows than a day may have."""
 _GIVES_UP_AFTER = 3
-_RETRIES = 6
-"""Of a call that the server does not answer: it has a minute to come back, where Spark would have it ten, day by day."""
 _DAY = "utc_date"
-_PORT = 15002
-_LOCAL = re.compile(r"local(\[.+\])?")
 _GLOB = re.compile(r"[\\\[\]{}*?]")
-_UNREACHED = (
-    "Nothing was changed. Check SPARK_REMOTE and the cluster, or leave out --engine spark: DuckDB computes the same."
-)
-_SETTINGS = {
-    "spark.sql.session.timeZone": "UTC",
-    # An overflow or a bad cast is an error, as in DuckDB, and not a NULL.
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.caseSensitive": "false",
-    "spark.sql.files.ignoreCorruptFiles": "false",
-    "spark.sql.files.ignoreMissingFiles": "false",
-    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
-    "spark.sql.sources.partitionColumnTypeInference.enabled": "true",
-}
-
-_LOCAL_SETTINGS = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.log.level": "ERROR",
-    # The default, 200, is meant for a cluster.
-    "spark.sql.shuffle.partitions": str(os.cpu_count() or 1),
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-}
 
 
 class Spark:
@@ -88,11 +50,7 @@ class Spark:
             StoreError: the server does not answer.
 
         """
-        with _session(remote or "") as session:
-            with errors("setting Spark up"):
-                _check_version(session.version)
-                for name, value in _SETTINGS.items():
-                    session.conf.set(name, value)
+        with opened_session(remote or "") as session:
             yield cls(session, store)
 
     def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
@@ -190,89 +148,6 @@ def _portions(entries: Mapping[date, Entry]) -> Iterator[list[date]]:
         size += entry.size
     if portion:
         yield portion
-
-
-@contextmanager
-def _session(remote: str) -> Iterator[SparkSession]:
-    """Yield a session: of a server one of its own, of this machine the only one, which has no server."""
-    # It repeats in JSON, on stderr, what its exceptions say.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
-    if not _LOCAL.fullmatch(remote):
-        session = _connected(remote)
-        try:
-            yield session
-        finally:
-            # Of a server that is gone nobody has to take leave for ten minutes.
-            session.client.set_retry_policies([])
-            with suppress(PySparkException, grpc.RpcError):
-                session.stop()
-        return
-    # Where this variable is set, Spark's Python takes everything to be on a server.
-    with unset("SPARK_REMOTE"):
-        builder = SparkSession.builder.master(remote).appName("mootech")
-        for name, value in _LOCAL_SETTINGS.items():
-            builder = builder.config(name, value)
-        with _quiet(), errors("starting Spark on this machine"):
-            session = builder.getOrCreate()
-        try:
-            yield session
-        finally:
-            session.stop()
-
-
-def _connected(remote: str) -> SparkSession:
-    if not remote.startswith("sc://"):
-        what = (
-            "no address of Spark is set"
-            if not remote
-            else "the address of Spark is neither sc://host:15002 nor local[*]"
-        )
-        hint = (
-            "Nothing was done. Set SPARK_REMOTE to the address of a Spark Connect server, sc://host:15002, or to "
-            "local[*] to try it out on this machine."
-        )
-        raise ConfigError(what, hint=hint)
-    # The address may hold a token, so that no message repeats more than host and port.
-    where = urlsplit(remote)
-    server = f"Spark at {where.hostname}:{where.port or _PORT}"
-    try:
-        # The client itself would try for ten minutes: first whether somebody listens, then whether it is a server.
-        socket.create_connection((where.hostname or "", where.port or _PORT), _REACH_SECONDS).close()
-        with _channel(remote) as channel:
-            grpc.channel_ready_future(channel).result(_REACH_SECONDS)
-    except (OSError, grpc.FutureTimeoutError) as exc:
-        what = exc.strerror or str(exc) if isinstance(exc, OSError) else "whoever listens there does not speak gRPC"
-        raise StoreError(f"{server} does not answer: {what}", hint=_UNREACHED) from exc
-    with _quiet(), errors(f"connecting to {server}"):
-        from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415  # see _quiet
-
-        session = SparkSession.builder.remote(remote).create()
-        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
-        return session
-
-
-def _channel(remote: str) -> grpc.Channel:
-    with _quiet():
-        from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415  # see _quiet
-
-        return DefaultChannelBuilder(remote).toChannel()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the client says, when it is imported, of the pandas it finds from a person: mootech uses no pandas."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
-
-
-def _check_version(version: str) -> None:
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        hint = (
-            "Nothing was done. Name a newer one in SPARK_REMOTE, or leave out --engine spark: DuckDB computes the same."
-        )
-        raise ConfigError(f"the Spark server is of version {version}; mootech needs {oldest} or later", hint=hint)
 
 
 def _with_scheme(uri: str) -> str:
