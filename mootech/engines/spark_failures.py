@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
-from pyspark.errors import AnalysisException, ParseException, PySparkException
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    DateTimeException,
+    NumberFormatException,
+    ParseException,
+    PySparkException,
+)
 
 from mootech.definition import Definition
 from mootech.engines.failures import mistaken
@@ -12,7 +19,8 @@ from mootech.engines.translate import TranslationError
 from mootech.errors import MootechError, StoreError
 
 _UNREADABLE = ("PATH_NOT_FOUND", "FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA")
-_WRONG = (AnalysisException, ParseException)
+_WRONG = (AnalysisException, ArithmeticException, DateTimeException, NumberFormatException, ParseException)
+"""Of a statement; the first one also of objects."""
 
 
 @contextmanager

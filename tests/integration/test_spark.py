@@ -16,7 +16,7 @@ from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 from mootech.definition import DefinitionError, parse
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.spark import Spark
-from mootech.errors import ConfigError, MootechError, StoreError
+from mootech.errors import ConfigError, StoreError
 from mootech.lake.paths import Layer, partition_key
 from mootech.layers.gold import Request, report
 from mootech.layers.silver import Builder
@@ -115,7 +115,7 @@ def test_a_person_s_report_reaches_its_inputs_and_nothing_else(shop: Workshop, s
 )
 def test_a_wrong_report_is_named(shop: Workshop, spark_remote: str, sql: str, told: str) -> None:
     """What Spark says of it, its types or its key comes with the file's name."""
-    with pytest.raises(MootechError, match=told) as wrong:
+    with pytest.raises(DefinitionError, match=told) as wrong:
         _run(shop, spark_remote, HEADER + sql)
     assert "orders.sql" in wrong.value.message
     assert "\n" not in wrong.value.message
