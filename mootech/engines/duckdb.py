@@ -77,12 +77,7 @@ class DuckDB:
             yield cls(connection, store, copies)
 
     def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
-        """Name the rows of these objects of the lake, at least one, for the statements that follow.
-
-        Args:
-            name: a plain lower-case identifier.
-            entries: the objects, of one table; all have the first one's columns.
-            partitioned: add `utc_date` (DATE) from the keys' Hive partition.
+        """Name the rows of these objects of the lake: see Engine.
 
         Raises:
             StoreError: an object is missing or not readable, or httpfs or the credentials are not usable.
@@ -112,7 +107,7 @@ class DuckDB:
                     self._connection.execute(statement(file))
 
     def query(self, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
-        """Run the statement of a .sql file of mootech.layers.sql with named parameters, and return its rows.
+        """Run the statement of a .sql file, and return its rows: see Engine.
 
         When an object on S3 is replaced while it is read, the statement is run again, a few times.
 
@@ -127,13 +122,7 @@ class DuckDB:
             return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
 
     def days(self, file: str, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
-        """Return what makes one day of silver from its object of bronze; it may be called from several threads.
-
-        Raises (when it is called):
-            StoreError: the object is missing or damaged.
-            MootechError: DuckDB refused the statement, as it does where the object lacks a column.
-
-        """
+        """Return what makes one day of silver: see Engine. Rows are read here, and made in memory."""
 
         def made(day: date) -> pl.DataFrame:
             return _derived(self._connection, file, day, parquet.read(self._store, entries[day].key))
@@ -141,16 +130,7 @@ class DuckDB:
         return made
 
     def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
-        """Run a report that a person has written; return its rows, sorted by its key.
-
-        It reaches the objects viewed so far and nothing else, and changes nothing; no view is possible after it.
-
-        Raises:
-            DefinitionError: it is no single SELECT, is refused by DuckDB, reads elsewhere, or gives other columns than
-                it says, or rows that its key does not tell apart; names the file and, where DuckDB does, the line.
-            StoreError: the lake could not be read.
-
-        """
+        """Run a report that a person has written: see Engine. Errors name the line too, where DuckDB does."""
         self._confine()
         with errors(f"running {definition.file}"), mistakes(definition):
             statements = self._connection.extract_statements(definition.sql)
