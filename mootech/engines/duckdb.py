@@ -20,7 +20,8 @@ import polars as pl
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mootech.definition import Definition, Value
-from mootech.engines.failures import changed_while_read, errors, mistaken, mistakes
+from mootech.engines.failures import changed_while_read, errors, mistakes
+from mootech.engines.person import by_key, mistaken
 from mootech.engines.sql import MACROS, statement
 from mootech.errors import StoreError
 from mootech.lake import parquet
@@ -137,10 +138,7 @@ class DuckDB:
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                 raise mistaken(definition, "it is not one SELECT statement, and a report only reads")
             rows = self._retrying()(lambda: self._typed(definition, arguments))
-        key = list(definition.key)
-        if rows.select(pl.struct(key).is_duplicated().any()).item():
-            raise mistaken(definition, f"its key, {', '.join(key)}, does not tell its rows apart")
-        return rows.sort(key)
+        return by_key(definition, rows)
 
     def _typed(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
         relation = self._connection.sql(definition.sql, params=dict(arguments))

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from mootech.definition import Definition, DefinitionError
+from mootech.definition import Definition
+from mootech.engines.person import mistaken
 from mootech.errors import MootechError, StoreError
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
@@ -59,13 +60,6 @@ def mistakes(definition: Definition) -> Iterator[None]:
             raise  # an object that cannot be read
         line = _LINE.search(str(exc))
         raise mistaken(definition, _first_line(exc), f", line {line[1]}" if line else "") from exc
-
-
-def mistaken(definition: Definition, what: str, where: str = "") -> DefinitionError:
-    """Return the error of a person's report that does not work; `where` follows on the file's name."""
-    inputs = ", ".join(definition.inputs)
-    hint = f"Nothing was changed. Mend the file; the tables that it may read are those of its Inputs: {inputs}."
-    return DefinitionError(f"{definition.file}{where}: {what}", hint=hint)
 
 
 def _first_line(exc: Exception) -> str:

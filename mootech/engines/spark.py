@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
 
 from mootech.definition import Definition, Value
-from mootech.engines.failures import mistaken
+from mootech.engines.person import by_key, mistaken
 from mootech.engines.spark_failures import errors, mistakes
 from mootech.engines.spark_session import opened_session
 from mootech.engines.sql import MACROS, statement
@@ -78,10 +78,7 @@ class Spark:
             if found != said:
                 raise mistaken(definition, f"Spark gives {', '.join(found)}; its comment says {', '.join(said)}")
             rows = _rows(frame)
-        key = list(definition.key)
-        if rows.select(pl.struct(key).is_duplicated().any()).item():
-            raise mistaken(definition, f"its key, {', '.join(key)}, does not tell its rows apart")
-        return rows.sort(key)
+        return by_key(definition, rows)
 
     def _macros(self) -> list[str]:
         return [statement(file) for file, reads in MACROS.items() if reads <= self._viewed]
@@ -110,7 +107,7 @@ class _Portions:
     def __call__(self, day: date) -> pl.DataFrame:
         with self._mutex:
             portion = self._waiting.pop(day, ())
-            if day not in self._made and len(portion) > 1:
+            if len(portion) > 1:
                 for each in portion:
                     self._waiting.pop(each, None)
                 # One object that cannot be read fails them all; then each is made alone, to show which one it is.

@@ -14,7 +14,7 @@ from pyspark.errors import (
 )
 
 from mootech.definition import Definition
-from mootech.engines.failures import mistaken
+from mootech.engines.person import mistaken
 from mootech.engines.translate import TranslationError
 from mootech.errors import MootechError, StoreError
 

@@ -32,15 +32,20 @@ def to_spark(sql: str, macros: Iterable[str] = ()) -> str:
         TranslationError: it is not one SELECT.
 
     """
-    tree = parsed(sql)
+    tree = _parsed(sql)
     for macro in macros:
         tree = _written_out(tree, _one(macro))
     for select in tree.find_all(exp.Select):
         _complete_windows(select)
-    return tree.transform(_rewritten).sql(dialect="spark", comments=False)
+    # From within outwards: what is written anew holds its parts as they have been written anew.
+    for node in reversed(list(tree.walk())):
+        written = _rewritten(node)
+        if written is not node:
+            node.replace(written)
+    return tree.sql(dialect="spark", comments=False)
 
 
-def parsed(sql: str) -> exp.Query:
+def _parsed(sql: str) -> exp.Query:
     """Return the statement's tree; TranslationError when it is not one SELECT."""
     tree = _one(sql)
     if not isinstance(tree, exp.Query):
@@ -58,7 +63,7 @@ def check_reach(sql: str, tables: Iterable[str], macros: Iterable[str] = ()) -> 
         TranslationError: it does.
 
     """
-    tree = parsed(sql)
+    tree = _parsed(sql)
     for macro in macros:
         tree = _written_out(tree, _one(macro))
     inputs = set(tables)
@@ -137,8 +142,6 @@ def _data_type(node: exp.DataType) -> exp.Expr:
 
 def _lower(node: exp.Lower) -> exp.Expr:
     # Spark maps İ to two characters, and Σ by its place in the word; DuckDB maps each character by itself.
-    if isinstance(node.this, exp.Translate):
-        return node
     plain = exp.Translate(this=node.this, from_=exp.Literal.string(_ODD), to=exp.Literal.string(_ODD_IN_LOWER_CASE))
     return exp.Lower(this=plain)
 
@@ -150,7 +153,7 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr:
 
 def _without_zone(node: exp.Expr) -> exp.Expr:
     # Spark makes an instant, shown in the session's zone, or a DATE; DuckDB a TIMESTAMP, which has no zone.
-    return exp.Cast(this=node, to=exp.DataType.build(exp.DataType.Type.TIMESTAMPNTZ))
+    return exp.Cast(this=node.copy(), to=exp.DataType.build(exp.DataType.Type.TIMESTAMPNTZ))
 
 
 _RENAMED: Mapping[str, Callable[[list[exp.Expr]], exp.Expr]] = {

@@ -135,7 +135,7 @@ class Builder:
                 _certified(plan, day)
             days = sorted(plan.bronze)
             self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
-            frame = self._dated(self.engine.query(f"silver_{plan.table}.sql", {HELD_DAYS: days}))
+            frame = self._dated(self.engine.query(silver_days.file(plan.table), {HELD_DAYS: days}))
             inputs_hash = _snapshots_hash(plan.bronze)
             return frame.height, self.lake.publish_object(Layer.SILVER, plan.table, frame, inputs_hash)
 

@@ -16,6 +16,8 @@ MACRO = "CREATE MACRO sold(ids) AS TABLE SELECT * FROM orders WHERE ids IS NULL 
             "SELECT parts[1], parts[-1], parts[n]",
             "SELECT TRY_ELEMENT_AT(parts, 1), TRY_ELEMENT_AT(parts, -1), TRY_ELEMENT_AT(parts, n)",
         ),
+        ("SELECT parts[1][2]", "SELECT TRY_ELEMENT_AT(TRY_ELEMENT_AT(parts, 1), 2)"),
+        ("SELECT make_timestamp(l[1])", "SELECT CAST(TIMESTAMP_MICROS(TRY_ELEMENT_AT(l, 1)) AS TIMESTAMP_NTZ)"),
         ("SELECT told['name']", "SELECT told['name']"),
         ("SELECT CAST(a AS HUGEINT)", "SELECT CAST(a AS DECIMAL(38, 0))"),
         ("SELECT arg_max_null(a, b)", "SELECT MAX_BY(a, b)"),
