@@ -17,11 +17,13 @@ from typing import Any
 import polars as pl
 from pydantic import SecretStr
 
-from mootech import pipeline
 from mootech.config import load
 from mootech.errors import UsageError
-from mootech.layers.plan import check_over
+from mootech.layers.bronze.plan import check_over
 from mootech.model import DayRange, Finding, Job, Outcome, QaOutcome, Table, utc_today
+from mootech.pipeline.ingest import fetch
+from mootech.pipeline.qa import qa
+from mootech.pipeline.report import report
 
 
 class DataIngest:
@@ -77,7 +79,7 @@ class DataIngest:
         """
         if not self._queue:
             raise UsageError("nothing is queued", hint="Call get_data_by_range(table=…, start_date=…) first.")
-        outcome = pipeline.fetch(self._settings, self._queue)
+        outcome = fetch(self._settings, self._queue)
         failed = {(day.table, day.utc_date) for day in outcome.days if day.error is not None}
         self._queue = [job for job in self._queue if (job.table, job.day) in failed]
         return outcome
@@ -85,7 +87,7 @@ class DataIngest:
 
 def qa_driver(table: str, *, lake: str | None = None) -> QaOutcome:
     """Run every check on what bronze holds of a table."""
-    return pipeline.qa(load(lake=lake), tables=(Table.named(table),))
+    return qa(load(lake=lake), tables=(Table.named(table),))
 
 
 def schema_check(table: str, *, lake: str | None = None) -> list[Finding]:
@@ -104,7 +106,7 @@ def quality_assurance_clickstream(
 
     """
     start, end = (None if day is None else _utc_day(day) for day in (start_date, end_date))
-    found = pipeline.qa(load(lake=lake), tables=(Table.CLICKSTREAM,), start=start, end=end).findings
+    found = qa(load(lake=lake), tables=(Table.CLICKSTREAM,), start=start, end=end).findings
     columns: dict[str, Any] = {
         "utc_date": pl.Date,
         "column": pl.String,
@@ -127,8 +129,8 @@ def generate_report(product: str, *, lake: str | None = None) -> pl.DataFrame:
         Frame with the columns of docs/reports.md, one row per month, oldest first.
 
     """
-    (report,) = pipeline.report(load(lake=lake), products=(product,)).reports
-    return pl.DataFrame(report.rows, schema=list(report.columns), orient="row", infer_schema_length=None)
+    (found,) = report(load(lake=lake), products=(product,)).reports
+    return pl.DataFrame(found.rows, schema=list(found.columns), orient="row", infer_schema_length=None)
 
 
 def _utc_day(day: date) -> date:

@@ -12,9 +12,9 @@ import polars as pl
 from mootech.engines.duckdb import DuckDB, deriving
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import Layer, partition_key
-from mootech.layers import silver_days
-from mootech.layers.gold import Request, report
-from mootech.layers.library import packaged
+from mootech.layers.gold.library import packaged
+from mootech.layers.gold.report import Request, report
+from mootech.layers.silver import days as silver_days
 from mootech.model import ReportResult, Table
 from mootech.qa.contract import bronze_schema
 from tests.rows import DAY

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mootech.lake.lease import Clock, Terms
+from mootech.lake.locks.lease import Clock, Terms
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 """Definitions of reports for tests that are about something else."""
 
 from mootech.definition import Definition, parse
-from mootech.layers.library import packaged
+from mootech.layers.gold.library import packaged
 
 SALES = packaged()["sales"]
 

@@ -15,7 +15,7 @@ import polars as pl
 from mootech.errors import StoreError
 from mootech.lake.disk import ScratchError, mapped
 from mootech.lake.lake import DayRows
-from mootech.lake.store import ABSENT, Entry, Head, Store, check_key, check_prefix
+from mootech.lake.stores.store import ABSENT, Entry, Head, Store, check_key, check_prefix
 from mootech.model import Table
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from benchmarks.bench import Bench, Contender, Place
 from benchmarks.child import Run
 from benchmarks.data import lakes
 from benchmarks.figures import Limit, Line, Measure
-from mootech.layers.library import packaged
+from mootech.layers.gold.library import packaged
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 

@@ -19,11 +19,12 @@ from unittest import mock
 
 from pydantic import SecretStr
 
-from mootech import pipeline
 from mootech.config import IngestSettings, Settings, SourceSettings
 from mootech.lake import canonical, publishing
-from mootech.layers import stage
+from mootech.layers.bronze import staging as stage
+from mootech.layers.bronze.selection import Selection
 from mootech.model import Table
+from mootech.pipeline.ingest import ingest
 
 STAGING, FSYNC, HASH = "staging: journal, page hash, fsync", "fsync alone", "content hash"
 
@@ -39,9 +40,9 @@ def main() -> None:
         source=SourceSettings(url=asked["url"], api_key=SecretStr(asked["key"])),
         ingest=IngestSettings(tables=(Table.CLICKSTREAM,)),
     )
-    wanted = pipeline.Wanted(start=first, end=first + timedelta(days=asked["days"] - 1))
+    wanted = Selection(start=first, end=first + timedelta(days=asked["days"] - 1))
     with _timed() if asked["safe"] else _without_safety() as parts:
-        outcome = pipeline.ingest(settings, wanted)
+        outcome = ingest(settings, wanted)
     if outcome.exit_code:
         sys.exit(f"the ingest failed: {outcome.all_errors[0].message}")
     print(json.dumps({"rows": sum(day.published or 0 for day in outcome.days), "parts": parts}))

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from mootech import pipeline
 from mootech.config import Settings
+from mootech.pipeline.report import report
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         # It would be read, not computed, where nothing is new.
         shutil.rmtree(Path(asked["lake"]) / "results", ignore_errors=True)
         began = time.perf_counter()
-        pipeline.report(settings, products=(asked["product"],))
+        report(settings, products=(asked["product"],))
         seconds.append(time.perf_counter() - began)
     print(json.dumps({"seconds": seconds}))
 

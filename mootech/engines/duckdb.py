@@ -27,7 +27,7 @@ from mootech.errors import StoreError
 from mootech.lake import parquet
 from mootech.lake.copies import Copies
 from mootech.lake.disk import mapped, private_folder
-from mootech.lake.store import Entry, Store
+from mootech.lake.stores.store import Entry, Store
 
 # Two threads wait for S3 most of the time: 10 million rows took 2.7 s with two and 1.1 s with sixteen.
 _S3_THREADS = 16

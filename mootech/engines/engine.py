@@ -7,7 +7,7 @@ from typing import Protocol
 import polars as pl
 
 from mootech.definition import Definition, Value
-from mootech.lake.store import Entry
+from mootech.lake.stores.store import Entry
 
 
 class Engine(Protocol):

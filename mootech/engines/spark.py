@@ -22,7 +22,7 @@ from mootech.engines.spark_session import opened_session
 from mootech.engines.sql import MACROS, statement
 from mootech.engines.translate import check_reach, to_spark, type_on_spark
 from mootech.errors import MootechError, StoreError
-from mootech.lake.store import Entry, Store
+from mootech.lake.stores.store import Entry, Store
 
 _PORTION_BYTES = 8 * 2**20
 """Of Parquet, that are brought into memory at once when days are made: far fewer rows than a day may have."""

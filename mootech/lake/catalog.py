@@ -13,7 +13,7 @@ import msgspec
 from mootech.lake import parquet
 from mootech.lake.manifest import Manifest, Record, load, manifest_key
 from mootech.lake.paths import Layer, belongs, day_of, object_key, partition_day, table_prefix
-from mootech.lake.store import Entry, Store
+from mootech.lake.stores.store import Entry, Store
 from mootech.model import Provenance, Receipt
 
 RECEIPT = "mootech.receipt"

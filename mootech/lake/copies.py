@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mootech.lake.disk import ScratchError
-from mootech.lake.store import Entry, Store
+from mootech.lake.stores.store import Entry, Store
 
 _AT_ONCE = 16
 """Objects downloaded beside each other: on S3 the time is latency."""

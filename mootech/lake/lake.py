@@ -18,7 +18,9 @@ from mootech.lake import parquet
 from mootech.lake.catalog import Catalog, Held
 from mootech.lake.copies import Copies
 from mootech.lake.disk import make_folder, mapped, private_folder, scratch_file
-from mootech.lake.lease import Terms
+from mootech.lake.locks.lease import Terms
+from mootech.lake.locks.runlock import BucketLock, DirectoryLock, Fence
+from mootech.lake.locks.shard import Shard
 from mootech.lake.paths import (
     FORMAT_KEY,
     OWN,
@@ -33,10 +35,8 @@ from mootech.lake.paths import (
     table_prefix,
 )
 from mootech.lake.publishing import DayRows, Publisher
-from mootech.lake.runlock import BucketLock, DirectoryLock, Fence
-from mootech.lake.store import Store, open_store, put_bytes
+from mootech.lake.stores.store import Store, open_store, put_bytes
 from mootech.model import FORMAT_VERSION, Receipt
-from mootech.shard import Shard
 
 __all__ = ["DayRows", "Held", "Lake", "Layer"]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from mootech.errors import StoreError
 from mootech.lake.paths import MANIFESTS, Layer
-from mootech.lake.store import Entry, Store, put_bytes
+from mootech.lake.stores.store import Entry, Store, put_bytes
 from mootech.model import Provenance, Receipt
 
 FORMAT = 1

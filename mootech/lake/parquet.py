@@ -14,7 +14,7 @@ import polars as pl
 from mootech.errors import StoreError
 from mootech.lake.disk import ScratchError, mapped, scratch_file
 from mootech.lake.rows import POLARS_ERRORS, Rows, SpilledRows
-from mootech.lake.store import Store
+from mootech.lake.stores.store import Store
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB's own row group: one thread's work there, and a few MB of memory here."""

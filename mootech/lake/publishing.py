@@ -19,7 +19,7 @@ from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
 from mootech.lake.disk import ScratchError, scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
 from mootech.lake.rows import Rows
-from mootech.lake.store import ABSENT, Entry, Store
+from mootech.lake.stores.store import ABSENT, Entry, Store
 from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Reconciled, Table
 
 CONTENT_HASH = "mootech.content_hash"

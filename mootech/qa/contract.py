@@ -28,6 +28,8 @@ _FILLED = r"\S"
 
 EXTRA = "extra"
 """The column with the undeclared fields of a row as one JSON object; NULL without them."""
+VISITOR = ("visid_high", "visid_low")
+"""The columns of clickstream that identify a visitor."""
 NO_EXTRA = pl.lit(None, pl.String()).alias(EXTRA)
 """The column without a value."""
 

@@ -9,7 +9,6 @@ import msgspec
 from mootech.errors import RefusedError
 from mootech.source.body import TransientError
 from mootech.source.http import Api, Sent
-from mootech.source.jobs import older_day
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,11 @@ class Metrics:
     """Different hits."""
     visitors: int
     """Different visitors."""
+
+
+def older_day(day: date) -> str:
+    """Return the day as the service writes it: mm-dd-yyyy."""
+    return f"{day:%m-%d}-{day.year:04d}"
 
 
 async def metrics_of(api: Api, day: date, *, older: bool = False) -> Metrics:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mootech.errors import IncompleteError, RefusedError
-from mootech.layers.fetching import stage_day
-from mootech.layers.stage import StagedDay
+from mootech.layers.bronze.fetching import stage_day
+from mootech.layers.bronze.staging import StagedDay
 from mootech.model import Job, Table
 from mootech.source.auth import AuthKind
 from mootech.source.dialect import COUNTED, Dialect, Style

@@ -9,7 +9,7 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.disk import ScratchError
-from mootech.lake.store import ABSENT, Store, open_store, put_bytes
+from mootech.lake.stores.store import ABSENT, Store, open_store, put_bytes
 from tests.stores import MemoryStore
 
 KEY = "raw_data/users/utc_date=2023-03-01/data.parquet"

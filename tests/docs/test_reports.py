@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mootech.layers.library import packaged
+from mootech.layers.gold.library import packaged
 from tests.docs.generate import DOCS
 
 SECTIONS = dict(

@@ -12,7 +12,7 @@ import pytest
 
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.lake.store import Store, open_store
+from mootech.lake.stores.store import Store, open_store
 from mootech.model import Table
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running

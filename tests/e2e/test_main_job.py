@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mootech.lake.paths import Layer, partition_key
-from mootech.lake.store import Store, open_store
+from mootech.lake.stores.store import Store, open_store
 from mootech.model import Table, utc_today
 from tests.e2e.conftest import Mootech, RunningShop
 

@@ -51,14 +51,14 @@ def test_the_notebooks_calls_work(lake: str) -> None:
 
 def test_a_report_comes_as_a_frame(lake: str) -> None:
     """generate_report gives a frame with a row per month, and leaves the result in the lake."""
-    from mootech import pipeline  # noqa: PLC0415  # beside its use: silver has no name in the notebook
     from mootech.config import load  # noqa: PLC0415  # the same
+    from mootech.pipeline.silver import silver  # noqa: PLC0415  # beside its use: silver has no name in the notebook
 
     ingestor = DataIngest(api_key=API_KEY)
     for table in ("transactions", "products"):
         ingestor.get_data_by_range(table=table, start_date=date(2024, 3, 1), end_date=date(2024, 3, 2))
     ingestor.run_fetch()
-    pipeline.silver(load())
+    silver(load())
     report = generate_report("tumbler")
     assert report.select("transaction_year", "transaction_month").rows() == [(2024, 3)]
     assert (Path(lake) / "results/sales_report_tumbler/data.parquet").exists()

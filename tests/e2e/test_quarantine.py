@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from mootech import pipeline
 from mootech.config import Settings, SourceSettings
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer, partition_key, quarantine_key
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
+from mootech.layers.bronze.selection import Selection
 from mootech.model import Receipt, Table
+from mootech.pipeline.ingest import ingest
 from mootech.qa import gate
 from tests.e2e.conftest import Mootech
 from tests.faults.invariants import contents
@@ -35,7 +36,7 @@ def ingested(lake: str, state: Path, rows: Sequence[dict[str, Any]], *, older: b
             patch.setattr(gate, "breaches", without_euros)
         source = SourceSettings(url=wire.url, api_key=SecretStr("key"), metrics=False)
         settings = Settings(lake=lake, state_dir=state, source=source)
-        outcome = pipeline.ingest(settings, pipeline.Wanted((Table.CLICKSTREAM,), DAY, DAY))
+        outcome = ingest(settings, Selection((Table.CLICKSTREAM,), DAY, DAY))
     assert outcome.exit_code == 0
 
 

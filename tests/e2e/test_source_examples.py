@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from mootech import config
-from mootech.pipeline.shop import dialects_of
+from mootech.source.setup import dialects_of
 from tests.docs.generate import DOCS
 from tests.e2e.conftest import Mootech
 from tests.rows import DAY, NOON

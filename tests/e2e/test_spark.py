@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mootech.lake.local import LocalStore
 from mootech.lake.paths import Layer
-from mootech.layers.library import packaged
+from mootech.lake.stores.local import LocalStore
+from mootech.layers.gold.library import packaged
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from tests.e2e.conftest import Mootech

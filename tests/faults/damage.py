@@ -14,7 +14,7 @@ from mootech.lake.canonical import content_hash
 from mootech.lake.catalog import PROVENANCE
 from mootech.lake.paths import Layer, object_key, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
-from mootech.lake.store import Store, put_bytes
+from mootech.lake.stores.store import Store, put_bytes
 from mootech.model import Provenance, Table
 
 DAY = date(2024, 2, 29)

@@ -10,10 +10,10 @@ import polars as pl
 from mootech.errors import MootechError
 from mootech.lake.catalog import RECEIPT
 from mootech.lake.lake import DayRows, Lake, Layer
-from mootech.lake.lease import Terms
-from mootech.lake.local import LocalStore
+from mootech.lake.locks.lease import Terms
 from mootech.lake.paths import OWN, partition_key, quarantine_key
-from mootech.lake.store import Store
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Store
 from mootech.model import Receipt, Table
 from tests.stores import DAY, day_rows
 

@@ -23,7 +23,7 @@ import polars as pl
 
 from mootech.lake.catalog import RECEIPT
 from mootech.lake.paths import MANIFESTS, OWN, Layer, belongs, partition_day, partition_key, quarantine_key
-from mootech.lake.store import Store, open_store
+from mootech.lake.stores.store import Store, open_store
 from mootech.model import DayRange, Receipt, Table, utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop

@@ -17,7 +17,7 @@ from random import Random
 import polars as pl
 
 from mootech.lake.paths import OWN, Layer, partition_key
-from mootech.lake.store import Store, open_store
+from mootech.lake.stores.store import Store, open_store
 from mootech.model import DayRange, Table
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
 from tests.faults.zygote import Ended, Start, Zygote

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mootech.errors import StoreError
-from mootech.lake.lease import EXPIRY
-from mootech.lake.local import LocalStore
-from mootech.lake.store import Store, open_store
+from mootech.lake.locks.lease import EXPIRY
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Store, open_store
 from tests.clocks import Time
 from tests.faults.days import OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.faults.disks import fill, remount, small_disk

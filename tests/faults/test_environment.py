@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from mootech.model import Table, utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
@@ -20,7 +20,7 @@ ZONES = ("Pacific/Kiritimati", "America/St_Johns", "Nonsense/Zone")
 
 _SHIFTED = """
 import sys
-import mootech.model, mootech.pipeline, mootech.cli.commands
+import mootech.model, mootech.cli
 from datetime import timedelta
 real = mootech.model.utc_today
 def shifted():

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from mootech.model import Table
 from tests.conftest import S3Server
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command

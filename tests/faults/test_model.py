@@ -23,15 +23,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pydantic import SecretStr
 
-from mootech import pipeline
 from mootech.config import Settings, SourceSettings
 from mootech.errors import MootechError
 from mootech.lake import lake as lake_module
 from mootech.lake.catalog import RECEIPT
-from mootech.lake.local import LocalStore
 from mootech.lake.paths import Layer, partition_day, partition_key, quarantine_key, quarantine_prefix
-from mootech.lake.store import Entry
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Entry
+from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus, Outcome
+from mootech.pipeline.ingest import ingest
 from tests.faults.invariants import check_manifests, check_partition, contents
 from tests.faults.model import DAYS, PAGE_SIZE, TABLE, Expected, Row, Shop, open_shop
 from tests.stores import FlakyStore
@@ -171,8 +172,8 @@ class Lakes(RuleBasedStateMachine):
         return made, DayStatus.UNCHANGED if made == held else DayStatus.PUBLISHED
 
     def _ingest(self, *, allow_shrink: bool) -> Outcome:
-        wanted = pipeline.Wanted(tables=(TABLE,), start=DAYS[0], end=DAYS[-1])
-        return pipeline.ingest(self.settings, wanted, allow_shrink=allow_shrink)
+        wanted = Selection(tables=(TABLE,), start=DAYS[0], end=DAYS[-1])
+        return ingest(self.settings, wanted, allow_shrink=allow_shrink)
 
     def _run_or_fail(self, *, allow_shrink: bool) -> None:
         """Run; then take from the lake which days the run has come to, each of them old or new."""

@@ -7,21 +7,23 @@ from typing import Any
 
 import pytest
 
-from mootech import pipeline
 from mootech.config import Settings, SourceSettings
 from mootech.errors import ConfigError
 from mootech.lake.paths import Layer
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
+from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus, Outcome, Table, utc_today
+from mootech.pipeline.ingest import repair
+from mootech.pipeline.silver import silver
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, copy, flip, key_of, quarantined, rewritten
 from tests.faults.invariants import World, check_converged, contents, ingest_command
-from tests.faults.test_verify import broken, settings, settings_for, verify, whole_lake
+from tests.faults.test_verify import broken, settings, settings_for, verify_all, whole_lake
 
 __all__ = ["settings", "whole_lake"]
 
-EVERYTHING = pipeline.Wanted()
+EVERYTHING = Selection()
 
 
 def days(outcome: Outcome) -> list[tuple[str, date, DayStatus]]:
@@ -39,19 +41,21 @@ def test_repair_and_silver_make_the_lake_whole(damage: Damage, settings: Setting
     store = open_store(settings.lake)
     before = contents(store)
     damage.act(store, tmp_path / "scratch")
-    repaired = pipeline.repair(settings, EVERYTHING)
+    repaired = repair(settings, EVERYTHING)
     fetched = {(table, day) for layer, table, day, _ in damage.found if layer is not Layer.SILVER and day}
     assert {(table, day) for table, day, _ in days(repaired)} == fetched
     assert repaired.exit_code == (6 if damage.foreign else 0)
     assert all(key in error.message for error in repaired.errors for key in damage.foreign)
-    assert pipeline.silver(settings).exit_code == 0
-    assert {finding.check for finding in broken(verify(settings))} == ({"foreign_object"} if damage.foreign else set())
+    assert silver(settings).exit_code == 0
+    assert {finding.check for finding in broken(verify_all(settings))} == (
+        {"foreign_object"} if damage.foreign else set()
+    )
     after = contents(store)
     assert set(after) - set(before) == set(damage.foreign)
     written = {key for key in before if not key.startswith(Layer.SILVER)}
     assert {key: after[key] for key in written} == {key: before[key] for key in written}
     if not damage.foreign:
-        again = pipeline.repair(settings, EVERYTHING)
+        again = repair(settings, EVERYTHING)
         assert (again.days, again.exit_code) == ((), 0)
 
 
@@ -61,19 +65,19 @@ def test_a_repair_of_silver_alone_needs_no_source(settings: Settings, tmp_path: 
     key = key_of(Layer.SILVER, Table.TRANSACTIONS)
     change(key, flip(300))(open_store(settings.lake), tmp_path / "scratch")
     offline = settings.model_copy(update={"source": SourceSettings()})
-    repaired = pipeline.repair(offline, EVERYTHING)
+    repaired = repair(offline, EVERYTHING)
     assert repaired.exit_code == 0
     assert "mootech silver" in repaired.notes[0]
-    rebuilt = pipeline.silver(offline)
+    rebuilt = silver(offline)
     assert days(rebuilt) == [("transactions", DAY, DayStatus.PUBLISHED)]
-    assert broken(verify(settings)) == []
+    assert broken(verify_all(settings)) == []
 
 
 def test_without_a_key_nothing_is_touched(settings: Settings) -> None:
     """A repair that has to fetch says what is missing."""
     open_store(settings.lake).delete(key_of(Layer.RAW, Table.USERS))
     with pytest.raises(ConfigError, match="no address"):
-        pipeline.repair(settings.model_copy(update={"source": SourceSettings()}), EVERYTHING)
+        repair(settings.model_copy(update={"source": SourceSettings()}), EVERYTHING)
 
 
 @pytest.mark.fault(24)
@@ -84,7 +88,7 @@ def test_the_shrink_guard_lets_a_damaged_day_be_replaced(settings: Settings, tmp
     store.delete(quarantined(store))
     with running(Shop(scale=0.02), today=utc_today) as url:
         smaller = settings.model_copy(update={"source": settings_for(url, tmp_path).source})
-        repaired = pipeline.repair(smaller, EVERYTHING)
+        repaired = repair(smaller, EVERYTHING)
     assert days(repaired) == [
         ("clickstream", DAY, DayStatus.PUBLISHED),
         ("clickstream", REJECTS, DayStatus.BLOCKED),
@@ -99,7 +103,7 @@ def test_no_foreign_object_is_ever_deleted(settings: Settings, tmp_path: Path) -
     stray = quarantined(store).replace(".parquet", " (copy).parquet")
     copy(quarantined(store), stray)(store, tmp_path / "scratch")
     change(key_of(Layer.RAW, Table.CLICKSTREAM, REJECTS), rewritten)(store, tmp_path / "scratch")
-    repaired = pipeline.repair(settings, EVERYTHING)
+    repaired = repair(settings, EVERYTHING)
     assert days(repaired) == [("clickstream", REJECTS, DayStatus.PUBLISHED)]
     assert repaired.exit_code == 6
     assert stray in repaired.errors[0].message
@@ -111,7 +115,7 @@ def test_a_dry_run_names_the_days_and_writes_nothing(settings: Settings) -> None
     store = open_store(settings.lake)
     store.delete(key_of(Layer.RAW, Table.USERS))
     before = {entry.key: entry.version for entry in store.list("")}
-    planned = pipeline.repair(settings, EVERYTHING, dry_run=True)
+    planned = repair(settings, EVERYTHING, dry_run=True)
     assert days(planned) == [("users", DAY, DayStatus.PLANNED)]
     assert {entry.key: entry.version for entry in store.list("")} == before
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from mootech.model import utc_today
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
@@ -25,7 +25,7 @@ SECRETS = pytest.mark.security("a canary key is found nowhere")
 SOURCES = pytest.mark.security("keys only from the environment or a 0600 file")
 
 _BUG = """
-from mootech.layers.publishing import Gatekeeper
+from mootech.layers.bronze.publishing import Gatekeeper
 def bug(self, batch):
     lake, settings = self._lake, vars(self)
     raise ZeroDivisionError("by zero")

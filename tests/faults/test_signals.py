@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from mootech.cli.signals import STOP_SECONDS
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from mootech.model import Table, utc_today
+from mootech.process.signals import STOP_SECONDS
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
@@ -32,7 +32,7 @@ ENDINGS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (si
 _HANGING = """
 import sys, threading
 from mootech.cli import main
-from mootech.lake.local import LocalStore
+from mootech.lake.stores.local import LocalStore
 put, days = LocalStore.put, []
 def hang(self, key, *rest, **options):
     if key.startswith("raw_data/"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from mootech.model import DayRange, Table
 from tests.faults.invariants import World, contents
 from tests.faults.memory import measured

@@ -10,9 +10,9 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.lake import Lake, Layer
-from mootech.lake.lease import EXPIRY
-from mootech.lake.local import LocalStore
-from mootech.lake.store import Store, open_store
+from mootech.lake.locks.lease import EXPIRY
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Store, open_store
 from tests.clocks import Time
 from tests.faults.days import NEW, OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.stores import DAY, FlakyStore, MemoryStore
@@ -70,7 +70,7 @@ def test_the_nth_call_fails(tmp_path: Path, kind: str, how: str) -> None:
 PUBLISH = """
 import sys
 from pathlib import Path
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from tests.faults.days import NEW, Host
 from tests.stores import DyingStore
 Host(DyingStore(open_store(sys.argv[1]), dying=int(sys.argv[3])), Path(sys.argv[2])).publish(NEW)

@@ -18,10 +18,10 @@ import pytest
 
 from mootech.errors import LockHeldError, StoreError
 from mootech.lake.lake import Lake, Layer
-from mootech.lake.lease import Terms, ruling
+from mootech.lake.locks.lease import Terms, ruling
+from mootech.lake.locks.runlock import SINGLE_HOST_WARNING
 from mootech.lake.paths import LEASES, PROBES
-from mootech.lake.runlock import SINGLE_HOST_WARNING
-from mootech.lake.store import open_store
+from mootech.lake.stores.store import open_store
 from tests.conftest import S3Server
 from tests.faults import proxy as faults
 from tests.faults.days import KEY, NEW, OLD, Host, check_converges, check_whole, objects, oracle
@@ -43,7 +43,7 @@ from datetime import timedelta
 from pathlib import Path
 from mootech.errors import MootechError
 from mootech.lake.lake import Lake
-from mootech.lake.lease import Terms
+from mootech.lake.locks.lease import Terms
 from tests.faults.days import NEW, OLD
 url, state, machine, seconds = sys.argv[1:]
 terms = Terms(expiry=timedelta(seconds=float(seconds)), heartbeat_seconds=float(seconds) / 10, machine=machine)

@@ -12,10 +12,10 @@ import pytest
 from tenacity import wait_none
 
 from mootech.errors import StoreError
-from mootech.lake import s3_client
-from mootech.lake.s3 import S3Store
-from mootech.lake.s3_parts import LEFT_ALONE_SECONDS, Sizes
-from mootech.lake.store import put_bytes
+from mootech.lake.stores import s3_client
+from mootech.lake.stores.s3 import S3Store
+from mootech.lake.stores.s3_parts import LEFT_ALONE_SECONDS, Sizes
+from mootech.lake.stores.store import put_bytes
 from tests.conftest import S3Server
 from tests.faults import proxy as faults
 from tests.faults.days import KEY, NEW, OLD, Host, check_converges, objects, oracle
@@ -40,8 +40,8 @@ COMPLETION = "uploadId=[^&]+$"
 PUT = """
 import sys
 from pathlib import Path
-from mootech.lake.s3 import S3Store
-from mootech.lake.s3_parts import Sizes
+from mootech.lake.stores.s3 import S3Store
+from mootech.lake.stores.s3_parts import Sizes
 store = S3Store.connect(sys.argv[1], "lake", journal=Path(sys.argv[2]), sizes=Sizes(int(sys.argv[4]), int(sys.argv[4])))
 store.put(sys.argv[5], Path(sys.argv[3]), {})
 """

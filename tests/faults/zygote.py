@@ -23,12 +23,12 @@ _WATCHED = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", 
 
 
 _IMPORTED = (
-    "mootech.pipeline.ingesting",
-    "mootech.pipeline.mending",
+    "mootech.pipeline.ingest",
+    "mootech.pipeline.verify",
     "mootech.config",
     "mootech.render",
-    "mootech.lake.local",
-    "mootech.lake.s3",
+    "mootech.lake.stores.local",
+    "mootech.lake.stores.s3",
     "anyio._backends._asyncio",
     "h11",
     "httpcore",

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
-from mootech.layers.fetching import stage_day
-from mootech.layers.stage import StagedDay
+from mootech.layers.bronze.fetching import stage_day
+from mootech.layers.bronze.staging import StagedDay
 from mootech.model import Job, Table
 from mootech.source.http import Api, Connection
 from mootech.source.pages import rows_of

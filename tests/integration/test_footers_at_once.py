@@ -14,7 +14,7 @@ _SCRIPT = """
 import os, sys
 from pathlib import Path
 from mootech.lake.catalog import Catalog
-from mootech.lake.local import LocalStore
+from mootech.lake.stores.local import LocalStore
 from mootech.lake.paths import Layer
 
 lake, times = Path(sys.argv[1]), int(sys.argv[2])

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
-from mootech.layers.jobs import JobFetcher, Terms
+from mootech.layers.bronze.exports.fetcher import JobFetcher, Terms
 from mootech.model import Job, Table
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running

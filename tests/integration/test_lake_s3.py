@@ -14,13 +14,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tenacity import wait_none
 
 from mootech.errors import EmptyLakeError, LockHeldError, StoreError
-from mootech.lake import s3_client
 from mootech.lake.lake import Lake, Layer
+from mootech.lake.locks.runlock import SINGLE_HOST_WARNING
 from mootech.lake.paths import partition_key
-from mootech.lake.runlock import SINGLE_HOST_WARNING
-from mootech.lake.s3 import S3Store
-from mootech.lake.s3_parts import Sizes
-from mootech.lake.store import open_store, put_bytes
+from mootech.lake.stores import s3_client
+from mootech.lake.stores.s3 import S3Store
+from mootech.lake.stores.s3_parts import Sizes
+from mootech.lake.stores.store import open_store, put_bytes
 from tests.conftest import SECRET_KEY, S3Server
 from tests.stores import DAY, BlindStore, RecordingStore, day_rows
 

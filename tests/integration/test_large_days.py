@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from mootech.config import IngestSettings, Settings, SourceSettings
 from mootech.lake.lake import Lake
-from mootech.lake.store import open_store
-from mootech.layers.publishing import Rules
+from mootech.lake.stores.store import open_store
+from mootech.layers.bronze.publishing import Rules
+from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus, Table
-from mootech.pipeline import ingesting
-from mootech.pipeline.wanted import Wanted
+from mootech.pipeline import ingest as ingesting
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
@@ -32,7 +32,7 @@ def ingested(folder: Path, url: str, *, lake: str | None = None) -> tuple[Mappin
         source=SourceSettings(url=url, api_key=SecretStr(API_KEY), page_size=100),
         ingest=IngestSettings(tables=tuple(Table)),
     )
-    outcome = ingesting.ingest(settings, Wanted(start=FIRST, end=LAST))
+    outcome = ingesting.ingest(settings, Selection(start=FIRST, end=LAST))
     assert {day.status for day in outcome.days} == {DayStatus.PUBLISHED}
     store = open_store(settings.lake)
     found = {entry.key: store.read(entry.key) for entry in store.list("") if entry.key.startswith(DATA)}
@@ -85,5 +85,5 @@ def test_what_a_killed_run_left_on_the_disk_is_removed(tmp_path: Path) -> None:
             state_dir=tmp_path / "state",
             source=SourceSettings(url=url, api_key=SecretStr(API_KEY)),
         )
-        ingesting.ingest(settings, Wanted(tables=(Table.PRODUCTS,), start=FIRST, end=FIRST))
+        ingesting.ingest(settings, Selection(tables=(Table.PRODUCTS,), start=FIRST, end=FIRST))
     assert not left.parent.exists()

@@ -8,8 +8,8 @@ import pytest
 
 from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
-from mootech.lake.store import Entry, open_store
-from mootech.layers.silver import Builder
+from mootech.lake.stores.store import Entry, open_store
+from mootech.layers.silver.build import Builder
 from mootech.model import Table
 from tests.bronze import noon, sales, workshop
 from tests.rows import DAY, hit, order, product

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 
-from mootech.layers.silver import Builder
+from mootech.layers.silver.build import Builder
 from mootech.model import Table
 from tests.bronze import noon, workshop
 from tests.rows import DAY, hit, order, product

@@ -11,8 +11,8 @@ from mootech.definition import DefinitionError, parse
 from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
 from mootech.lake.lake import Lake
-from mootech.layers.gold import Request, report
-from mootech.layers.silver import Builder
+from mootech.layers.gold.report import Request, report
+from mootech.layers.silver.build import Builder
 from mootech.model import ReportResult, Table
 from tests.bronze import Workshop, workshop
 from tests.rows import DAY, order, product

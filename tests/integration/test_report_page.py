@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mootech.layers.gold import Request, report
-from mootech.layers.library import packaged
-from mootech.layers.silver import Builder
+from mootech.layers.gold.library import packaged
+from mootech.layers.gold.report import Request, report
+from mootech.layers.silver.build import Builder
 from mootech.model import ReportOutcome, Table
 from mootech.render.formats import Format, encoded, formatted
 from mootech.render.report_page import report_page

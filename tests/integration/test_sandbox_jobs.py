@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
-from mootech.lake.store import Store, open_store
+from mootech.lake.stores.store import Store, open_store
 from mootech.model import DayRange, Table
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running

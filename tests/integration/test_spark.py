@@ -18,8 +18,8 @@ from mootech.engines.duckdb import DuckDB
 from mootech.engines.spark import Spark
 from mootech.errors import ConfigError, StoreError
 from mootech.lake.paths import Layer, partition_key
-from mootech.layers.gold import Request, report
-from mootech.layers.silver import Builder
+from mootech.layers.gold.report import Request, report
+from mootech.layers.silver.build import Builder
 from mootech.model import DayStatus, ReportResult, Table
 from tests.bronze import Workshop, noon, workshop
 from tests.rows import DAY, order, product

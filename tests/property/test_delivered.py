@@ -13,12 +13,13 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mootech.layers.jobs import consecutive
+from mootech.layers.bronze.exports.fetcher import consecutive
+from mootech.layers.bronze.exports.rows import json_rows, shaped
+from mootech.layers.bronze.exports.service import State, parse_standing, poll_seconds
 from mootech.model import Job, Table
 from mootech.qa.contract import delivered_schema
 from mootech.qa.decode import RowDecoder
-from mootech.source.delivered import json_rows, shaped
-from mootech.source.jobs import State, older_day, parse_standing, poll_seconds
+from mootech.source.metrics import older_day
 from mootech.source.pages import rows_of
 
 CONTRACT = delivered_schema(Table.CLICKSTREAM)

@@ -17,8 +17,8 @@ from mootech.definition import Definition, parse
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.engine import Engine
 from mootech.engines.spark import Spark
-from mootech.lake.store import Entry, open_store
-from mootech.layers import silver_days
+from mootech.lake.stores.store import Entry, open_store
+from mootech.layers.silver import days as silver_days
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
 from tests.property.hits_oracle import Hit

@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mootech.layers.spill import judge_on_disk
+from mootech.layers.bronze.spill import judge_on_disk
 from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, Threshold, judge

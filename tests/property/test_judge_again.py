@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.layers.replay import as_json
+from mootech.layers.bronze.replay import as_json
 from mootech.model import Table
 from mootech.qa import gate
 from mootech.qa.contract import EXTRA, breaches, delivered_schema

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.layers.bronze import different_hits
-from mootech.layers.passes import united
+from mootech.layers.bronze.gate import different_hits
+from mootech.layers.bronze.passes import united
 from mootech.model import Receipt, Reconciled, Table
 from tests.property.test_gate import hits, judged
 from tests.rows import page_body

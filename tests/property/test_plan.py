@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import UsageError
-from mootech.layers.plan import days_to_fetch, shrinks
+from mootech.layers.bronze.plan import days_to_fetch, shrinks
 
 TODAY = date(2024, 3, 10)
 near = st.dates(date(2024, 1, 1), TODAY - timedelta(days=1))

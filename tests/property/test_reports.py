@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from mootech.definition import Column
-from mootech.layers.library import packaged
+from mootech.layers.gold.library import packaged
 from mootech.model import Table
 from tests.property.views import Views
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.definition import parse
-from mootech.layers.restated import differences
+from mootech.layers.gold.restatements import differences
 
 HEADER = """\
 -- R: a report for a test.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mootech.engines.duckdb import DuckDB
-from mootech.lake.store import Entry, open_store
+from mootech.lake.stores.store import Entry, open_store
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from mootech.definition import HELD_DAYS
 from mootech.engines.engine import Engine
-from mootech.lake.store import Entry
-from mootech.layers import silver_days
-from mootech.layers.library import packaged
+from mootech.lake.stores.store import Entry
+from mootech.layers.gold.library import packaged
+from mootech.layers.silver import days as silver_days
 from mootech.model import Table
 from mootech.qa.contract import bronze_schema
 from tests.bronze import silver_of

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from mootech.cli import main
-from mootech.cli.job import Common
-from mootech.cli.process import log_to_stderr
-from mootech.cli.reportfile import Target
+from mootech.commands.common import Common
 from mootech.errors import LockHeldError, StoreError, UsageError
 from mootech.model import Outcome, ReportOutcome, utc_today
+from mootech.process.failures import log_to_stderr
 from mootech.render import Format, charts
+from mootech.render.output import Target
 from tests.unit.test_render_reports import sales
 
 TOMORROW = str(utc_today() + timedelta(days=1))

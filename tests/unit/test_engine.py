@@ -13,7 +13,7 @@ import pytest
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.failures import changed_while_read
 from mootech.errors import MootechError, StoreError
-from mootech.lake.store import Entry, open_store
+from mootech.lake.stores.store import Entry, open_store
 
 PRODUCTS = pl.Schema({"product_id": pl.String(), "product_name": pl.String(), "valid_from": pl.Date()})
 DAYS = (date(2024, 2, 29), date(2024, 3, 1))

@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 
 from mootech.lake.paths import Layer
-from mootech.layers.finding import Mend, Problem, advice, days_to_mend, finding, to_rewrite, unbelievable
-from mootech.layers.recount import Counts, shortfall
 from mootech.model import Finding, Job, Receipt, Reconciled, Table
 from mootech.source.metrics import Metrics
+from mootech.verify.findings import Mend, Problem, advice, days_to_mend, finding, to_rewrite, unbelievable
+from mootech.verify.shop import Counts, shortfall
 
 DAY = date(2024, 2, 29)
 FINE = Finding("users", None, None, "raw_data", "7 partitions hold", ok=True)

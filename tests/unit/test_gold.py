@@ -12,8 +12,8 @@ import pytest
 from mootech.definition import Value
 from mootech.engines.duckdb import DuckDB
 from mootech.errors import EmptyLakeError, UsageError
-from mootech.layers.naming import object_slugs, resolve
-from mootech.layers.silver import Builder
+from mootech.layers.gold.products import object_slugs, resolve
+from mootech.layers.silver.build import Builder
 from mootech.model import Table
 from tests.bronze import Workshop, noon, sales, workshop
 from tests.rows import DAY, order, product

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mootech.layers import interruptible
+from mootech.source import interruptible
 
 
 def test_work_returns_what_its_threads_return() -> None:

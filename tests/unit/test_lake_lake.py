@@ -12,8 +12,8 @@ import pytest
 
 from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreError, UsageError
 from mootech.lake.lake import DayRows, Lake, Layer
-from mootech.lake.local import LocalStore
 from mootech.lake.paths import partition_key
+from mootech.lake.stores.local import LocalStore
 from tests.stores import DAY, RecordingStore, day_rows
 
 MANIFEST = "_mootech/manifests/raw_data-transactions.json"

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import LockHeldError, StoreError
-from mootech.lake.holder import Holder, is_dead, this_machine, this_process
-from mootech.lake.lease import EXPIRY, Lease, Record, is_free, ruling
-from mootech.lake.local import LocalStore
-from mootech.lake.runlock import honours_create_only
-from mootech.lake.store import Store
+from mootech.lake.locks.holder import Holder, is_dead, this_machine, this_process
+from mootech.lake.locks.lease import EXPIRY, Lease, Record, is_free, ruling
+from mootech.lake.locks.runlock import honours_create_only
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Store
 from tests.clocks import NOON, Time
 from tests.stores import BlindStore, CutAfter, Wrapper
 

@@ -9,8 +9,8 @@ import pytest
 from mootech.errors import StoreError
 from mootech.lake import canonical, parquet
 from mootech.lake.disk import ScratchError
-from mootech.lake.local import LocalStore
 from mootech.lake.rows import Rows, SpilledRows, read_spilled, write_spilled
+from mootech.lake.stores.local import LocalStore
 
 
 def test_a_footer_longer_than_the_first_read_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, belongs, object_key, partition_day, partition_key, quarantine_key, run_key
-from mootech.lake.store import check_key, open_store
+from mootech.lake.stores.store import check_key, open_store
 from mootech.model import Table
 
 DAY = date(2023, 3, 1)

@@ -14,9 +14,9 @@ from mootech.errors import MootechError, StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
 from mootech.lake.lake import DayRows, Lake
-from mootech.lake.local import LocalStore
 from mootech.lake.paths import Layer, partition_key, quarantine_prefix
-from mootech.lake.store import Store
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Store
 from mootech.model import Provenance, Receipt
 from tests.stores import DAY, CutAfter, RecordingStore, day_rows
 

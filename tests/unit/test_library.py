@@ -6,7 +6,7 @@ import pytest
 
 from mootech.definition import DefinitionError
 from mootech.errors import ConfigError, UsageError
-from mootech.layers.library import library, packaged
+from mootech.layers.gold.library import library, packaged
 
 MINE = (
     "-- Mine: all of it.\n-- Grain       row\n-- Inputs      users: silver\n-- Columns     a BIGINT\n-- Key         a\n"

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from mootech.lake.paths import Layer
-from mootech.layers.profiles import Profiles
+from mootech.layers.bronze.profiles import Profiles
 from mootech.model import Table
 from tests.bronze import workshop
 from tests.rows import DAY, product

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from mootech.layers.reconcile import Completeness, compared, note
+from mootech.layers.bronze.completeness import Completeness, compared, note
 from mootech.model import Job, Receipt, Reconciled, Table
 
 DAY = date(2024, 2, 29)

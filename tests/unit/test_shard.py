@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from mootech.config import IngestSettings, Settings
 from mootech.errors import LockHeldError, StoreError, UsageError
-from mootech.lake.holder import Holder
 from mootech.lake.lake import Lake
-from mootech.lake.lease import Lease, Terms, chain_of
-from mootech.lake.local import LocalStore
-from mootech.lake.store import Store
+from mootech.lake.locks.holder import Holder
+from mootech.lake.locks.lease import Lease, Terms, chain_of
+from mootech.lake.locks.shard import Shard, rivals
+from mootech.lake.stores.local import LocalStore
+from mootech.lake.stores.store import Store
+from mootech.layers.bronze.selection import Selection
 from mootech.model import Table
-from mootech.pipeline.wanted import Wanted
-from mootech.shard import Shard, rivals
 from tests.clocks import NOON, Time
 from tests.stores import Wrapper
 
@@ -51,9 +51,9 @@ def test_every_job_is_in_exactly_one_slice(of: int, days: int) -> None:
     first = date(2024, 1, 1)
     settings = Settings(state_dir=Path("state"), ingest=IngestSettings(start=first))
     last = first + timedelta(days=days)
-    whole = Wanted(start=first, end=last).jobs(settings, None)
+    whole = Selection(start=first, end=last).jobs(settings, None)
     shards = [Shard(number, of) for number in range(1, of + 1)]
-    slices = [Wanted(start=first, end=last, shard=shard).jobs(settings, None) for shard in shards]
+    slices = [Selection(start=first, end=last, shard=shard).jobs(settings, None) for shard in shards]
     assert Counter(job for each in slices for job in each) == Counter(whole)
     assert max(map(len, slices)) - min(map(len, slices)) <= len(Table)
 

@@ -10,7 +10,7 @@ import pytest
 
 from mootech.errors import EmptyLakeError, StoreError
 from mootech.lake.paths import Layer, object_key, partition_key
-from mootech.layers.silver import Builder, days_behind
+from mootech.layers.silver.build import Builder, days_behind
 from mootech.model import DayResult, DayStatus, Table
 from mootech.qa.contract import bronze_schema
 from tests.bronze import Workshop, noon, silver_of, workshop

@@ -6,9 +6,9 @@ import pytest
 
 from mootech import config
 from mootech.errors import ConfigError
-from mootech.pipeline.shop import connection_to
 from mootech.source.auth import Auth, AuthKind
 from mootech.source.dialect import Dialect
+from mootech.source.setup import connection_to
 
 
 def connect(tmp_path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mootech.errors import StoreError
-from mootech.layers.stage import StagedDay, remove_stale
+from mootech.layers.bronze.staging import StagedDay, remove_stale
 from mootech.model import Table
 from mootech.source.pages import parse_page
 from tests.rows import DAY, page_body

@@ -1,0 +1,42 @@
+"""The options that several commands share, and what they mean."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+import typer
+
+from mootech.layers.bronze.plan import check_over
+from mootech.model import DayRange, Table, parse_day, utc_today
+
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--table", "-t", metavar="TABLE", help=f"Only this table: {', '.join(Table)}. May be repeated."),
+]
+Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First UTC day, such as 2023-03-01.")]
+End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last UTC day, included; default: yesterday.")]
+
+Engine = Annotated[
+    Literal["duckdb", "spark"] | None,
+    typer.Option(
+        "--engine", help="What computes: default [engine] name, else duckdb. Spark is where SPARK_REMOTE says."
+    ),
+]
+
+
+def named(tables: list[str] | None) -> tuple[Table, ...]:
+    """Return the tables that the options name, each once; UsageError for one that is none."""
+    return tuple(dict.fromkeys(Table.named(name) for name in tables or ()))
+
+
+def window_of(start: str | None, end: str | None) -> dict[str, date | None]:
+    """Return the UTC days that --start and --end name; UsageError for one that is none, or is not over."""
+    days = {
+        what: parse_day(text, f"--{what}") if text is not None else None
+        for what, text in (("start", start), ("end", end))
+    }
+    for what, day in days.items():
+        if day is not None:
+            check_over(day, utc_today(), f"--{what}")
+    if days["start"] is not None and days["end"] is not None:
+        DayRange(days["start"], days["end"])
+    return days

@@ -1,0 +1,65 @@
+"""`mootech qa`: the checks on what is in raw_data, and what lies in quarantine."""
+# ruff: noqa: PLC0415 - a command imports what it runs: `mootech --help` must not wait for polars, duckdb or httpx
+
+from typing import Annotated
+
+import typer
+
+from mootech.commands.common import Act, Command, Common
+from mootech.commands.options import End, Start, Tables, named, window_of
+from mootech.errors import UsageError
+from mootech.model import Outcome, Progress
+
+
+def qa(  # noqa: PLR0913 - one for each of the command's options
+    common: Common,
+    *,
+    table: Tables = None,
+    start: Start = None,
+    end: End = None,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="List why rows were quarantined, with counts and examples.")
+    ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Judge quarantined rows again, and publish those that pass now.")
+    ] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Also write a page with the history of every day.")
+    ] = None,
+) -> Act:
+    """Check again what is in raw_data.
+
+    Reports on every column: nulls, duplicates, categories, ranges, schema drift; what the gate blocked; and days that
+    are odd: unlike the weeks before, missing, or with purchases of nobody. With --replay rows that a rule or a mapping
+    kept out go into their days once it is mended; the rest is not touched.
+    """
+    tables, window = named(table), window_of(start, end)
+    if quarantine and replay:
+        raise UsageError("--quarantine and --replay exclude each other", hint="Look first, then replay.")
+    if html is not None and (quarantine or replay):
+        raise UsageError("--html is about all checks", hint="Leave out --quarantine and --replay.")
+    page = None
+    if html is not None:
+        from mootech.render.output import QaPage
+
+        page = QaPage.chosen(html)
+
+    def act(progress: Progress | None) -> Outcome:
+        from mootech.pipeline import qa as pipeline
+
+        if replay:
+            return pipeline.replay_quarantine(common.settings(), tables=tables, progress=progress, **window)
+        if quarantine:
+            return pipeline.show_quarantine(common.settings(), tables=tables, **window)
+        outcome = pipeline.qa(common.settings(), tables=tables, **window)
+        return outcome if page is None else page.written(outcome)
+
+    return act
+
+
+COMMAND = Command(
+    qa,
+    example="mootech qa -t clickstream --start 2023-03-01",
+    exits=(0, 1, 2, 3, 5, 6, 75, 130, 143),
+    safe="What was published is whole and stays; the same command may be run again.",
+)

@@ -1,0 +1,22 @@
+"""`mootech run`: everything that is due, for cron."""
+# ruff: noqa: PLC0415 - a command imports what it runs: `mootech --help` must not wait for polars, duckdb or httpx
+
+from mootech.commands.common import Act, Command, Common
+from mootech.model import Outcome, Progress
+
+
+def run(common: Common) -> Act:
+    """Do everything that is due, for cron.
+
+    That is ingest, qa, silver and the configured reports; it goes on with what is good when a day is not.
+    """
+
+    def act(progress: Progress | None) -> Outcome:
+        from mootech.pipeline import run as pipeline
+
+        return pipeline.run(common.settings(), progress=progress)
+
+    return act
+
+
+COMMAND = Command(run, example="mootech run --config /etc/mootech.toml -q", exits=(0, 1, 2, 3, 4, 5, 75, 130, 143))

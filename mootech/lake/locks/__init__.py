@@ -1,0 +1,1 @@
+"""The run lock: one run at a time writes to a lake."""

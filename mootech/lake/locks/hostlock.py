@@ -1,0 +1,88 @@
+"""A lock between the processes of one host: flock, so that the kernel itself lets go of a killed holder's."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from mootech.errors import LockHeldError
+from mootech.lake.disk import is_private, mapped, scratch_file
+from mootech.lake.locks.holder import Holder, held_error, is_dead
+
+_HOLDERS = msgspec.json.Decoder(Holder)
+_LOOKS, _PAUSE_SECONDS = 5, 0.01
+_TAKEOVER = "The lock of a run that was killed frees itself."
+
+
+@contextmanager
+def host_lock(path: Path, holder: Holder) -> Iterator[None]:
+    """Hold the lock file for the body; a note beside it (`<path>.json`) says that `holder`, this process, does.
+
+    Raises:
+        LockHeldError: another process, or another part of this one, holds it.
+        StoreError: the file cannot be made or locked.
+
+    """
+    # No soft lock where a file system has no flock: it would outlive a killed holder.
+    lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
+    with mapped(f"locking {path}"):
+        if is_private(path.parent):
+            path.touch(mode=0o600)
+        try:
+            lock.acquire()
+        except Timeout as exc:
+            raise turned_away(path, holder.machine) from exc
+    try:
+        with mapped(f"writing {_note(path)}"), scratch_file(path.parent, ".json") as file:
+            file.write_bytes(msgspec.json.encode(holder))
+            file.replace(_note(path))
+        yield
+    finally:
+        # A note that stays behind names a holder that will soon be dead.
+        with suppress(OSError):
+            _note(path).unlink(missing_ok=True)
+        lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Say whether a process of this host holds the lock file.
+
+    Another run that asks the same at this very moment holds it for an instant, so it is asked a few times.
+
+    Raises:
+        StoreError: the file cannot be locked.
+
+    """
+    lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
+    for _ in range(_LOOKS):
+        with mapped(f"locking {path}"), suppress(Timeout):
+            lock.acquire()
+            lock.release()
+            return False
+        time.sleep(random.uniform(0.5, 1.5) * _PAUSE_SECONDS)  # noqa: S311 - it only keeps two apart
+    return True
+
+
+def turned_away(path: Path, machine: str) -> LockHeldError:
+    """Return the error of a run that finds the lock file held."""
+    return held_error(holder_of(path, machine), _TAKEOVER)
+
+
+def holder_of(path: Path, machine: str) -> Holder | None:
+    """Return who holds the lock file, as the note says; None without one, or when its writer is dead.
+
+    The lock itself is not touched: trying it would turn away a run that takes it at the same moment.
+    """
+    try:
+        holder = _HOLDERS.decode(_note(path).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+    return None if is_dead(holder, machine) else holder
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")

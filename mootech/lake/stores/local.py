@@ -1,0 +1,183 @@
+"""A lake in a directory: temp file beside, fsync, replace, fsync the folder."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from mootech.errors import StoreError
+from mootech.lake.disk import ScratchError, fsync_file, fsync_folder, make_folder, mapped, scratch_file
+from mootech.lake.paths import TEMPORARY
+from mootech.lake.stores.store import Entry, Head, check_key, check_prefix
+
+# A file system without hard links (FAT, some network mounts) says one of these.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_FOLDER_ATTEMPTS = 3
+
+
+class LocalStore:
+    """Objects are files below `root`. Nothing temporary ever stands outside `_mootech/tmp/`.
+
+    Symbolic links below the root are refused: behind one, a replace is not atomic and a reader may see another tree.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Take the absolute path of the lake's directory; it need not exist yet."""
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        """The directory's absolute path."""
+        return str(self.root)
+
+    def list(self, prefix: str) -> list[Entry]:
+        """Walk the folder. A symbolic link is listed as itself and not followed."""
+        folder = self._path(check_prefix(prefix)[:-1]) if prefix else self.root
+        with mapped(f"listing {folder}"):
+            return sorted(self._walk(folder, prefix))
+
+    def head(self, key: str) -> Head | None:
+        """Stat the file."""
+        path = self._path(check_key(key))
+        with mapped(f"looking at {path}"):
+            try:
+                return Head(_entry(key, path.lstat()))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def read(self, key: str) -> bytes:
+        """Read the whole file."""
+        path = self._path(check_key(key))
+        with mapped(f"reading {path}"):
+            return path.read_bytes()
+
+    def read_tail(self, key: str, size: int) -> bytes:
+        """Read the end of the file."""
+        path = self._path(check_key(key))
+        with mapped(f"reading {path}"), path.open("rb") as file:
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(0, length - size))
+            return file.read()
+
+    def download(self, key: str, file: Path) -> Entry:
+        """Copy the file."""
+        path = self._path(check_key(key))
+        with mapped(f"reading {path}"), path.open("rb") as source:
+            entry = _entry(key, os.fstat(source.fileno()))
+            with mapped(f"writing {file}", ScratchError), file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            return entry
+
+    def put(
+        self,
+        key: str,
+        file: Path,
+        metadata: Mapping[str, str],  # noqa: ARG002  # files have none
+        *,
+        replaces: str | None = None,  # noqa: ARG002  # one host's lock is the kernel's, and nobody outlives it
+    ) -> Entry:
+        """Replace the object by a rename on its own file system; a file from another one is copied over first."""
+        path = self._path(check_key(key))
+        with mapped(f"publishing {path}"):
+            temporary = self._temporary()
+            if file.stat().st_dev == temporary.stat().st_dev:
+                return self._replace(key, file, path)
+            with scratch_file(temporary) as copy:
+                shutil.copyfile(file, copy)
+                return self._replace(key, copy, path)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Link a finished file to the name, which fails when the name is taken."""
+        path = self._path(check_key(key))
+        with mapped(f"creating {path}"), scratch_file(self._temporary()) as file:
+            file.write_bytes(data)
+            fsync_file(file)
+            make_folder(path.parent)
+            try:
+                os.link(file, path)
+            except FileExistsError:
+                return False
+            except OSError as exc:
+                if exc.errno not in _NO_LINKS:
+                    raise
+                try:
+                    path.touch(exist_ok=False)
+                except FileExistsError:
+                    return False
+                file.replace(path)
+            fsync_folder(path.parent)
+            return True
+
+    def delete(self, key: str) -> None:
+        """Remove the file, and the folders that are empty without it: S3 has no empty folders either."""
+        path = self._path(check_key(key))
+        with mapped(f"deleting {path}"):
+            path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == self.root:
+                    break
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break
+            with suppress(FileNotFoundError):
+                fsync_folder(folder)
+
+    def recover(self) -> None:
+        """Do nothing: all that a killed run leaves are files in the lake's folder for temporary ones."""
+
+    def uri(self, key: str) -> str:
+        """Return the file's absolute path."""
+        return str(self.root / check_key(key))
+
+    def _temporary(self) -> Path:
+        folder = self.root / TEMPORARY
+        make_folder(folder)
+        return folder
+
+    def _path(self, key: str) -> Path:
+        path = self.root
+        with mapped(f"looking at {path / key}"):
+            for part in key.split("/"):
+                path /= part
+                if path.is_symlink():
+                    msg = f"{path} is a symbolic link"
+                    raise StoreError(msg, hint="A lake holds no links. Put the real file or folder there.")
+        return path
+
+    def _walk(self, folder: Path, prefix: str) -> Iterator[Entry]:
+        try:
+            children = list(os.scandir(folder))
+        except FileNotFoundError:
+            return
+        for child in children:
+            key = prefix + child.name
+            if child.is_dir(follow_symlinks=False):
+                if f"{key}/" != TEMPORARY:
+                    yield from self._walk(Path(child.path), f"{key}/")
+            else:
+                # A file that went away since the scan is not there any more, which is the answer.
+                with suppress(FileNotFoundError):
+                    yield _entry(key, child.stat(follow_symlinks=False))
+
+    def _replace(self, key: str, file: Path, path: Path) -> Entry:
+        fsync_file(file)
+        entry = _entry(key, file.stat())
+        for attempts_left in reversed(range(_FOLDER_ATTEMPTS)):
+            make_folder(path.parent)
+            try:
+                file.replace(path)
+                break
+            except FileNotFoundError:
+                # A run on another slice has just removed the last object beside it, and the empty folder.
+                if not attempts_left:
+                    raise
+        fsync_folder(path.parent)
+        return entry
+
+
+def _entry(key: str, stat: os.stat_result) -> Entry:
+    # The inode tells two files of one size written within one tick of the clock apart.
+    return Entry(key, stat.st_size, f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}")

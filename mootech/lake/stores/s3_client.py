@@ -1,0 +1,148 @@
+"""The S3 client: s3fs set up so that it caches nothing, repeats nothing and never waits for ever.
+
+s3fs and botocore retry on their own by default; here one place does it, with one bound.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec.asyn
+import s3fs
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from mootech.lake.disk import ScratchError, mapped
+from mootech.lake.stores.s3_errors import store_error, worth_retrying
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+PAUSE = wait_random_exponential(multiplier=0.4, max=5)
+"""Between attempts, jittered: at most 0.4, 0.8, 1.6 and 3.2 seconds."""
+
+FIRST_ATTEMPTS = 3
+FIRST_ANSWER_SECONDS = 4
+"""Three attempts to reach a bucket and the pauses between them stay below 15 seconds."""
+
+SLOWEST_BYTES_PER_SECOND = 2**17
+"""An upload slower than this is given up and tried again."""
+
+_PIECE_BYTES = 2**20
+
+_CONFIG = {
+    "connect_timeout": 3,
+    "read_timeout": 30,
+    "retries": {"total_max_attempts": 1},
+    "max_pool_connections": 32,
+    # The default checksums of botocore since 1.36 break some compatible stores.
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
+
+
+# s3fs closes its connections when it is collected, in whatever event loop runs at that moment, which need not be its
+# own. So none is collected before the process ends; a command opens one or two.
+_OPEN: list[Any] = []
+
+
+def file_system() -> Any:  # noqa: ANN401  # an untyped library's object
+    """Return an S3FileSystem for the standard AWS variables and profiles; nothing is asked of the store yet."""
+    # Listings are cached by default, and instances shared between threads and endpoints.
+    fs = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=_CONFIG)
+    fs.retries = 1
+    _OPEN.append(fs)
+    return fs
+
+
+def retrying(what: str, call: Callable[[], T], *, attempts: int | None = None) -> T:
+    """Make a call, again while that may help; StoreError, which says `what` failed, when it does not."""
+    try:
+        return Retrying(
+            stop=stop_after_attempt(attempts or ATTEMPTS),
+            wait=PAUSE,
+            retry=retry_if_exception(worth_retrying),
+            reraise=True,
+        )(call)
+    except ScratchError:
+        raise
+    except Exception as exc:
+        raise store_error(what, exc) from exc
+
+
+def reach(what: str, call: Callable[..., object]) -> None:
+    """Make the first call to a store, with a short `timeout`: a wrong address must not keep anybody waiting."""
+    retrying(what, partial(call, timeout=FIRST_ANSWER_SECONDS), attempts=FIRST_ATTEMPTS)
+
+
+def patience(size: int) -> float:
+    """Return how many seconds a request with so many bytes may take: a stalled body has no timeout of its own."""
+    return 60 + size / SLOWEST_BYTES_PER_SECOND
+
+
+def download(fs: Any, body: Any) -> bytes:  # noqa: ANN401  # untyped libraries' objects
+    """Return the whole body of an answer."""
+
+    async def whole() -> bytes:
+        async with body as stream:
+            return bytes(await stream.read())
+
+    return bytes(fsspec.asyn.sync(fs.loop, whole))
+
+
+def save(fs: Any, body: Any, file: Path) -> int:  # noqa: ANN401  # untyped libraries' objects
+    """Write the whole body of an answer into a file; return how many bytes it has.
+
+    Raises:
+        ScratchError: the file could not be written.
+
+    """
+
+    async def whole() -> int:
+        with mapped(f"writing {file}", ScratchError):
+            target = file.open("wb")
+        with target:
+            async with body as stream:
+                while piece := await stream.read(_PIECE_BYTES):
+                    with mapped(f"writing {file}", ScratchError):
+                        target.write(piece)
+            with mapped(f"writing {file}", ScratchError):
+                target.flush()
+            return target.tell()
+
+    return int(fsspec.asyn.sync(fs.loop, whole))
+
+
+def content_md5(body: bytes | BufferedReader) -> str:
+    """Return what the Content-MD5 header says of a body; a file is left at its beginning."""
+    whole = BytesIO(body) if isinstance(body, bytes) else body
+    digest = hashlib.file_digest(whole, partial(hashlib.md5, usedforsecurity=False)).digest()
+    whole.seek(0)
+    return base64.b64encode(digest).decode()
+
+
+def duckdb_secret(fs: Any) -> dict[str, str]:  # noqa: ANN401  # an untyped library's object
+    """Return the options of DuckDB's CREATE SECRET (TYPE s3, …) for what the file system uses."""
+
+    async def frozen() -> Any:  # noqa: ANN401  # an untyped library's object
+        return await (await fs.session.get_credentials()).get_frozen_credentials()
+
+    meta = fs.s3.meta
+    keys = fsspec.asyn.sync(fs.loop, frozen)
+    scheme, _, host = meta.endpoint_url.rstrip("/").partition("://")
+    custom = not host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    # A client of an endpoint of its own puts the bucket into the path unless it is told otherwise.
+    style = (meta.config.s3 or {}).get("addressing_style", "auto")
+    secret = {
+        "KEY_ID": keys.access_key,
+        "SECRET": keys.secret_key,
+        "REGION": "us-east-1" if meta.region_name in {None, "aws-global"} else meta.region_name,
+        "URL_STYLE": "path" if style == "path" or (custom and style == "auto") else "vhost",
+        "USE_SSL": str(scheme == "https").lower(),
+    }
+    if keys.token:
+        secret["SESSION_TOKEN"] = keys.token
+    return secret | ({"ENDPOINT": host} if custom else {})

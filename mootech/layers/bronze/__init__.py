@@ -1,0 +1,1 @@
+"""Bronze: days of the shop's tables, fetched, judged and published as they came."""

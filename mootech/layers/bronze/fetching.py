@@ -1,0 +1,98 @@
+"""Stage one day: fetch the pages that are not on disk yet, and begin again where the source makes it necessary.
+
+A day is begun again when its pages do not fit together, since the same request may well be answered rightly the next
+time, and when neighbouring pages share a row: either the source repeats a row of its own, or its rows moved while they
+were read, and one may have slipped through between two pages. So that the two can be told apart, and a mistake that
+sticks to the seams does not look like the truth, every pass asks for another number of rows a page.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from mootech.errors import IncompleteError, RefusedError, SourceError
+from mootech.layers.bronze.staging import StagedDay
+from mootech.model import Job
+from mootech.source.guards import MOST_PAGES, TotalChangedError
+from mootech.source.http import Api
+from mootech.source.pages import pages
+
+_LOG = logging.getLogger(__name__)
+
+_PASSES = 4
+"""How often a day is read before it is given up as one that does not hold still."""
+_ABOUT_THIS_REQUEST = frozenset({400, 409, 410, 416, 422})
+"""Refusals that may be of the cursor alone, and not of every request for the table."""
+_MOVING = (
+    "Nothing of the day was published; what was there before is intact. "
+    "The shop is still writing the day: run the same command later."
+)
+
+
+async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], None]) -> str:
+    """Fetch a day's missing pages into its staging.
+
+    Args:
+        api: the source.
+        job: table and UTC day.
+        staged: the day's staging; it is resumed, and complete on return.
+        arrived: told the rows of each page that was fetched.
+
+    Returns:
+        A note for a person, or nothing.
+
+    Raises:
+        SourceError: the source failed; what was staged stays for the next run.
+        IncompleteError: the source did not hand out the whole day, in none of several passes.
+        StoreError: the pages cannot be kept on local disk.
+
+    """
+    resumed = await asyncio.to_thread(staged.resume)
+    number, page_size, overlapping = 1, staged.page_size, set[bytes]()
+    while True:
+        trouble = await _read(api, job, staged, arrived)
+        if trouble is None:
+            if not staged.progress.overlaps:
+                break
+            digest = await asyncio.to_thread(staged.digest)
+            if digest in overlapping:
+                break
+            overlapping.add(digest)
+            trouble = IncompleteError("rows moved between the pages while the day was read", hint=_MOVING)
+        if number == _PASSES:
+            raise trouble
+        _LOG.info("%s %s is read again: %s", job.table, job.day, trouble)
+        # Fewer rows if possible: a source may have no larger pages.
+        fewer, more = page_size - number, page_size + number
+        await asyncio.to_thread(staged.begin_again, fewer if fewer > 0 else more)
+        await api.pause(number)
+        number, resumed = number + 1, 0
+    if number > 1:
+        return "read again, because its pages did not fit together"
+    return f"resumed: {resumed} of {staged.progress.pages} pages were staged" if resumed else ""
+
+
+async def _read(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
+    """Fetch a day's missing pages; return why the day has to be read again, None when the last page is there.
+
+    Raises:
+        SourceError: reading it again would be useless.
+
+    """
+    try:
+        size, progress, dialect = staged.page_size, staged.progress, staged.dialect
+        async for page in pages(api, job.table, job.day, page_size=size, progress=progress, dialect=dialect):
+            await asyncio.to_thread(staged.add, page)
+            arrived(page.rows)
+    except TotalChangedError as exc:
+        return IncompleteError(f"the declared total changed while the day was read: {exc}", hint=_MOVING)
+    except IncompleteError as exc:
+        if staged.progress.pages >= MOST_PAGES - 1:
+            raise
+        return exc
+    except RefusedError as exc:
+        # The cursor may be one that the source has forgotten since; only the first page can tell.
+        if staged.progress.pages == 0 or exc.status not in _ABOUT_THIS_REQUEST:
+            raise
+        return exc
+    return None

@@ -1,0 +1,42 @@
+"""How good every day of a range is: what the lake holds of it, and what was found about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+from mootech.lake.lake import Lake
+from mootech.lake.paths import Layer
+from mootech.layers.bronze.profiles import Profiles
+from mootech.model import DayQuality, DayRange, DayState, Finding, Table
+
+
+def history(
+    lake: Lake, profiles: Profiles, days: Mapping[Table, Sequence[date]], findings: Sequence[Finding]
+) -> Iterator[DayQuality]:
+    """Yield every day from the first to the last that is held or blocked, table by table, oldest first."""
+    for table, of_table in days.items():
+        told: dict[date, list[Finding]] = {}
+        for finding in findings:
+            if finding.table == table and finding.utc_date is not None:
+                told.setdefault(finding.utc_date, []).append(finding)
+        seen = {*of_table, *told}
+        for day in DayRange(min(seen), max(seen)) if seen else ():
+            yield _quality(lake, profiles, table, day, told.get(day, []))
+
+
+def _quality(lake: Lake, profiles: Profiles, table: Table, day: date, told: Sequence[Finding]) -> DayQuality:
+    held = lake.partition(Layer.RAW, table, day)
+    receipt = held.receipt if held is not None else None
+    profile = profiles.of(table, day)
+    blocked = any(finding.check == "blocked" for finding in told)
+    return DayQuality(
+        str(table),
+        day,
+        DayState.BLOCKED if blocked else DayState.MISSING if held is None else DayState.HELD,
+        fetched=receipt.fetched if receipt else None,
+        published=receipt.published if receipt else None,
+        quarantined=receipt.quarantined if receipt else None,
+        duplicates=receipt.duplicates if receipt else None,
+        undeclared=profile.undeclared if profile else None,
+        source_share=receipt.reconciled.share if receipt and receipt.reconciled else None,
+        remarks=tuple(": ".join(filter(None, (each.check, each.column, each.message))) for each in told),
+    )

@@ -1,0 +1,214 @@
+"""The queue of (table, day) jobs: several days are fetched at once, what is staged is checked and published.
+
+Fetching waits for the source, checking for the processor; so they run beside each other, with a short queue of staged
+days between them. Staged days wait on disk, not in memory. Small days of one table are checked together.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from mootech.errors import IncompleteError, MootechError
+from mootech.layers.bronze.fetching import stage_day
+from mootech.layers.bronze.publishing import Gatekeeper, Staged, failed
+from mootech.layers.bronze.staging import StagedDay, remove_stale
+from mootech.model import DayResult, DayStatus, Job, Progress, Table
+from mootech.source.dialect import Dialect
+from mootech.source.http import Api, Connection
+from mootech.source.metrics import Metrics, metrics_of
+
+_LOG = logging.getLogger(__name__)
+
+_STAGED_DAYS = 16
+"""Staged days that may wait for the gate before fetching pauses."""
+_BATCH_ROWS = 50_000
+"""Rows of small days that go through the gate together; a larger day goes alone."""
+
+
+class Fetcher(Protocol):
+    """What it takes to stage days."""
+
+    @property
+    def connection(self) -> Connection:
+        """Where the shop's API is."""
+
+    @property
+    def folder(self) -> Path:
+        """Where pages are staged, on local disk."""
+
+    @property
+    def at_once(self) -> int:
+        """How many units are staged beside each other."""
+
+    def staged(self, job: Job, number: int) -> StagedDay:
+        """Return the staging of a pass over a job's day; the first one has number 1."""
+
+    def units(self, wanted: Sequence[Job]) -> Sequence[tuple[Job, ...]]:
+        """Return what is staged in one go, in order: days of one table, which succeed or fail together."""
+
+    async def stage(self, api: Api, staged: Mapping[Job, StagedDay], arrived: Callable[[Job, int], None]) -> str:
+        """Stage a unit; return a note for a person. SourceError or StoreError when it cannot be."""
+
+    async def counts(self, api: Api, job: Job) -> Metrics | None:
+        """Return what the shop counts of a job's day, None when it is not asked. SourceError when it does not say."""
+
+
+@dataclass(frozen=True)
+class PageFetcher:
+    """Stages days page by page."""
+
+    connection: Connection
+    page_size: int
+    """Rows a page."""
+    folder: Path
+    """Where pages are staged, on local disk."""
+    metrics: bool = True
+    """Ask the shop for its own counts of the clickstream."""
+    dialects: Mapping[Table, Dialect] = field(default_factory=dict)
+    """How the tables are asked for; one that is not named here is in mootech's own protocol."""
+
+    @property
+    def at_once(self) -> int:
+        """As many as requests."""
+        return self.connection.concurrency
+
+    def staged(self, job: Job, number: int) -> StagedDay:
+        """Return the staging of a pass over a job's day; further passes have smaller pages, lest a cache answer."""
+        page_size = self.page_size - number + 1 if self.page_size >= number else self.page_size + number - 1
+        return StagedDay(
+            self.folder,
+            job.table,
+            job.day,
+            source=self.connection.url,
+            page_size=page_size,
+            number=number,
+            dialect=self.dialects.get(job.table),
+        )
+
+    async def counts(self, api: Api, job: Job) -> Metrics | None:
+        """Return what the shop counts of a job's day; None for a table without metrics, or when it is not to be asked.
+
+        Raises:
+            SourceError: the shop has none, or did not answer.
+
+        """
+        if not self.metrics or job.table is not Table.CLICKSTREAM:
+            return None
+        return await metrics_of(api, job.day)
+
+    def units(self, wanted: Sequence[Job]) -> list[tuple[Job, ...]]:
+        """Return the days one by one."""
+        return [(job,) for job in wanted]
+
+    async def stage(self, api: Api, staged: Mapping[Job, StagedDay], arrived: Callable[[Job, int], None]) -> str:
+        """Stage a day; see `stage_day`."""
+        ((job, each),) = staged.items()
+        return await stage_day(api, job, each, lambda rows: arrived(job, rows))
+
+
+class Ingest:
+    """Works a queue of jobs through fetching, the gate and publishing. For one `run`."""
+
+    def __init__(self, fetcher: Fetcher, gatekeeper: Gatekeeper, progress: Progress, *, alone: bool = True) -> None:
+        """Connect the parts; nothing is fetched yet. `progress` is told of every page and every finished day.
+
+        `alone` says that no other run stages pages in the same folder.
+        """
+        self._alone = alone
+        self._fetcher = fetcher
+        self._gatekeeper = gatekeeper
+        self._progress = progress
+        # The day fetched last comes first: one that needs another pass ends before a new one begins.
+        self._todo: asyncio.LifoQueue[tuple[Sequence[Job], tuple[StagedDay, ...]]] = asyncio.LifoQueue()
+        self._staged: asyncio.Queue[Staged | None] = asyncio.Queue(_STAGED_DAYS)
+        self._results: dict[Job, DayResult] = {}
+        self._left = 0
+        self._finished = asyncio.Event()
+
+    async def run(self, jobs: Sequence[Job]) -> list[DayResult]:
+        """Work through the jobs; return their results in the jobs' order. A failed day does not stop the others."""
+        if self._alone:
+            await asyncio.to_thread(remove_stale, self._fetcher.folder)
+        queue = list(dict.fromkeys(jobs))
+        if not queue:
+            return []
+        self._left = len(queue)
+        for unit in reversed(await asyncio.to_thread(self._fetcher.units, queue)):
+            self._todo.put_nowait((unit, ()))
+        async with Api(self._fetcher.connection) as api, asyncio.TaskGroup() as tasks:
+            publishing = tasks.create_task(self._publish())
+            fetching = [tasks.create_task(self._fetch_all(api)) for _ in range(self._fetcher.at_once)]
+            await self._finished.wait()
+            for fetcher in fetching:
+                fetcher.cancel()
+            await self._staged.put(None)
+            await publishing
+        return [self._results[job] for job in queue]
+
+    async def _fetch_all(self, api: Api) -> None:
+        """Fetch what is to be fetched, one unit after the other, until nobody waits for more."""
+        while True:
+            await self._fetch(api, *await self._todo.get())
+
+    async def _fetch(self, api: Api, unit: Sequence[Job], before: tuple[StagedDay, ...]) -> None:
+        """Stage a pass over days and hand them on; every expected failure becomes their result.
+
+        `before` are the earlier passes over a day that comes again, alone.
+        """
+        passes = {job: (*before, self._fetcher.staged(job, len(before) + 1)) for job in unit}
+        staged = {job: each[-1] for job, each in passes.items()}
+        try:
+            self._gatekeeper.check_store()
+            note = await self._fetcher.stage(api, staged, lambda job, rows: self._progress.rows(job.table, rows))
+            metrics = {job: await self._fetcher.counts(api, job) for job in unit}
+        except IncompleteError as exc:
+            for job, each in passes.items():
+                each[0].clear()
+                self._done(job, failed(job, exc, DayStatus.INCOMPLETE))
+        except MootechError as exc:
+            for job in unit:
+                self._done(job, failed(job, exc, DayStatus.FAILED))
+        else:
+            for job, each in passes.items():
+                await self._staged.put(Staged(job, each, note, metrics[job]))
+
+    async def _publish(self) -> None:
+        """Put what is staged through the gate, off the event loop, until nothing more comes."""
+        async for batch in self._batches():
+            for staged, result in zip(batch, await asyncio.to_thread(self._gatekeeper.work, batch), strict=True):
+                if result is None:
+                    _LOG.info("%s %s falls short of the shop's metrics", staged.job.table, staged.job.day)
+                    self._todo.put_nowait(((staged.job,), staged.passes))
+                else:
+                    self._done(staged.job, result)
+
+    async def _batches(self) -> AsyncIterator[list[Staged]]:
+        """Yield staged days of one table, as many as wait and fit, until the end of the queue."""
+        first = await self._staged.get()
+        while first is not None:
+            batch, rows = [first], first.rows
+            ahead: list[Staged | None] = []
+            while not ahead and not self._staged.empty():
+                following = self._staged.get_nowait()
+                if (
+                    following is None
+                    or following.job.table is not first.job.table
+                    or rows + following.rows > _BATCH_ROWS
+                ):
+                    ahead.append(following)
+                else:
+                    batch.append(following)
+                    rows += following.rows
+            yield batch
+            first = ahead[0] if ahead else await self._staged.get()
+
+    def _done(self, job: Job, result: DayResult) -> None:
+        self._results[job] = result
+        _LOG.info("%s %s: %s %s", job.table, job.day, result.status, result.error or result.note)
+        self._progress.done(result)
+        self._left -= 1
+        if not self._left:
+            self._finished.set()

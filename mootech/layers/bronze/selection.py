@@ -1,0 +1,60 @@
+"""Which days of which tables a command is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from mootech.config import Settings
+from mootech.lake.lake import Lake
+from mootech.lake.locks.shard import Shard
+from mootech.lake.paths import Layer
+from mootech.layers.bronze.plan import days_to_fetch
+from mootech.model import DayRange, Job, Table, utc_today
+
+FETCH_FIRST = "Fetch something first: mootech ingest --start 2023-03-01. To see it all at work: mootech demo."
+"""The hint for a lake that holds nothing."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The days an ingest is asked for. `start` and `end` are UTC days; the defaults ask for what is missing."""
+
+    tables: Sequence[Table] = ()
+    """Empty takes the configured ones."""
+    start: date | None = None
+    """Of a range that is fetched whole; None fetches what is missing, plus the lookback."""
+    end: date | None = None
+    """None is yesterday."""
+    lookback: int | None = None
+    """How many of the last held days are fetched again; None takes the configured number."""
+    shard: Shard | None = None
+    """The slice of the days; None takes all of them."""
+
+    @property
+    def span(self) -> DayRange:
+        """The days from `start` to `end`, without them all there can be."""
+        return DayRange(self.start or date.min, self.end or date.max)
+
+    def jobs(self, settings: Settings, lake: Lake | None) -> list[Job]:
+        """Return the queue of (table, day) jobs for a lake; None is a lake that is not there yet."""
+        jobs = [
+            Job(table, day)
+            for table in self.tables or settings.ingest.tables
+            for day in days_to_fetch(
+                whole_days(lake, table) if lake else (),
+                start=self.start,
+                end=self.end,
+                lookback=settings.ingest.lookback if self.lookback is None else self.lookback,
+                configured_start=settings.ingest.start,
+                today=utc_today(),
+            )
+        ]
+        shard = self.shard
+        # By day and table, not by place in the queue: what is missing differs from one moment to the next.
+        places = {table: number for number, table in enumerate(Table)}
+        return [job for job in jobs if shard is None or shard.takes(job.day.toordinal() + places[job.table])]
+
+
+def whole_days(lake: Lake, table: Table) -> list[date]:
+    """Return the days of bronze whose receipt can be read; a damaged partition counts as missing."""
+    return [day for day, held in lake.held(Layer.RAW, table).items() if held.receipt is not None]

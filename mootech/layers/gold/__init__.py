@@ -1,0 +1,1 @@
+"""Gold: reports, computed from silver by their SQL and kept in the lake."""

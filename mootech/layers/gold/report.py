@@ -1,0 +1,243 @@
+"""Gold: reports, computed from silver by their SQL and kept in the lake. docs/reports.md defines their numbers.
+
+Like silver it works as `make` does: a report whose inputs are what they were is read, not computed. The sales report is
+one object per product, every other report one object; one whose parameters a person has set otherwise is not kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from mootech.definition import HELD_DAYS, PRODUCT_IDS, Definition, Value
+from mootech.engines.engine import Engine
+from mootech.engines.sql import macros, statement
+from mootech.errors import EmptyLakeError, UsageError
+from mootech.lake.canonical import combined_hash, content_hash
+from mootech.lake.lake import Held, Lake
+from mootech.lake.parquet import DamagedError
+from mootech.lake.paths import SNAPSHOTS, Layer, object_key
+from mootech.layers.gold import products as naming
+from mootech.layers.gold.freshness import inputs_of, standing_of
+from mootech.layers.gold.library import packaged
+from mootech.layers.gold.restatements import changes, publish
+from mootech.model import SCHEMA_VERSION, ReportResult, Table
+
+_NAMES = "products_known.sql"
+BY_PRODUCT = "sales"
+"""The report that is one object per product."""
+_READERS = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """A report that somebody wants."""
+
+    definition: Definition
+    products: Sequence[str] = ()
+    """Names, in any case, or ids; none means every product there has ever been."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Parameters by name, as text; the others have their defaults."""
+    changes: bool = False
+    """Show what has changed since the report before, instead of the report."""
+
+
+def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[ReportResult, ...]:
+    """Compute a report, and publish it where its content changed.
+
+    Args:
+        lake: opened for writing, its lock held.
+        engine: opened for the lake's store, for this report alone.
+        request: what is wanted.
+        today: the UTC day, to say how fresh the data are.
+
+    Returns:
+        The report; of sales one result per product, in the order asked for, else by id, without rows for a product
+        that was never sold. Columns and units are in docs/reports.md.
+
+    Raises:
+        EmptyLakeError: silver holds nothing of an input.
+        UsageError: a product that is none, the hint lists the nearest names; or a parameter that is none.
+        DefinitionError: a person's report does not work; names file and line.
+        StoreError: the lake could not be read or written.
+
+    """
+    definition = request.definition
+    arguments = definition.arguments(request.given)
+    declared = {each.name for each in definition.parameters}
+    if request.products and PRODUCT_IDS not in declared:
+        raise UsageError(f"the report {definition.name} is not about single products", hint="Leave out --product.")
+    inputs = {Table(name): _objects(lake, Table(name)) for name in definition.inputs}
+    held_days = [day for day in next(iter(inputs.values())) if day is not None]
+    if HELD_DAYS in declared:
+        arguments[HELD_DAYS] = held_days
+    names: dict[str, str] = {}
+    asked: list[str] = []
+    if PRODUCT_IDS in declared:
+        names = _products(lake, engine, inputs[Table.PRODUCTS])
+        arguments[PRODUCT_IDS] = asked = naming.resolve(request.products, names)
+    objects = [held for of_table in inputs.values() for held in of_table.values()]
+    inputs_hash = _inputs_hash(definition, objects)
+    ordinary = not request.given and (definition.name == BY_PRODUCT or not request.products)
+    if request.changes and not ordinary:
+        hint = "What is kept, and can be compared, is the report as it is without options."
+        raise UsageError(f"--changes of {definition.name} goes with none of its parameters or products", hint=hint)
+    keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
+    found = keeper.by_product(arguments, names, asked) if definition.name == BY_PRODUCT else keeper.whole(arguments)
+    told = inputs_of(lake, inputs)
+    return tuple(
+        ReportResult(
+            name=definition.name,
+            title=each.title,
+            object_key=object_key(Layer.RESULTS, each.name) if ordinary else "",
+            columns=tuple(column.name for column in each.shown.columns),
+            rows=tuple(each.rows),
+            changed=each.changed,
+            definition=each.shown,
+            inputs=told,
+            standing=standing_of(held_days, today),
+        )
+        for each in found
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One object of a report, and what is to be shown of it."""
+
+    name: str
+    title: str
+    rows: Sequence[tuple[Any, ...]]
+    changed: bool
+    shown: Definition
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Reads what the lake has of a report, computes the rest, and keeps it there."""
+
+    lake: Lake
+    engine: Engine
+    request: Request
+    inputs: Mapping[Table, "_Objects"]
+    inputs_hash: str | None
+    """None for a report that is not kept."""
+
+    def whole(self, arguments: Mapping[str, Value]) -> list[_Found]:
+        """Return a report that is one object."""
+        definition = self.request.definition
+        kept = self._kept([definition.name])
+        frame = kept[definition.name] if kept else self._computed(arguments)
+        return [self._found(definition.name, definition.title, frame, written=not kept)]
+
+    def by_product(
+        self, arguments: Mapping[str, Value], names: Mapping[str, str], asked: Sequence[str]
+    ) -> list[_Found]:
+        """Return a report that is one object for each of the products that are asked for."""
+        slugs = naming.object_slugs(names)
+        objects = {product: f"{BY_PRODUCT}_report_{slugs[product]}" for product in asked}
+        kept = self._kept(list(objects.values()))
+        missing = [product for product in asked if objects[product] not in kept]
+        rows = pl.DataFrame()
+        if missing:
+            # One scan for all of them: the lake is read once, however many products there are.
+            rows = self._computed({**arguments, PRODUCT_IDS: missing})
+        found = []
+        for product, name in objects.items():
+            frame = kept[name] if name in kept else rows.filter(rows["product_id"] == product)
+            title = f"{self.request.definition.title} of {names[product]}, month over month"
+            found.append(self._found(name, title, frame, written=name not in kept))
+        return found
+
+    def _computed(self, arguments: Mapping[str, Value]) -> pl.DataFrame:
+        definition = self.request.definition
+        for table, objects in self.inputs.items():
+            _view(self.engine, table, objects)
+        if definition.name in packaged():
+            return self.engine.query(definition.file, arguments)
+        return self.engine.report(definition, arguments)
+
+    def _kept(self, names: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Return the reports that lie in the lake as they were computed from these inputs."""
+        if self.inputs_hash is None:
+            return {}
+        held = self.lake.held_results()
+        fresh = {
+            name: there
+            for name in names
+            if (there := held.get(name))
+            and (made := there.provenance)
+            and (made.inputs_hash, made.schema_version) == (self.inputs_hash, SCHEMA_VERSION)
+        }
+        # On S3 the time is latency.
+        with ThreadPoolExecutor(_READERS) as pool:
+            rows = dict(zip(fresh, pool.map(partial(_whole, self.lake), fresh.values()), strict=True))
+        return {name: frame for name, frame in rows.items() if frame is not None}
+
+    def _found(self, name: str, title: str, frame: pl.DataFrame, *, written: bool) -> _Found:
+        definition = self.request.definition
+        changed = False
+        if written and self.inputs_hash is not None:
+            changed = publish(self.lake, name, frame, self.inputs_hash)
+        if not self.request.changes:
+            return _Found(name, title, frame.rows(), changed, definition)
+        told, shown = changes(self.lake, name, frame, definition)
+        return _Found(name, f"{title}: what it says otherwise than before", told, changed, shown)
+
+
+def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
+    """Return an object's rows, None where they are not those that were written."""
+    try:
+        rows = lake.read(held.key)
+    except DamagedError:
+        return None
+    return rows if held.provenance and content_hash(rows) == held.provenance.content_hash else None
+
+
+_Objects = Mapping[date | None, Held]
+"""A table's objects in silver by day, oldest first; None is the day of one that has no days."""
+
+
+def _objects(lake: Lake, table: Table) -> _Objects:
+    if table not in SNAPSHOTS:
+        held = lake.held(Layer.SILVER, table)
+        if not held:
+            raise _empty(lake, table)
+        return {day: held[day] for day in sorted(held)}
+    snapshots = lake.held_object(Layer.SILVER, table)
+    if snapshots is None:
+        raise _empty(lake, table)
+    return {None: snapshots}
+
+
+def _view(engine: Engine, table: Table, objects: _Objects) -> None:
+    engine.view(table, [held.entry for held in objects.values()], partitioned=table not in SNAPSHOTS)
+
+
+def _products(lake: Lake, engine: Engine, snapshots: _Objects) -> dict[str, str]:
+    """Return the latest name of every product there has ever been, by id."""
+    _view(engine, Table.PRODUCTS, snapshots)
+    names = dict(engine.query(_NAMES).iter_rows())
+    if not names:
+        raise _empty(lake, Table.PRODUCTS)
+    return names
+
+
+def _empty(lake: Lake, table: Table) -> EmptyLakeError:
+    hint = f"Fetch some days first: mootech ingest -t {table} --start 2023-03-01, then mootech silver"
+    if lake.held(Layer.RAW, table):
+        hint = f"Bronze holds {table}; bring silver up to date: mootech silver -t {table}"
+    return EmptyLakeError(f"silver holds no {table}, so there is nothing to report", hint=hint)
+
+
+def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
+    """Return one hash of all that a report depends on: the objects it reads, and its own definition."""
+    # Without a provenance (a foreign file) an object is at least known by its version.
+    objects = (
+        f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
+    )
+    return combined_hash([macros(), statement(_NAMES), definition.sql, *objects])

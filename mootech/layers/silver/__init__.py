@@ -1,0 +1,1 @@
+"""Silver: bronze with real types, rebuilt where bronze or the recipe changed."""

@@ -1,0 +1,205 @@
+"""Silver: bronze with real timestamps, money as decimals and parsed lists. Rebuilt, like `make`, where bronze changed.
+
+Events are one partition per UTC day (silver_days.py), users and products one object each, with validity ranges over the
+daily snapshots. What their rows are says sql/silver_<table>.sql, whichever engine runs it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import polars as pl
+
+from mootech.definition import HELD_DAYS
+from mootech.engines.engine import Engine
+from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreError
+from mootech.lake.canonical import combined_hash
+from mootech.lake.lake import Held, Lake
+from mootech.lake.paths import SNAPSHOTS, Layer
+from mootech.lake.publishing import LAST_MODIFIED
+from mootech.layers.silver import days as silver_days
+from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress, Table
+
+_DAYS_AT_ONCE = 4
+"""Days that are rebuilt beside each other: while one waits for the disk or S3, another one computes."""
+_LARGE_DAY_ROWS = 100_000
+"""Rows from which on a day is rebuilt alone: it is in memory whole."""
+
+
+def stale_days(bronze: Mapping[date, Held], silver: Mapping[date, Held], *, full: bool) -> list[date]:
+    """Return the days of bronze whose silver is missing, older or made from something else, oldest first.
+
+    Args:
+        bronze: the table's partitions; one without a receipt is always stale.
+        silver: what was made from them so far.
+        full: every day of bronze.
+
+    """
+    return [day for day, held in sorted(bronze.items()) if full or not _fresh(silver.get(day), _content(held))]
+
+
+def snapshots_are_stale(bronze: Mapping[date, Held], silver: Held | None) -> bool:
+    """Say whether the validity ranges in silver are missing, older or made from other snapshots than these."""
+    return not _fresh(silver, _snapshots_hash(bronze))
+
+
+def days_behind(lake: Lake, table: Table) -> int:
+    """Count the days of bronze whose silver must be rebuilt; users and products, one object each, count as one."""
+    return len(_plan(lake, table, full=False).stale)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Brings silver up to date with bronze.
+
+    Args:
+        lake: opened for writing, its lock held.
+        engine: opened for the lake's store.
+        today: the UTC day that `last_modified` says where content changes.
+
+    """
+
+    lake: Lake
+    engine: Engine
+    today: date
+
+    def build(
+        self, tables: Sequence[Table], *, full: bool = False, progress: Progress | None = None
+    ) -> tuple[DayResult, ...]:
+        """Rebuild what is not up to date, or everything; one failed day does not stop the others.
+
+        Args:
+            tables: in this order; one that bronze does not hold is passed over.
+            full: rebuild what is up to date as well.
+            progress: told of every day that is rebuilt.
+
+        Returns:
+            What was rebuilt: published (with its rows), unchanged (the same content) or failed, with its error. A
+            snapshot table is one result, on its latest held day. What was up to date is left out. A day that bronze no
+            longer holds is there as unchanged, with a note: its silver is kept.
+
+        Raises:
+            EmptyLakeError: the lake holds none of the tables, neither in bronze nor as days in silver.
+            LockHeldError: another run took the lock over.
+
+        """
+        plans = [_plan(self.lake, table, full=full) for table in tables]
+        if not any(plan.bronze or plan.orphans for plan in plans):
+            msg = f"bronze holds no day of {', '.join(tables)}"
+            raise EmptyLakeError(msg, hint="Fetch some days first: mootech ingest --start 2023-03-01")
+        return tuple(result for plan in plans for result in self._results(plan, progress))
+
+    def _results(self, plan: "_Plan", progress: Progress | None) -> Iterator[DayResult]:
+        if progress:
+            progress.planned(plan.table, len(plan.stale))
+        for day in plan.orphans:
+            note = "bronze no longer holds it; its silver is kept"
+            yield DayResult(plan.table, day, DayStatus.UNCHANGED, note=note)
+        rows = [held.receipt.published for held in plan.bronze.values() if held.receipt is not None]
+        rebuild = self._ranges(plan) if plan.table in SNAPSHOTS else self._days(plan)
+        with ThreadPoolExecutor(_DAYS_AT_ONCE if max(rows, default=0) < _LARGE_DAY_ROWS else 1) as pool:
+            try:
+                for result in pool.map(partial(_result, plan.table, rebuild), plan.stale):
+                    if progress:
+                        progress.done(result)
+                    yield result
+            finally:
+                # Whoever interrupts, or takes the lock over, waits for the days in hand and for no others.
+                pool.shutdown(cancel_futures=True)
+
+    def _days(self, plan: "_Plan") -> "_Rebuild":
+        """Return what rebuilds one day of events."""
+        made = self.engine.days(silver_days.file(plan.table), {day: plan.bronze[day].entry for day in plan.stale})
+
+        def rebuild(day: date) -> tuple[int, bool]:
+            inputs_hash = _certified(plan, day)
+            try:
+                rows = made(day)
+            except StoreError:
+                raise
+            except MootechError as exc:
+                msg = f"bronze {plan.table} of {day} does not have the columns of its contract"
+                raise StoreError(msg, hint=_refetch(plan.table, day)) from exc
+            frame = self._dated(silver_days.finished(plan.table, day, rows))
+            return frame.height, self.lake.publish_silver(plan.table, day, frame, inputs_hash)
+
+        return rebuild
+
+    def _ranges(self, plan: "_Plan") -> "_Rebuild":
+        """Return what rebuilds the validity ranges, on the latest held day."""
+
+        def rebuild(_: date) -> tuple[int, bool]:
+            for day in plan.bronze:
+                _certified(plan, day)
+            days = sorted(plan.bronze)
+            self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
+            frame = self._dated(self.engine.query(silver_days.file(plan.table), {HELD_DAYS: days}))
+            inputs_hash = _snapshots_hash(plan.bronze)
+            return frame.height, self.lake.publish_object(Layer.SILVER, plan.table, frame, inputs_hash)
+
+        return rebuild
+
+    def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.with_columns(pl.lit(self.today).alias(LAST_MODIFIED))
+
+
+_Rebuild = Callable[[date], tuple[int, bool]]
+"""Rebuilds silver of a day; returns its rows, and whether it was written."""
+
+
+def _result(table: Table, rebuild: _Rebuild, day: date) -> DayResult:
+    try:
+        rows, changed = rebuild(day)
+    except LockHeldError:
+        raise
+    except MootechError as exc:
+        return DayResult(table, day, DayStatus.FAILED, error=exc)
+    return DayResult(table, day, DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED, published=rows)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What there is to do for one table."""
+
+    table: Table
+    bronze: Mapping[date, Held]
+    stale: list[date]
+    orphans: list[date]
+
+
+def _plan(lake: Lake, table: Table, *, full: bool) -> _Plan:
+    bronze = lake.held(Layer.RAW, table)
+    if table in SNAPSHOTS:
+        ranges = lake.held_object(Layer.SILVER, table)
+        stale = bool(bronze) and (full or snapshots_are_stale(bronze, ranges))
+        return _Plan(table, bronze, sorted(bronze)[-1:] if stale else [], [])
+    silver = lake.held(Layer.SILVER, table)
+    return _Plan(table, bronze, stale_days(bronze, silver, full=full), sorted(silver.keys() - bronze.keys()))
+
+
+def _content(held: Held) -> str | None:
+    return held.receipt.content_hash if held.receipt else None
+
+
+def _snapshots_hash(bronze: Mapping[date, Held]) -> str:
+    return combined_hash(f"{day} {_content(held)}" for day, held in sorted(bronze.items()))
+
+
+def _fresh(silver: Held | None, inputs_hash: str | None) -> bool:
+    made = silver.provenance if silver else None
+    return made is not None and made.inputs_hash == inputs_hash and made.schema_version >= SCHEMA_VERSION
+
+
+def _certified(plan: _Plan, day: date) -> str:
+    content = _content(plan.bronze[day])
+    if content is None:
+        key = plan.bronze[day].key
+        msg = f"bronze {plan.table} of {day} has no receipt: mootech did not write {key}, or it is damaged"
+        raise StoreError(msg, hint=_refetch(plan.table, day))
+    return content
+
+
+def _refetch(table: Table, day: date) -> str:
+    return f"Its silver was not changed. Fetch the day again: mootech ingest -t {table} --start {day} --end {day}"

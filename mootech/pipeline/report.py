@@ -1,0 +1,93 @@
+"""`report`: computed from silver, and kept in the lake's results."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+from mootech.config import Settings
+from mootech.engines.opening import opened_engine
+from mootech.errors import LockHeldError, MootechError
+from mootech.lake.lake import Lake
+from mootech.layers.gold import report as gold
+from mootech.layers.gold.library import Library, library
+from mootech.model import LibraryOutcome, ReportOutcome, ReportResult, utc_today
+from mootech.pipeline.session import locked, opened
+
+
+def reports(settings: Settings) -> LibraryOutcome:
+    """Return which reports there are, and what is wrong with the files of the user's folder that are none.
+
+    Raises:
+        ConfigError: the folder is not there.
+
+    """
+    known = library(settings.report.folder)
+    return LibraryOutcome("report", errors=tuple(known.broken.values()), definitions=tuple(known.definitions.values()))
+
+
+def report(
+    settings: Settings,
+    *,
+    name: str = "sales",
+    products: Sequence[str] = (),
+    given: Mapping[str, str] | None = None,
+    changes: bool = False,
+) -> ReportOutcome:
+    """Compute a report from silver and keep it in the lake's results.
+
+    Args:
+        settings: which lake, and where the user's own reports are.
+        name: which report.
+        products: of a report about products, those to report on.
+        given: parameters by name, as text; a report that has any given is not kept.
+        changes: return what it says otherwise than before it last changed.
+
+    Raises:
+        UsageError: there is no report, no product or no parameter of that name, or a report's file is wrong.
+        EmptyLakeError: silver holds nothing to report on.
+
+    """
+    definition = library(settings.report.folder).named(name)
+    definition.arguments(given or {})
+    wanted = products or (settings.report.products if name == gold.BY_PRODUCT else ())
+    request = gold.Request(definition, wanted, given or {}, changes=changes)
+    opened(settings)
+    return locked(settings, "report", lambda lake: make_reports(lake, settings, [lambda: request]))
+
+
+def configured(settings: Settings) -> Iterator[Callable[[], gold.Request]]:
+    """Yield what makes the requests of the reports that `run` computes; UsageError for one that there is not.
+
+    Raises:
+        ConfigError: the folder of the user's own reports is not there.
+
+    """
+    known = library(settings.report.folder)
+    for name in settings.report.names:
+        yield partial(_request, known, settings, name)
+
+
+def _request(known: Library, settings: Settings, name: str) -> gold.Request:
+    return gold.Request(known.named(name), settings.report.products if name == gold.BY_PRODUCT else ())
+
+
+def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], gold.Request]]) -> ReportOutcome:
+    """Compute reports from an open lake and keep them there; one that fails does not keep the next from being made."""
+    found: list[ReportResult] = []
+    notes: list[str] = []
+    errors: list[MootechError] = []
+    for each in wanted:
+        try:
+            request = each()
+            with opened_engine(lake, settings) as engine:
+                made = gold.report(lake, engine, request, utc_today())
+        except LockHeldError:
+            raise
+        except MootechError as exc:
+            errors.append(exc)
+        else:
+            found += made
+            if request.changes and not any(one.rows for one in made):
+                notes.append("no figure that was reported before has changed since")
+    if len(errors) == 1 and not found:
+        raise errors[0]
+    return ReportOutcome("report", errors=tuple(errors), notes=tuple(notes), reports=tuple(found), lake=lake.store.url)

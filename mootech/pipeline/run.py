@@ -1,0 +1,48 @@
+"""Everything that is due, in one go."""
+
+from collections.abc import Callable
+
+from mootech.config import Settings
+from mootech.errors import MootechError
+from mootech.lake.lake import Lake
+from mootech.layers.bronze.selection import Selection
+from mootech.model import DayStatus, Outcome, Progress, RunOutcome, Table
+from mootech.pipeline.ingest import ingest_jobs, receipts_of, rules_of
+from mootech.pipeline.qa import check_days
+from mootech.pipeline.report import configured, make_reports
+from mootech.pipeline.session import locked, opened_if_there
+from mootech.pipeline.silver import build_silver
+from mootech.source.setup import connection_to
+
+
+def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
+    """Do everything that is due: ingest, qa of what is new, silver, the configured reports. The cron line.
+
+    A step's failure does not keep the next one from working with what is good; every failure counts for the exit code.
+    """
+    wanted = Selection()
+    wanted.jobs(settings, opened_if_there(settings))
+    connection = connection_to(settings)
+
+    def work(lake: Lake) -> RunOutcome:
+        jobs = wanted.jobs(settings, lake)
+        ingested = ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules_of(settings), progress)
+        new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
+        fresh = {table: [day.utc_date for day in new if day.table == table] for table in Table}
+        steps = (
+            ingested,
+            _attempt("qa", lambda: check_days(lake, settings, fresh, [])),
+            _attempt("silver", lambda: build_silver(lake, settings, (), full=False, progress=progress)),
+            _attempt("report", lambda: make_reports(lake, settings, configured(settings))),
+        )
+        return RunOutcome("run", days=ingested.days, steps=steps)
+
+    return locked(settings, "run", work)
+
+
+def _attempt(command: str, step: Callable[[], Outcome]) -> Outcome:
+    """Do a step of a run; its failure becomes its outcome, so that the next step can do what it can."""
+    try:
+        return step()
+    except MootechError as exc:
+        return Outcome(command, errors=(exc,))

@@ -1,0 +1,32 @@
+"""`silver`: made from bronze where bronze changed."""
+
+from collections.abc import Sequence
+
+from mootech.config import Settings
+from mootech.engines.opening import opened_engine
+from mootech.lake.lake import Lake
+from mootech.layers.silver.build import Builder
+from mootech.model import Outcome, Progress, Table, utc_today
+from mootech.pipeline.session import locked, opened
+
+
+def silver(
+    settings: Settings, *, tables: Sequence[Table] = (), full: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Rebuild silver where its bronze changed; with `full` everywhere.
+
+    Raises:
+        EmptyLakeError: the lake holds no bronze.
+
+    """
+    opened(settings)
+    return locked(settings, "silver", lambda lake: build_silver(lake, settings, tables, full=full, progress=progress))
+
+
+def build_silver(
+    lake: Lake, settings: Settings, tables: Sequence[Table], *, full: bool, progress: Progress | None
+) -> Outcome:
+    """Rebuild silver in an open lake."""
+    with opened_engine(lake, settings) as engine:
+        builder = Builder(lake, engine, utc_today())
+        return Outcome("silver", days=builder.build(tables or tuple(Table), full=full, progress=progress))

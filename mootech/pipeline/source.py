@@ -1,0 +1,44 @@
+"""What mootech understands of the shop's API, before anything is fetched."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from mootech.config import Settings
+from mootech.errors import MootechError, QualityError
+from mootech.layers.bronze.probe import probe
+from mootech.model import SourceOutcome, Table, TableCheck, utc_today
+from mootech.source import interruptible
+from mootech.source.setup import connection_to, dialects_of
+
+
+def check_source(settings: Settings, *, tables: Sequence[Table] = (), day: date | None = None) -> SourceOutcome:
+    """Ask for the first rows of each table and say what is understood of them; no lake is read or written.
+
+    Args:
+        settings: the source.
+        tables: none takes the configured ones.
+        day: UTC; None is yesterday.
+
+    Raises:
+        UsageError: the address or the key is missing, or settings do not go together; nothing has been asked for.
+
+    """
+    connection, dialects = connection_to(settings), dialects_of(settings)
+    wanted = {table: dialects[table] for table in tables or settings.ingest.tables}
+    asked = probe(connection, wanted, day or utc_today() - timedelta(days=1))
+    checks = tuple(interruptible.run(asked, stop=lambda: None))
+    errors = tuple(error for each in checks if (error := _error(each)) is not None)
+    return SourceOutcome("source check", errors=errors, checks=checks)
+
+
+def _error(check: TableCheck) -> MootechError | None:
+    if check.error is not None:
+        return check.error
+    if not check.rows or check.rejected < check.rows:
+        return None
+    why = ", ".join(list(check.reasons)[:5])
+    return QualityError(
+        f"{check.table}: the gate would reject every row ({why})",
+        hint=f"Nothing was changed. Say under [source.tables.{check.table}.fields] of mootech.toml where the columns "
+        "stand in the shop's rows; what came and is no column is listed as extra.",
+    )

@@ -1,0 +1,52 @@
+"""What the lake holds, and how fresh it is."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from mootech.config import Settings
+from mootech.lake.lake import Held, Lake
+from mootech.lake.paths import SNAPSHOTS, Layer
+from mootech.layers.silver import build as silver
+from mootech.model import DayRange, StatusOutcome, Table, TableStatus, utc_today
+from mootech.pipeline.qa import blocked_days
+from mootech.pipeline.session import opened
+
+
+def status(settings: Settings) -> StatusOutcome:
+    """Say what the lake holds per table, how fresh it is, what is blocked, and who works on it. All days are UTC."""
+    lake = opened(settings)
+    return StatusOutcome(
+        "status",
+        notes=tuple(lake.warnings),
+        lake=lake.store.url,
+        tables=tuple(_table_status(lake, table) for table in Table),
+        last_run=lake.last_run(),
+        lock_holder=lake.lock_holder(),
+    )
+
+
+def _table_status(lake: Lake, table: Table) -> TableStatus:
+    bronze = lake.held(Layer.RAW, table)
+    days = sorted(bronze)
+    receipts = [held.receipt for held in bronze.values() if held.receipt is not None]
+    span = DayRange(days[0], days[-1]) if days else ()
+    return TableStatus(
+        table=str(table),
+        days=len(days),
+        first=days[0] if days else None,
+        last=days[-1] if days else None,
+        gaps=tuple(day for day in span if day not in bronze),
+        rows=sum(receipt.published for receipt in receipts),
+        quarantined=sum(receipt.quarantined for receipt in receipts),
+        blocked=tuple(finding.utc_date for finding in blocked_days(lake, (table,)) if finding.utc_date),
+        silver_behind=_silver_behind(lake, table, bronze),
+        freshness_days=(utc_today() - timedelta(days=1) - days[-1]).days if days else None,
+    )
+
+
+def _silver_behind(lake: Lake, table: Table, bronze: Mapping[date, Held]) -> int:
+    """Count the days of bronze that silver was not made from."""
+    if table in SNAPSHOTS:
+        stale = silver.snapshots_are_stale(bronze, lake.held_object(Layer.SILVER, table))
+        return len(bronze) if stale else 0
+    return len(silver.stale_days(bronze, lake.held(Layer.SILVER, table), full=False))

@@ -1,0 +1,54 @@
+"""`verify`: prove again that every object of the lake is whole and adds up."""
+
+from collections.abc import Sequence
+
+from mootech.config import Settings
+from mootech.errors import BrokenPromiseError, EmptyLakeError
+from mootech.lake.lake import Lake
+from mootech.layers.bronze.selection import FETCH_FIRST, Selection
+from mootech.layers.silver.days import remaking
+from mootech.model import DayRange, Finding, QaOutcome, Table
+from mootech.pipeline.session import opened
+from mootech.source.setup import connection_to, dialects_of
+from mootech.verify.findings import advice
+from mootech.verify.shop import Shop, recount
+from mootech.verify.tables import foreign_folders, verify_table
+
+
+def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> QaOutcome:
+    """Prove again that every object of bronze and silver is whole and adds up.
+
+    Args:
+        settings: which lake, and with `source` which shop.
+        wanted: which tables; `start` and `end` narrow the days, all of them without.
+        source: also compare with what the shop itself counts now.
+
+    Raises:
+        EmptyLakeError: the lake holds nothing to prove.
+        SourceError: the shop was asked and did not answer.
+
+    """
+    shop = None
+    if source:
+        asks = settings.source.metrics
+        dialects = dialects_of(settings)
+        older = settings.source.protocol == "jobs"
+        shop = Shop(connection_to(settings), dialects, asks, older, settings.qa.min_source_share)
+    lake = opened(settings)
+    findings = prove(lake, wanted.tables, wanted.span)
+    if shop is not None:
+        findings += [each for table in wanted.tables or Table for each in recount(lake, table, wanted.span, shop)]
+    if not findings:
+        raise EmptyLakeError(f"{settings.lake} holds nothing to verify there", hint=FETCH_FIRST)
+    broken = [finding for finding in findings if not finding.ok]
+    if not broken:
+        return QaOutcome("verify", findings=tuple(findings))
+    error = BrokenPromiseError(f"broken promises in {settings.lake}: {len(broken):,}", advice(broken))
+    return QaOutcome("verify", findings=tuple(findings), errors=(error,))
+
+
+def prove(lake: Lake, tables: Sequence[Table], span: DayRange) -> list[Finding]:
+    """Verify tables, none of them named all; then also what lies beside them."""
+    with remaking() as remake:
+        found = [finding for table in tables or Table for finding in verify_table(lake, remake, table, span)]
+    return found if tables else [*found, *foreign_folders(lake)]

@@ -1,0 +1,160 @@
+"""Prove promise 1 again: every object of bronze and silver holds what its footer says, and nothing else lies there.
+
+Nothing is believed from a manifest: every object is opened, its values are hashed again, its receipt is added up, and
+silver is made from bronze once more (verify_objects.py). A manifest only knows what should be there.
+"""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date
+
+from mootech.lake.lake import Held, Lake
+from mootech.lake.paths import (
+    SNAPSHOTS,
+    Layer,
+    belongs,
+    day_of,
+    object_key,
+    partition_key,
+    quarantine_key,
+    table_prefix,
+)
+from mootech.model import DayRange, Finding, Job, Table
+from mootech.verify.findings import Mend, Problem, finding
+from mootech.verify.objects import Remake, bronze_partition, derived_object, quarantine_object, silver_partition
+
+_LAYERS = (Layer.RAW, Layer.QUARANTINE, Layer.SILVER)
+
+_Found = tuple[Layer, date | None, Problem]
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """One table's objects on the days that are looked at: what is there, and what should be."""
+
+    lake: Lake
+    remake: Remake
+    table: Table
+    span: DayRange
+    bronze: Mapping[date, Held]
+    silver: Mapping[date, Held]
+    noted: Mapping[Layer, frozenset[str]]
+    """What the stored manifests say was published."""
+
+    @classmethod
+    def of(cls, lake: Lake, remake: Remake, table: Table, span: DayRange) -> "_Scope":
+        # The manifests first: listing a table makes the catalog forget what is gone.
+        noted = {layer: lake.noted(layer, table) for layer in (Layer.RAW, Layer.SILVER)}
+        bronze, silver = (
+            {day: held for day, held in lake.held(layer, table).items() if day in span}
+            for layer in (Layer.RAW, Layer.SILVER)
+        )
+        return cls(lake, remake, table, span, bronze, silver, noted)
+
+    def silver_objects(self) -> AbstractSet[date | None]:
+        """Return what silver holds of the table, by day; None is the one object of a table that has no days there."""
+        if self.table in SNAPSHOTS:
+            return {None} if self.lake.held_object(Layer.SILVER, self.table) is not None else set()
+        return self.silver.keys()
+
+    def noted_days(self, layer: Layer) -> set[date]:
+        """Return the days of the span that a layer's manifest knows."""
+        return {day for day in map(date.fromisoformat, self.noted[layer]) if day in self.span}
+
+
+def verify_table(lake: Lake, remake: Remake, table: Table, span: DayRange) -> Iterator[Finding]:
+    """Check every object of one table on the UTC days of `span`; `remake` makes silver once more.
+
+    Yields:
+        A finding per thing that does not hold, with what mends it in `data["mend"]`, and one per layer of what does.
+
+    Raises:
+        StoreError: the store failed; one object that cannot be read is a finding.
+
+    """
+    scope = _Scope.of(lake, remake, table, span)
+    found = [*_missing(scope), *_days(scope), *_quarantine(scope), *_without_days(scope)]
+    yield from (finding(layer, table, day, problem) for layer, day, problem in found)
+    for layer, objects in ((Layer.RAW, scope.bronze.keys()), (Layer.SILVER, scope.silver_objects())):
+        whole = objects - {day for of, day, _ in found if of is layer}
+        if whole:
+            told = f"objects whose hash, account and keys hold: {len(whole):,}"
+            yield Finding(str(table), None, None, f"{layer}", told, ok=True, data={"partitions": len(whole)})
+
+
+def foreign_folders(lake: Lake) -> Iterator[Finding]:
+    """Yield what lies below the layers' own folders and in no table's: readers that glob them read it too."""
+    for layer in _LAYERS:
+        roots = tuple(table_prefix(layer, table) for table in Table)
+        for entry in lake.store.list(f"{layer}/"):
+            if not entry.key.startswith(roots):
+                yield finding(layer, entry.key.split("/")[1], None, _foreign(entry.key))
+
+
+def _foreign(key: str) -> Problem:
+    return Problem("foreign_object", f"{key} is none of mootech's", Mend.BY_HAND)
+
+
+def _missing(scope: _Scope) -> Iterator[_Found]:
+    """Yield the days that were published once and are gone: a manifest knew them, or silver was made from them."""
+    for day in sorted((scope.noted_days(Layer.RAW) | scope.silver.keys()) - scope.bronze.keys()):
+        yield Layer.RAW, day, Problem("deleted", f"{partition_key(Layer.RAW, scope.table, day)} is gone", Mend.FETCH)
+    if scope.table in SNAPSHOTS:
+        return
+    # Silver of a day that bronze lost as well comes back with it.
+    for day in sorted((scope.noted_days(Layer.SILVER) & scope.bronze.keys()) - scope.silver.keys()):
+        message = f"{partition_key(Layer.SILVER, scope.table, day)} is gone"
+        yield Layer.SILVER, day, Problem("deleted", message, Mend.REBUILD)
+
+
+def _days(scope: _Scope) -> Iterator[_Found]:
+    """Yield what is wrong with the partitions, day by day, so that one day's rows are in memory at a time."""
+    for day in sorted(scope.bronze.keys() | scope.silver.keys()):
+        good = None
+        if day in scope.bronze:
+            good, problems = bronze_partition(scope.lake, scope.table, day)
+            yield from ((Layer.RAW, day, problem) for problem in problems)
+        if day in scope.silver:
+            made = scope.silver[day].provenance
+            of_silver = silver_partition(scope.lake, scope.remake, Job(scope.table, day), made, good)
+            yield from ((Layer.SILVER, day, problem) for problem in of_silver)
+
+
+def _quarantine(scope: _Scope) -> Iterator[_Found]:
+    """Yield what is wrong with the quarantine objects of the days whose receipt can be read."""
+    layer, table = Layer.QUARANTINE, scope.table
+    there: dict[date, set[str]] = {}
+    for entry in scope.lake.store.list(table_prefix(layer, table)):
+        day = day_of(layer, table, entry.key)
+        if day is not None and day in scope.span and belongs(layer, table, entry.key):
+            there.setdefault(day, set()).add(entry.key)
+    for day in sorted(there.keys() | scope.bronze.keys()):
+        held, keys = scope.bronze.get(day), there.get(day, set())
+        receipt = held.receipt if held is not None else None
+        if held is not None and receipt is None:
+            continue  # the day is named already, and what it should have here is not known
+        named = quarantine_key(table, day, receipt.quarantine) if receipt and receipt.quarantine else None
+        for key in sorted(keys - {named}):
+            yield layer, day, Problem("unnamed", f"no receipt names {key}", Mend.FETCH)
+        if named is not None and named not in keys:
+            yield layer, day, Problem("deleted", f"{named} is gone", Mend.FETCH)
+        elif named is not None and receipt is not None:
+            problems = quarantine_object(scope.lake, named, receipt.quarantined)
+            yield from ((layer, day, problem) for problem in problems)
+        elif receipt is not None and receipt.quarantined:
+            message = f"{receipt.quarantined:,} rows were quarantined and no object is named"
+            yield layer, day, Problem("quarantine", message, Mend.FETCH)
+
+
+def _without_days(scope: _Scope) -> Iterator[_Found]:
+    """Yield what is wrong with silver's single object, and the objects that do not belong into the table's folders."""
+    lake, table = scope.lake, scope.table
+    if table in SNAPSHOTS:
+        key = object_key(Layer.SILVER, table)
+        if lake.held_object(Layer.SILVER, table) is not None:
+            yield from ((Layer.SILVER, None, problem) for problem in derived_object(lake, table, key))
+        elif table in scope.noted[Layer.SILVER]:
+            yield Layer.SILVER, None, Problem("deleted", f"{key} is gone", Mend.REBUILD)
+    for layer in _LAYERS:
+        yield from ((layer, None, _foreign(key)) for key in lake.foreign(layer, table))
