@@ -23,7 +23,7 @@ from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from benchmarks.data.shelf import PAGE_ROWS, Shelf
-from mootech.model import Table
+from mootech.tables import CLICKSTREAM, TABLES
 
 API_KEY = "benchmark"
 _HOST = "127.0.0.1"
@@ -64,11 +64,11 @@ class Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query))
         match parts.path.strip("/").split("/"):
             case ["metrics", "hits" | "visitors" as name]:
-                held = self.shelf.day(Table.CLICKSTREAM, _day(query, "date"))
+                held = self.shelf.day(CLICKSTREAM.name, _day(query, "date"))
                 if held is None:
                     raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "the shop has no such day")
                 self._send(str(held.rows if name == "hits" else held.visitors).encode())
-            case [table] if table in set(Table):
+            case [table] if table in TABLES.names:
                 self._page(table, query)
             case _:
                 raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing here")

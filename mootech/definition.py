@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mootech.errors import UsageError
+from mootech.tables import TABLES
 
 Value = str | int | float | bool | date | Sequence[str] | Sequence[date] | None
 """What can be bound to a parameter of a statement."""
@@ -36,9 +37,6 @@ GIVEN = {HELD_DAYS: "DATE[]", PRODUCT_IDS: "VARCHAR[]"}
 CHANGE_COLUMNS = ("figure", "before", "now", "change")
 """What a comparison with an earlier report has beside the report's key."""
 
-TABLES = ("clickstream", "transactions", "users", "products")
-"""The tables of silver that a report can read."""
-
 CHARTS = ("line", "bar", "stacked", "heat")
 
 _SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Figures", "Chart", "Source")
@@ -46,7 +44,7 @@ _NEEDED = ("Grain", "Inputs", "Columns", "Key")
 _SECTION = re.compile(rf"({'|'.join(_SECTIONS)}) +(\S.*)")
 _MISWRITTEN = re.compile(rf"(?:{'|'.join(_SECTIONS)})(?::|\t)")
 _TITLE = re.compile(r"([^:]+): *(\S.*)")
-_INPUT = re.compile(rf"({'|'.join(TABLES)}): *(\S.*)")
+_INPUT = re.compile(rf"({'|'.join(TABLES.names)}): *(\S.*)")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ('(?:[^']|'')*'|[^:]*?))?: *(\S.*)")
 _COLUMN = re.compile(r"([a-z_][a-z0-9_]*) +([A-Z]+(?:\(\d+, ?\d+\))?(?:\[\])?)(?: +(\S.*))?")
 _CHART = re.compile(rf"({'|'.join(CHARTS)}) ([a-z0-9_]+) ([a-z0-9_]+)(?: by ([a-z0-9_]+))?")
@@ -180,7 +178,9 @@ def parse(name: str, sql: str, file: str) -> Definition:
         Parameter(match[1], match[2], _unquoted(match[3]), match[4])
         for match in _all(_PARAMETER, sections.get("Parameters", []), file, "not '$name TYPE = default: meaning'")
     )
-    inputs = _all(_INPUT, sections["Inputs"], file, f"not 'table: what of it is read', a table of {', '.join(TABLES)}")
+    inputs = _all(
+        _INPUT, sections["Inputs"], file, f"not 'table: what of it is read', a table of {', '.join(TABLES.names)}"
+    )
     found = Definition(
         name=name,
         title=title[1],

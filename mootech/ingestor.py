@@ -1,6 +1,7 @@
 """The Python face: the names people know from the notebook, thin over the same pipeline as the commands.
 
-    from mootech import DataIngest
+    from mootech.tables import CLICKSTREAM, TABLES
+from mootech import DataIngest
 
     ingestor = DataIngest(api_key="…")
     ingestor.get_data_by_range(table="clickstream", start_date=date(2023, 3, 1), end_date=date(2023, 3, 31))
@@ -20,10 +21,11 @@ from pydantic import SecretStr
 from mootech.config import load
 from mootech.errors import UsageError
 from mootech.layers.bronze.plan import check_over
-from mootech.model import DayRange, Finding, Job, Outcome, QaOutcome, Table, utc_today
+from mootech.model import DayRange, Finding, Job, Outcome, QaOutcome, utc_today
 from mootech.pipeline.ingest import fetch
 from mootech.pipeline.qa import qa
 from mootech.pipeline.report import report
+from mootech.tables import CLICKSTREAM, TABLES
 
 
 class DataIngest:
@@ -64,7 +66,7 @@ class DataIngest:
         """
         last = utc_today() - timedelta(days=1) if end_date is None else _utc_day(end_date)
         check_over(last, utc_today(), "end_date")
-        of = Table.named(table)
+        of = TABLES.named(table)
         self._queue += [Job(of, day) for day in DayRange(_utc_day(start_date), last)]
 
     def run_fetch(self) -> Outcome:
@@ -81,13 +83,13 @@ class DataIngest:
             raise UsageError("nothing is queued", hint="Call get_data_by_range(table=…, start_date=…) first.")
         outcome = fetch(self._settings, self._queue)
         failed = {(day.table, day.utc_date) for day in outcome.days if day.error is not None}
-        self._queue = [job for job in self._queue if (job.table, job.day) in failed]
+        self._queue = [job for job in self._queue if (job.table.name, job.day) in failed]
         return outcome
 
 
 def qa_driver(table: str, *, lake: str | None = None) -> QaOutcome:
     """Run every check on what bronze holds of a table."""
-    return qa(load(lake=lake), tables=(Table.named(table),))
+    return qa(load(lake=lake), tables=(TABLES.named(table),))
 
 
 def schema_check(table: str, *, lake: str | None = None) -> list[Finding]:
@@ -106,7 +108,7 @@ def quality_assurance_clickstream(
 
     """
     start, end = (None if day is None else _utc_day(day) for day in (start_date, end_date))
-    found = qa(load(lake=lake), tables=(Table.CLICKSTREAM,), start=start, end=end).findings
+    found = qa(load(lake=lake), tables=(CLICKSTREAM,), start=start, end=end).findings
     columns: dict[str, Any] = {
         "utc_date": pl.Date,
         "column": pl.String,

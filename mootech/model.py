@@ -9,59 +9,13 @@ from typing import Any, Protocol, Self
 
 from mootech.definition import Definition
 from mootech.errors import MootechError, UsageError, exit_code
+from mootech.tables import TableSpec
 
 SCHEMA_VERSION = 1
 """Version of the columns and types in bronze and silver; a change of it rewrites partitions."""
 
 FORMAT_VERSION = 1
 """Version of the lake's layout (format.json); a change of it is an ADR."""
-
-
-class Table(StrEnum):
-    """The shop's tables. Events belong to the day they happened on, snapshots to the day they were taken."""
-
-    CLICKSTREAM = "clickstream"
-    TRANSACTIONS = "transactions"
-    USERS = "users"
-    PRODUCTS = "products"
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that identify a row within one day."""
-        return _KEYS[self]
-
-    @property
-    def event_time(self) -> str | None:
-        """The column with the event's Unix seconds, None for a snapshot."""
-        return _EVENT_TIMES[self]
-
-    @classmethod
-    def named(cls, name: str) -> Self:
-        """Return the table of that name.
-
-        Raises:
-            UsageError: there is none; the hint lists those there are.
-
-        """
-        try:
-            return cls(name.strip().lower())
-        except ValueError as exc:
-            msg = f"there is no table {name!r}"
-            raise UsageError(msg, hint=f"The tables are: {', '.join(cls)}.") from exc
-
-
-_KEYS = {
-    Table.CLICKSTREAM: ("hitid_high", "hitid_low"),
-    Table.TRANSACTIONS: ("order_id",),
-    Table.USERS: ("account_id",),
-    Table.PRODUCTS: ("product_id",),
-}
-_EVENT_TIMES = {
-    Table.CLICKSTREAM: "hit_time_gmt",
-    Table.TRANSACTIONS: "transaction_timestamp",
-    Table.USERS: None,
-    Table.PRODUCTS: None,
-}
 
 
 def parse_day(text: str, what: str = "date") -> date:
@@ -113,7 +67,7 @@ class DayRange:
 class Job:
     """One table's UTC day to fetch."""
 
-    table: Table
+    table: TableSpec
     day: date
 
 

@@ -15,8 +15,9 @@ from mootech.lake.paths import Layer, partition_key
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver import days as silver_days
-from mootech.model import ReportResult, Table
+from mootech.model import ReportResult
 from mootech.qa.contract import bronze_schema
+from mootech.tables import TableSpec
 from tests.rows import DAY
 
 REJECTS = pl.Schema({"reasons": pl.List(pl.String()), "raw": pl.String()})
@@ -29,7 +30,7 @@ class Workshop:
     lake: Lake
     engine: DuckDB
 
-    def publish(self, table: Table, day: date, rows: Sequence[dict[str, Any]]) -> str:
+    def publish(self, table: TableSpec, day: date, rows: Sequence[dict[str, Any]]) -> str:
         """Publish rows, as tests/rows.py makes them, as bronze of the day; return their content hash."""
         schema = bronze_schema(table)
         frame = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
@@ -42,9 +43,9 @@ class Workshop:
         """Return the version of every object below a folder: equal stamps mean that nothing was written."""
         return {entry.key: entry.version for entry in self.lake.store.list(prefix)}
 
-    def remove(self, table: Table, day: date) -> None:
+    def remove(self, table: TableSpec, day: date) -> None:
         """Delete a day of bronze, as somebody with access to the store could."""
-        self.lake.store.delete(partition_key(Layer.RAW, table, day))
+        self.lake.store.delete(partition_key(Layer.RAW, table.name, day))
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def noon(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
 
 
-def silver_of(table: Table, bronze: pl.DataFrame, day: date = DAY) -> pl.DataFrame:
+def silver_of(table: TableSpec, bronze: pl.DataFrame, day: date = DAY) -> pl.DataFrame:
     """Return what rows of bronze, all of one day, are in silver, without last_modified."""
     with deriving() as derive:
         return silver_days.finished(table, day, derive(silver_days.file(table), day, bronze))

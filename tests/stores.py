@@ -16,7 +16,7 @@ from mootech.errors import StoreError
 from mootech.lake.disk import ScratchError, mapped
 from mootech.lake.lake import DayRows
 from mootech.lake.stores.store import ABSENT, Entry, Head, Store, check_key, check_prefix
-from mootech.model import Table
+from mootech.tables import TRANSACTIONS, TableSpec
 
 T = TypeVar("T")
 
@@ -331,7 +331,7 @@ class BlindStore(Wrapper):
 
 
 def day_rows(
-    amounts: list[int], *, rejects: tuple[str, ...] = (), duplicates: int = 0, table: Table = Table.TRANSACTIONS
+    amounts: list[int], *, rejects: tuple[str, ...] = (), duplicates: int = 0, table: TableSpec = TRANSACTIONS
 ) -> DayRows:
     """Return a day of DAY with one row per amount and one reject per raw text."""
     rows = pl.DataFrame(

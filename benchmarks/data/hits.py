@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.data.shelf import PAGE_ROWS, Shelf
-from mootech.model import Table
+from mootech.tables import CLICKSTREAM
 
 _SEED = 2023
 _DAY_SECONDS = 86_400
@@ -34,7 +34,7 @@ _PRODUCTS = 40
 
 def stock(shelf: Shelf, day: date, rows: int) -> None:
     """Put a day of so many hits on the shelf, unless it is there."""
-    if shelf.has(Table.CLICKSTREAM, day):
+    if shelf.has(CLICKSTREAM.name, day):
         return
     seen = np.zeros(_visitors(rows), dtype=bool)
     edges = [*range(0, rows, PAGE_ROWS), rows]
@@ -43,8 +43,8 @@ def stock(shelf: Shelf, day: date, rows: int) -> None:
         seen[visitor] = True
         body = io.BytesIO()
         frame.write_json(body)
-        shelf.put_page(Table.CLICKSTREAM, day, number, body.getvalue())
-    shelf.close_day(Table.CLICKSTREAM, day, pages=len(edges) - 1, rows=rows, visitors=int(seen.sum()))
+        shelf.put_page(CLICKSTREAM.name, day, number, body.getvalue())
+    shelf.close_day(CLICKSTREAM.name, day, pages=len(edges) - 1, rows=rows, visitors=int(seen.sum()))
 
 
 def page(day: date, begin: int, end: int, of_day: int) -> tuple[pl.DataFrame, np.ndarray]:

@@ -11,15 +11,15 @@ from benchmarks.bench import Bench, Place
 from benchmarks.data import orders
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import Layer
-from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from mootech.tables import PRODUCTS, TRANSACTIONS, TableSpec
 
 FIRST = date(2023, 1, 1)
 DAYS = 1_095
 _REJECTS = pl.Schema({"reasons": pl.List(pl.String()), "raw": pl.String()})
 
 
-def publish(place: Place, days: Iterable[tuple[Table, date, pl.DataFrame]]) -> None:
+def publish(place: Place, days: Iterable[tuple[TableSpec, date, pl.DataFrame]]) -> None:
     """Publish days as bronze; the frames are sorted as bronze is, columns that they have not are NULL."""
     lake = Lake.open(place.lake, state_dir=place.state, write=True)
     with lake.lock("benchmark"):
@@ -41,9 +41,9 @@ def sales(bench: Bench, transactions: int) -> Place:
     whole = folder / "whole"
     if not whole.exists():
         made = orders.transactions(FIRST, days, transactions)
-        publish(place, ((Table.TRANSACTIONS, day, frame) for day, frame in made))
+        publish(place, ((TRANSACTIONS, day, frame) for day, frame in made))
         snapshots = (FIRST + timedelta(days=number) for number in range(days))
-        publish(place, ((Table.PRODUCTS, day, orders.products(day)) for day in snapshots))
+        publish(place, ((PRODUCTS, day, orders.products(day)) for day in snapshots))
         whole.touch()
     return place
 
@@ -59,6 +59,6 @@ def forget_results(place: Place) -> None:
     shutil.rmtree(Path(place.lake) / Layer.RESULTS, ignore_errors=True)
 
 
-def partitions(place: Place, layer: Layer, table: Table) -> Path:
+def partitions(place: Place, layer: Layer, table: TableSpec) -> Path:
     """Return the folder with a table's partitions."""
-    return Path(place.lake) / layer / table
+    return Path(place.lake) / layer / table.name

@@ -15,7 +15,8 @@ from benchmarks.data.shelf import Shelf
 from benchmarks.figures import Limit, Line, Measure
 from benchmarks.s3 import made, proxying, upload
 from benchmarks.server import serving
-from mootech.model import Table, utc_today
+from mootech.model import utc_today
+from mootech.tables import CLICKSTREAM, TABLES, TRANSACTIONS, USERS, TableSpec
 from tests.conftest import s3_running
 
 _HITS, _ORDERS, _USERS = 1_000, 300, 200
@@ -72,25 +73,22 @@ def _filled(root: Path, first: date, days: int) -> Shelf:
         place,
         (
             (table, day, _of(table, day, ordered))
-            for table in Table
+            for table in TABLES
             for day in (first + timedelta(days=number) for number in range(days))
         ),
     )
     for day in (first + timedelta(days=days - back) for back in range(1, _LOOKBACK + 1)):
-        for table in Table:
+        for table in TABLES:
             frame = _of(table, day, ordered).with_columns(pl.lit(day.isoformat()).alias("utc_date"))
-            visitors = frame.n_unique(["visid_high", "visid_low"]) if table is Table.CLICKSTREAM else 0
-            shelf.put_day(table, day, frame, visitors)
+            visitors = frame.n_unique(["visid_high", "visid_low"]) if table == CLICKSTREAM else 0
+            shelf.put_day(table.name, day, frame, visitors)
     return shelf
 
 
-def _of(table: Table, day: date, ordered: dict[date, pl.DataFrame]) -> pl.DataFrame:
+def _of(table: TableSpec, day: date, ordered: dict[date, pl.DataFrame]) -> pl.DataFrame:
     """Return the table's rows of a day, sorted as bronze is."""
-    match table:
-        case Table.CLICKSTREAM:
-            return hits.page(day, 0, _HITS, _HITS)[0].drop("utc_date").sort("hit_time_gmt", *table.key)
-        case Table.TRANSACTIONS:
-            return ordered[day]
-        case Table.USERS:
-            return orders.users(_USERS)
-    return orders.products(day)
+    if table == CLICKSTREAM:
+        return hits.page(day, 0, _HITS, _HITS)[0].drop("utc_date").sort("hit_time_gmt", *table.key)
+    if table == TRANSACTIONS:
+        return ordered[day]
+    return orders.users(_USERS) if table == USERS else orders.products(day)

@@ -15,7 +15,7 @@ from benchmarks.data.orders import transactions
 from benchmarks.figures import Limit, Line, Measure
 from benchmarks.machine import PYTHON
 from mootech.lake.paths import Layer
-from mootech.model import Table
+from mootech.tables import TRANSACTIONS
 
 ROWS = 10_000_000
 _FLOOR = Limit(Measure.TIME, 1.5)
@@ -38,13 +38,13 @@ def lines(bench: Bench) -> Iterator[Line]:
         Contender("mootech silver", lambda: _one_day(place, day, frame, next(changes)), frame.height),
         Contender("DuckDB COPY", lambda: _copy(bench, place, frame.height, day), frame.height),
     )
-    lakes.publish(place, [(Table.TRANSACTIONS, day, frame)])
+    lakes.publish(place, [(TRANSACTIONS, day, frame)])
     yield Line("silver", "silver of one changed day", mine, plain)
 
 
 def _everything(place: Place, rows: int) -> Run:
     """Build all of silver where there is none."""
-    shutil.rmtree(lakes.partitions(place, Layer.SILVER, Table.TRANSACTIONS), ignore_errors=True)
+    shutil.rmtree(lakes.partitions(place, Layer.SILVER, TRANSACTIONS), ignore_errors=True)
     run = place.mootech("silver", "-t", "transactions", "--json")
     check_rows(rows, _written(run), "silver")
     return run
@@ -54,7 +54,7 @@ def _one_day(place: Place, day: date, frame: pl.DataFrame, change: int) -> Run:
     """Change a day of bronze, then bring silver up to date."""
     # Cents that no day had before: content that comes back would not be written.
     changed = frame.with_columns(pl.col("total_purchase_usd") + change / 100)
-    lakes.publish(place, [(Table.TRANSACTIONS, day, changed)])
+    lakes.publish(place, [(TRANSACTIONS, day, changed)])
     run = place.mootech("silver", "-t", "transactions", "--json")
     check_rows(frame.height, _written(run), "silver")
     return run
@@ -75,7 +75,7 @@ def _copy(bench: Bench, place: Place, rows: int, day: date | None = None) -> Run
     script = ROOT / "benchmarks" / "peers" / "duckdb_copy.py"
     with bench.fresh() as folder:
         asked = {
-            "bronze": str(lakes.partitions(place, Layer.RAW, Table.TRANSACTIONS)),
+            "bronze": str(lakes.partitions(place, Layer.RAW, TRANSACTIONS)),
             "target": str(folder / "silver"),
         }
         if day is not None:

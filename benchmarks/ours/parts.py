@@ -23,8 +23,8 @@ from mootech.config import IngestSettings, Settings, SourceSettings
 from mootech.lake import canonical, publishing
 from mootech.layers.bronze import staging as stage
 from mootech.layers.bronze.selection import Selection
-from mootech.model import Table
 from mootech.pipeline.ingest import ingest
+from mootech.tables import CLICKSTREAM
 
 STAGING, FSYNC, HASH = "staging: journal, page hash, fsync", "fsync alone", "content hash"
 
@@ -38,7 +38,7 @@ def main() -> None:
         lake=str(folder / "lake"),
         state_dir=folder / "state",
         source=SourceSettings(url=asked["url"], api_key=SecretStr(asked["key"])),
-        ingest=IngestSettings(tables=(Table.CLICKSTREAM,)),
+        ingest=IngestSettings(tables=(CLICKSTREAM,)),
     )
     wanted = Selection(start=first, end=first + timedelta(days=asked["days"] - 1))
     with _timed() if asked["safe"] else _without_safety() as parts:

@@ -6,11 +6,14 @@ from typing import Annotated, Literal
 import typer
 
 from mootech.layers.bronze.plan import check_over
-from mootech.model import DayRange, Table, parse_day, utc_today
+from mootech.model import DayRange, parse_day, utc_today
+from mootech.tables import TABLES, TableSpec
 
 Tables = Annotated[
     list[str] | None,
-    typer.Option("--table", "-t", metavar="TABLE", help=f"Only this table: {', '.join(Table)}. May be repeated."),
+    typer.Option(
+        "--table", "-t", metavar="TABLE", help=f"Only this table: {', '.join(TABLES.names)}. May be repeated."
+    ),
 ]
 Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First UTC day, such as 2023-03-01.")]
 End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last UTC day, included; default: yesterday.")]
@@ -23,9 +26,9 @@ Engine = Annotated[
 ]
 
 
-def named(tables: list[str] | None) -> tuple[Table, ...]:
+def named(tables: list[str] | None) -> tuple[TableSpec, ...]:
     """Return the tables that the options name, each once; UsageError for one that is none."""
-    return tuple(dict.fromkeys(Table.named(name) for name in tables or ()))
+    return tuple(dict.fromkeys(TABLES.named(name) for name in tables or ()))
 
 
 def window_of(start: str | None, end: str | None) -> dict[str, date | None]:

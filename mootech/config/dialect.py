@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mootech.config.section import Section
+from mootech.config.section import Section, one_for_each_table
+from mootech.tables import TableSpec
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -137,7 +138,7 @@ class FieldSettings(Section):
 
 
 class TableSettings(Section):
-    """One table of the shop: clickstream, transactions, users or products."""
+    """One table of the shop."""
 
     path: Annotated[str | None, AfterValidator(_url_path)] = Field(
         default=None,
@@ -155,10 +156,10 @@ class TableSettings(Section):
     )
 
 
-class TablesSettings(Section):
+class TablesSettings(one_for_each_table(TableSettings, TableSettings())):  # type: ignore[misc]  # a key for each table
     """The shop's tables, each where it differs from mootech's own protocol."""
 
-    clickstream: TableSettings = TableSettings()
-    transactions: TableSettings = TableSettings()
-    users: TableSettings = TableSettings()
-    products: TableSettings = TableSettings()
+    def of(self, table: TableSpec) -> TableSettings:
+        """Return what is said of a table."""
+        found: TableSettings = getattr(self, table.name)
+        return found

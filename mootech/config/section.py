@@ -1,6 +1,10 @@
 """What every section of mootech.toml has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from mootech.tables import TABLES
 
 
 class Section(BaseModel):
@@ -8,6 +12,17 @@ class Section(BaseModel):
 
     # strict: page_size = "5000" is a wrong type, not a number in disguise.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def one_for_each_table(of: Any, default: object, description: str = "") -> type[Section]:  # noqa: ANN401  # any type
+    """Return a section with one key for each table, which pydantic cannot be told in a class's body.
+
+    `description` says what a key means; `{table}` in it is the table's name.
+    """
+    fields: dict[str, Any] = {
+        name: (of, Field(default=default, description=description.format(table=name))) for name in TABLES.names
+    }
+    return create_model("Tables", __base__=Section, **fields)
 
 
 def as_tuple(value: object) -> object:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, SecretStr, ValidationInfo
 
 from mootech.config.dialect import AuthSettings, PagesSettings, TablesSettings
 from mootech.config.keycommand import key_from
-from mootech.config.section import Section, as_tuple
+from mootech.config.section import Section, as_tuple, one_for_each_table
 from mootech.errors import ConfigError, UsageError
-from mootech.model import Table, parse_day
+from mootech.model import parse_day
+from mootech.tables import TABLES, TableSpec
 
 
 def _day(value: object) -> object:
@@ -29,7 +30,7 @@ def _tables(value: object) -> object:
     if not isinstance(value, list | tuple):
         return value
     try:
-        return tuple(Table.named(item) if isinstance(item, str) else item for item in value)
+        return tuple(TABLES.named(item) if isinstance(item, str) else item for item in value)
     except UsageError as exc:
         raise ValueError(f"is wrong: {exc.message}. {exc.hint}") from exc
 
@@ -203,8 +204,8 @@ class JobsSettings(Section):
 class IngestSettings(Section):
     """What `ingest` fetches when no option says so."""
 
-    tables: Annotated[tuple[Table, ...], BeforeValidator(_tables)] = Field(
-        default=tuple(Table), min_length=1, description="Tables to fetch, in this order."
+    tables: Annotated[tuple[InstanceOf[TableSpec], ...], BeforeValidator(_tables)] = Field(
+        default=tuple(TABLES), min_length=1, description="Tables to fetch, in this order."
     )
     start: Annotated[date | None, BeforeValidator(_day)] = Field(
         default=None,
@@ -222,14 +223,9 @@ class IngestSettings(Section):
 DriftChoice = Literal["evolve", "freeze", "discard"]
 
 
-class DriftSettings(Section):
+class DriftSettings(one_for_each_table(DriftChoice, "evolve", "Undeclared fields of {table}.")):  # type: ignore[misc]  # a key for each table
     """What becomes of fields that the contract does not name: `evolve` keeps them in `extra`, `freeze` stops the day
     that has some, `discard` drops them from published rows, of which every one stays."""  # noqa: D205, D209  # one paragraph of the reference
-
-    clickstream: DriftChoice = Field(default="evolve", description="Undeclared fields of clickstream.")
-    transactions: DriftChoice = Field(default="evolve", description="Undeclared fields of transactions.")
-    users: DriftChoice = Field(default="evolve", description="Undeclared fields of users.")
-    products: DriftChoice = Field(default="evolve", description="Undeclared fields of products.")
 
 
 class QaSettings(Section):

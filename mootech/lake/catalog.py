@@ -12,7 +12,7 @@ import msgspec
 
 from mootech.lake import parquet
 from mootech.lake.manifest import Manifest, Record, load, manifest_key
-from mootech.lake.paths import Layer, belongs, day_of, object_key, partition_day, table_prefix
+from mootech.lake.paths import Layer, day_of, is_quarantine_key, object_key, partition_day, table_prefix
 from mootech.lake.stores.store import Entry, Store
 from mootech.model import Provenance, Receipt
 
@@ -151,7 +151,7 @@ class Catalog:
                 for entry in self._store.list(table_prefix(Layer.QUARANTINE, table)):
                     where = day_of(Layer.QUARANTINE, table, entry.key)
                     # What is not ours is not ours to delete either.
-                    if where is not None and belongs(Layer.QUARANTINE, table, entry.key):
+                    if where is not None and is_quarantine_key(table, entry.key):
                         days.setdefault(where, set()).add(entry.key)
                 self._quarantined[table] = days
             return self._quarantined[table].setdefault(day, set())

@@ -37,6 +37,7 @@ from mootech.lake.paths import (
 from mootech.lake.publishing import DayRows, Publisher
 from mootech.lake.stores.store import Store, open_store, put_bytes
 from mootech.model import FORMAT_VERSION, Receipt
+from mootech.tables import TableSpec
 
 __all__ = ["DayRows", "Held", "Lake", "Layer"]
 
@@ -150,9 +151,9 @@ class Lake:
         """Take an object's footer for unreadable, so that it is built again (`day` None: an object without days)."""
         self._catalog.disbelieve(layer, name, day)
 
-    def foreign(self, layer: Layer, table: str) -> list[str]:
+    def foreign(self, layer: Layer, table: TableSpec) -> list[str]:
         """Return the keys below the table's folder that mootech would not have put there, and readers would read."""
-        entries = self.store.list(table_prefix(layer, table))
+        entries = self.store.list(table_prefix(layer, table.name))
         return [entry.key for entry in entries if not belongs(layer, table, entry.key)]
 
     def read(self, key: str) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from datetime import date
 from enum import StrEnum
 
 from mootech.errors import StoreError
-from mootech.model import Table
+from mootech.tables import TableSpec
 
 
 class Layer(StrEnum):
@@ -45,9 +45,6 @@ LOCK_NAME = "lock"
 _NAME = re.compile(r"\w[\w.\-]*")
 _DAY = re.compile(r"utc_date=(\d{4}-\d{2}-\d{2})")
 _QUARANTINE_NAME = re.compile(r"[0-9a-f]{16}\.parquet")
-
-SNAPSHOTS = frozenset({Table.USERS.value, Table.PRODUCTS.value})
-"""Tables whose silver is one object with validity ranges instead of a partition per day."""
 
 
 def _name(text: str) -> str:
@@ -99,15 +96,20 @@ def partition_day(layer: Layer, table: str, key: str) -> date | None:
     return day if day is not None and key == partition_key(layer, table, day) else None
 
 
-def belongs(layer: Layer, table: str, key: str) -> bool:
+def belongs(layer: Layer, table: TableSpec, key: str) -> bool:
     """Say whether mootech itself would have put an object of that key below the table's folder."""
-    if layer is Layer.RESULTS or (layer is Layer.SILVER and table in SNAPSHOTS):
-        return key == object_key(layer, table)
+    if layer is Layer.SILVER and table.is_snapshot:
+        return key == object_key(layer, table.name)
     if layer is Layer.QUARANTINE:
-        name = key.rpartition("/")[2]
-        day = day_of(layer, table, key)
-        return day is not None and bool(_QUARANTINE_NAME.fullmatch(name)) and key == quarantine_key(table, day, name)
-    return partition_day(layer, table, key) is not None
+        return is_quarantine_key(table.name, key)
+    return partition_day(layer, table.name, key) is not None
+
+
+def is_quarantine_key(table: str, key: str) -> bool:
+    """Say whether the key is that of a quarantine object of the table, of whatever day."""
+    name = key.rpartition("/")[2]
+    day = day_of(Layer.QUARANTINE, table, key)
+    return day is not None and bool(_QUARANTINE_NAME.fullmatch(name)) and key == quarantine_key(table, day, name)
 
 
 def run_key(run_id: str) -> str:

@@ -20,7 +20,8 @@ from mootech.lake.disk import ScratchError, scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
 from mootech.lake.rows import Rows
 from mootech.lake.stores.store import ABSENT, Entry, Store
-from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Reconciled, Table
+from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Reconciled
+from mootech.tables import TableSpec
 
 CONTENT_HASH = "mootech.content_hash"
 LAST_MODIFIED = "last_modified"
@@ -38,7 +39,7 @@ class DayRows:
     the day compares with what it counts, None when it was not asked.
     """
 
-    table: Table
+    table: TableSpec
     day: date
     rows: Rows
     rejects: pl.DataFrame
@@ -72,7 +73,7 @@ class Publisher:
         """
         rejects = day.rejects.sort("raw", pl.col("reasons").list.join("\x00"))
         receipt = _receipt(day, rejects)
-        table = day.table.value
+        table = day.table.name
         named = set() if receipt.quarantine is None else {quarantine_key(table, day.day, receipt.quarantine)}
         try:
             held = self._catalog.partition(Layer.RAW, table, day.day)
@@ -131,7 +132,7 @@ class Publisher:
         return True
 
     def _partition(self, day: DayRows, receipt: Receipt, replaces: str) -> None:
-        key = partition_key(Layer.RAW, day.table.value, day.day)
+        key = partition_key(Layer.RAW, day.table.name, day.day)
         text = receipt.to_json()
         # The receipt's own hash too: counts can change where the rows do not, and a HEAD must tell the two apart.
         metadata = {
@@ -139,7 +140,7 @@ class Publisher:
             "mootech-receipt": hashlib.sha256(text.encode()).hexdigest(),
         }
         entry = self._write(key, day.rows, {RECEIPT: text}, metadata, replaces=replaces)
-        self._catalog.remember(Layer.RAW, day.table.value, day.day, Held(key, entry, receipt, None))
+        self._catalog.remember(Layer.RAW, day.table.name, day.day, Held(key, entry, receipt, None))
 
     def _stands(self, key: str, wanted: str, footer: Mapping[str, str]) -> bool:
         try:
@@ -176,7 +177,7 @@ def _version(held: Held | None) -> str:
 
 def _receipt(day: DayRows, rejects: pl.DataFrame) -> Receipt:
     receipt = Receipt(
-        table=day.table.value,
+        table=day.table.name,
         utc_date=day.day.isoformat(),
         fetched=day.fetched,
         published=day.rows.height,

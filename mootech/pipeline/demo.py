@@ -9,11 +9,12 @@ from mootech.config import IngestSettings, ReportSettings, Settings, SourceSetti
 from mootech.errors import UsageError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import DEMO_KEY, Layer
-from mootech.model import Progress, RunOutcome, Table, utc_today
+from mootech.model import Progress, RunOutcome, utc_today
 from mootech.pipeline.run import run
 from mootech.pipeline.session import opened_if_there
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import API_KEY, Shop
+from mootech.tables import TABLES
 
 
 def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = None) -> RunOutcome:
@@ -33,7 +34,7 @@ def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = N
             report=ReportSettings(products=("Tumbler",)),
         )
         there = opened_if_there(settings)
-        if there and there.store.head(DEMO_KEY) is None and any(there.held(Layer.RAW, table) for table in Table):
+        if there and there.store.head(DEMO_KEY) is None and any(there.held(Layer.RAW, table.name) for table in TABLES):
             raise UsageError(
                 f"{lake} holds days of another shop",
                 hint="Nothing was changed. Give the demo a lake of its own: --lake.",

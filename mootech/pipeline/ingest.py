@@ -26,7 +26,6 @@ from mootech.model import (
     Progress,
     Receipt,
     Silent,
-    Table,
     utc_today,
 )
 from mootech.pipeline.session import locked, opened, opened_if_there
@@ -36,6 +35,7 @@ from mootech.qa.gate import Threshold
 from mootech.source import interruptible
 from mootech.source.http import Connection
 from mootech.source.setup import connection_to, dialects_of
+from mootech.tables import TABLES
 from mootech.verify.findings import Mend, advice, days_to_mend, to_rewrite, unbelievable
 
 _SHOWN = 5
@@ -69,7 +69,7 @@ def ingest(  # noqa: PLR0913  # one for each of the command's options
     # Planned before anything is created or locked, so that a wrong option leaves no trace.
     planned = wanted.jobs(settings, opened_if_there(settings))
     if dry_run:
-        return Outcome("ingest", days=tuple(DayResult(job.table, job.day, DayStatus.PLANNED) for job in planned))
+        return Outcome("ingest", days=tuple(DayResult(job.table.name, job.day, DayStatus.PLANNED) for job in planned))
     if wanted.shard is not None and settings.source.protocol == "jobs":
         raise UsageError(
             "--shard shares out days that are fetched page by page, and here the service is ordered to deliver",
@@ -116,7 +116,7 @@ def repair(  # noqa: PLR0913  # one for each of the command's options
     lake = opened(settings)
     if dry_run:
         found = prove(lake, wanted.tables, wanted.span)
-        planned = tuple(DayResult(job.table, job.day, DayStatus.PLANNED) for job in days_to_mend(found))
+        planned = tuple(DayResult(job.table.name, job.day, DayStatus.PLANNED) for job in days_to_mend(found))
         return Outcome("ingest", days=planned, errors=_left_broken(lake, found), notes=_rebuilt_later(found))
 
     def work(lake: Lake) -> Outcome:
@@ -166,7 +166,7 @@ def ingest_jobs(  # noqa: PLR0913, PLR0917  # an open lake, and what each comman
     """Work a queue in an open lake. `published`: what a refetch is measured by."""
     watched = progress or Silent()
     for table, days in Counter(job.table for job in jobs).items():
-        watched.planned(table, days)
+        watched.planned(table.name, days)
     gatekeeper = Gatekeeper(lake, rules, BlockedDays(lake.workspace / "blocked"), published)
     fetcher = _fetcher(settings, connection, lake)
     watched.standing(lambda: _standing(gatekeeper.standing, len(jobs), staged_pages(fetcher.folder)))
@@ -197,7 +197,7 @@ def rules_of(settings: Settings, *, allow_shrink: bool = False, allow_anomaly: b
         Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows),
         allow_shrink=allow_shrink,
         completeness=Completeness(settings.qa.min_source_share, publish_short=settings.qa.publish_short_days),
-        drift={Table(name): Drift(choice) for name, choice in settings.qa.schema_drift},
+        drift={TABLES.named(name): Drift(choice) for name, choice in settings.qa.schema_drift},
         unusual=limits_of(settings) if blocking else None,
     )
 
@@ -212,7 +212,7 @@ def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
     return {
         Job(table, day): held.receipt
         for table in dict.fromkeys(job.table for job in jobs)
-        for day, held in lake.held(Layer.RAW, table).items()
+        for day, held in lake.held(Layer.RAW, table.name).items()
         if held.receipt is not None
     }
 

@@ -26,17 +26,17 @@ from mootech.model import (
     Progress,
     QaOutcome,
     Receipt,
-    Table,
     utc_today,
 )
 from mootech.pipeline.ingest import limits_of, rules_of
 from mootech.pipeline.session import locked, opened
 from mootech.qa.checks import days_behind, days_missing, summarise
 from mootech.source.setup import dialects_of
+from mootech.tables import TABLES, TRANSACTIONS, TableSpec
 
 
 def qa(
-    settings: Settings, *, tables: Sequence[Table] = (), start: date | None = None, end: date | None = None
+    settings: Settings, *, tables: Sequence[TableSpec] = (), start: date | None = None, end: date | None = None
 ) -> QaOutcome:
     """Check what is in bronze again, per column and check; days the gate blocked on this host are findings too.
 
@@ -48,8 +48,8 @@ def qa(
     """
     lake = opened(settings)
     span = DayRange(start or date.min, end or date.max)
-    tables = tables or tuple(Table)
-    held = {table: list(lake.held(Layer.RAW, table)) for table in tables}
+    tables = tables or tuple(TABLES)
+    held = {table: list(lake.held(Layer.RAW, table.name)) for table in tables}
     days = {table: [day for day in of_table if day in span] for table, of_table in held.items()}
     blocked = [finding for finding in blocked_days(lake, tables) if finding.utc_date in span]
     if not any(days.values()) and not blocked:
@@ -58,7 +58,9 @@ def qa(
     if settings.qa.anomalies != "off":
         stopped = {(finding.table, finding.utc_date) for finding in blocked}
         for table, of_table in days.items():
-            around += days_missing(table, of_table, [day for name, day in stopped if name == table and day is not None])
+            around += days_missing(
+                table, of_table, [day for name, day in stopped if name == table.name and day is not None]
+            )
             if end is None:
                 yesterday = utc_today() - timedelta(days=1)
                 around += days_behind(table, held[table], yesterday, settings.qa.max_days_behind)
@@ -68,7 +70,7 @@ def qa(
 def check_days(
     lake: Lake,
     settings: Settings,
-    days: Mapping[Table, Sequence[date]],
+    days: Mapping[TableSpec, Sequence[date]],
     known: Sequence[Finding],
     *,
     with_history: bool = False,
@@ -77,7 +79,7 @@ def check_days(
     findings = list(known)
     profiles = Profiles(lake)
 
-    def read(table: Table, held: Mapping[date, Held]) -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
+    def read(table: TableSpec, held: Mapping[date, Held]) -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
         for day, each in held.items():
             rows = lake.read(each.key)
             profiles.learn(table, day, rows)
@@ -85,11 +87,11 @@ def check_days(
 
     for table, of_table in days.items():
         if of_table:
-            listed = lake.held(Layer.RAW, table)
+            listed = lake.held(Layer.RAW, table.name)
             held = {day: listed[day] for day in of_table}
             findings += summarise(table, read(table, held))
             receipts = {day: each.receipt for day, each in held.items()}
-            findings += compared(table, receipts, settings.qa.min_source_share)
+            findings += compared(table.name, receipts, settings.qa.min_source_share)
     if settings.qa.anomalies != "off":
         findings += _warnings(profiles, settings, days)
     past: tuple[DayQuality, ...] = tuple(history(lake, profiles, days, findings)) if with_history else ()
@@ -102,18 +104,18 @@ def check_days(
     return QaOutcome("qa", findings=tuple(findings), history=past, errors=(error,))
 
 
-def _warnings(profiles: Profiles, settings: Settings, days: Mapping[Table, Sequence[date]]) -> Iterator[Finding]:
+def _warnings(profiles: Profiles, settings: Settings, days: Mapping[TableSpec, Sequence[date]]) -> Iterator[Finding]:
     """Yield in what these days are unlike their past, and what they name that the other tables do not know."""
     limits = limits_of(settings)
     for table, of_table in days.items():
         for day in of_table:
             anomalies = profiles.unlike(table, day, limits)
-            if table is Table.TRANSACTIONS:
+            if table == TRANSACTIONS:
                 anomalies += profiles.unmatched(day, limits)
             yield from (anomaly.finding(table, day) for anomaly in anomalies)
 
 
-def blocked_days(lake: Lake, tables: Sequence[Table]) -> list[Finding]:
+def blocked_days(lake: Lake, tables: Sequence[TableSpec]) -> list[Finding]:
     """Return a finding for each day the gate stopped on this host."""
     days = BlockedDays(lake.workspace / "blocked")
     return [
@@ -131,7 +133,7 @@ def blocked_days(lake: Lake, tables: Sequence[Table]) -> list[Finding]:
 
 
 def show_quarantine(
-    settings: Settings, *, tables: Sequence[Table] = (), start: date | None = None, end: date | None = None
+    settings: Settings, *, tables: Sequence[TableSpec] = (), start: date | None = None, end: date | None = None
 ) -> QaOutcome:
     """List why rows of the held days were rejected, with counts and examples; days without a receipt are left out.
 
@@ -141,8 +143,8 @@ def show_quarantine(
 
     """
     lake, span = opened(settings), DayRange(start or date.min, end or date.max)
-    tables = tables or tuple(Table)
-    if not any(day in span for table in tables for day in lake.held(Layer.RAW, table)):
+    tables = tables or tuple(TABLES)
+    if not any(day in span for table in tables for day in lake.held(Layer.RAW, table.name)):
         raise EmptyLakeError(f"{settings.lake} holds nothing there", hint=FETCH_FIRST)
     findings = tuple(finding for table in tables for finding in reasons(lake, table, span))
     next_step = "Once a rule or the shop's mapping is mended: mootech qa --replay"
@@ -152,7 +154,7 @@ def show_quarantine(
 def replay_quarantine(
     settings: Settings,
     *,
-    tables: Sequence[Table] = (),
+    tables: Sequence[TableSpec] = (),
     start: date | None = None,
     end: date | None = None,
     progress: Progress | None = None,
@@ -172,10 +174,10 @@ def replay_quarantine(
 
     def work(lake: Lake) -> Outcome:
         days = []
-        for table in tables or tuple(Table):
+        for table in tables or tuple(TABLES):
             quarantined = quarantined_days(lake, table, span)
             if progress is not None and quarantined:
-                progress.planned(table, len(quarantined))
+                progress.planned(table.name, len(quarantined))
             for day, receipt in quarantined.items():
                 days.append(replay(lake, Job(table, day), receipt, rules, dialects[table].mapping))
                 if progress is not None:

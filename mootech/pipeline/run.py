@@ -6,13 +6,14 @@ from mootech.config import Settings
 from mootech.errors import MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome, Progress, RunOutcome, Table
+from mootech.model import DayStatus, Outcome, Progress, RunOutcome
 from mootech.pipeline.ingest import ingest_jobs, receipts_of, rules_of
 from mootech.pipeline.qa import check_days
 from mootech.pipeline.report import configured, make_reports
 from mootech.pipeline.session import locked, opened_if_there
 from mootech.pipeline.silver import build_silver
 from mootech.source.setup import connection_to
+from mootech.tables import TABLES
 
 
 def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
@@ -28,7 +29,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
         jobs = wanted.jobs(settings, lake)
         ingested = ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules_of(settings), progress)
         new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
-        fresh = {table: [day.utc_date for day in new if day.table == table] for table in Table}
+        fresh = {table: [day.utc_date for day in new if day.table == table.name] for table in TABLES}
         steps = (
             ingested,
             _attempt("qa", lambda: check_days(lake, settings, fresh, [])),

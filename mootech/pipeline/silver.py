@@ -6,12 +6,13 @@ from mootech.config import Settings
 from mootech.engines.opening import opened_engine
 from mootech.lake.lake import Lake
 from mootech.layers.silver.build import Builder
-from mootech.model import Outcome, Progress, Table, utc_today
+from mootech.model import Outcome, Progress, utc_today
 from mootech.pipeline.session import locked, opened
+from mootech.tables import TABLES, TableSpec
 
 
 def silver(
-    settings: Settings, *, tables: Sequence[Table] = (), full: bool = False, progress: Progress | None = None
+    settings: Settings, *, tables: Sequence[TableSpec] = (), full: bool = False, progress: Progress | None = None
 ) -> Outcome:
     """Rebuild silver where its bronze changed; with `full` everywhere.
 
@@ -24,9 +25,9 @@ def silver(
 
 
 def build_silver(
-    lake: Lake, settings: Settings, tables: Sequence[Table], *, full: bool, progress: Progress | None
+    lake: Lake, settings: Settings, tables: Sequence[TableSpec], *, full: bool, progress: Progress | None
 ) -> Outcome:
     """Rebuild silver in an open lake."""
     with opened_engine(lake, settings) as engine:
         builder = Builder(lake, engine, utc_today())
-        return Outcome("silver", days=builder.build(tables or tuple(Table), full=full, progress=progress))
+        return Outcome("silver", days=builder.build(tables or tuple(TABLES), full=full, progress=progress))

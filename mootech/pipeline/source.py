@@ -6,12 +6,13 @@ from datetime import date, timedelta
 from mootech.config import Settings
 from mootech.errors import MootechError, QualityError
 from mootech.layers.bronze.probe import probe
-from mootech.model import SourceOutcome, Table, TableCheck, utc_today
+from mootech.model import SourceOutcome, TableCheck, utc_today
 from mootech.source import interruptible
 from mootech.source.setup import connection_to, dialects_of
+from mootech.tables import TableSpec
 
 
-def check_source(settings: Settings, *, tables: Sequence[Table] = (), day: date | None = None) -> SourceOutcome:
+def check_source(settings: Settings, *, tables: Sequence[TableSpec] = (), day: date | None = None) -> SourceOutcome:
     """Ask for the first rows of each table and say what is understood of them; no lake is read or written.
 
     Args:

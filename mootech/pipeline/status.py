@@ -5,11 +5,12 @@ from datetime import date, timedelta
 
 from mootech.config import Settings
 from mootech.lake.lake import Held, Lake
-from mootech.lake.paths import SNAPSHOTS, Layer
+from mootech.lake.paths import Layer
 from mootech.layers.silver import build as silver
-from mootech.model import DayRange, StatusOutcome, Table, TableStatus, utc_today
+from mootech.model import DayRange, StatusOutcome, TableStatus, utc_today
 from mootech.pipeline.qa import blocked_days
 from mootech.pipeline.session import opened
+from mootech.tables import TABLES, TableSpec
 
 
 def status(settings: Settings) -> StatusOutcome:
@@ -19,14 +20,14 @@ def status(settings: Settings) -> StatusOutcome:
         "status",
         notes=tuple(lake.warnings),
         lake=lake.store.url,
-        tables=tuple(_table_status(lake, table) for table in Table),
+        tables=tuple(_table_status(lake, table) for table in TABLES),
         last_run=lake.last_run(),
         lock_holder=lake.lock_holder(),
     )
 
 
-def _table_status(lake: Lake, table: Table) -> TableStatus:
-    bronze = lake.held(Layer.RAW, table)
+def _table_status(lake: Lake, table: TableSpec) -> TableStatus:
+    bronze = lake.held(Layer.RAW, table.name)
     days = sorted(bronze)
     receipts = [held.receipt for held in bronze.values() if held.receipt is not None]
     span = DayRange(days[0], days[-1]) if days else ()
@@ -44,9 +45,9 @@ def _table_status(lake: Lake, table: Table) -> TableStatus:
     )
 
 
-def _silver_behind(lake: Lake, table: Table, bronze: Mapping[date, Held]) -> int:
+def _silver_behind(lake: Lake, table: TableSpec, bronze: Mapping[date, Held]) -> int:
     """Count the days of bronze that silver was not made from."""
-    if table in SNAPSHOTS:
-        stale = silver.snapshots_are_stale(bronze, lake.held_object(Layer.SILVER, table))
+    if table.is_snapshot:
+        stale = silver.snapshots_are_stale(bronze, lake.held_object(Layer.SILVER, table.name))
         return len(bronze) if stale else 0
-    return len(silver.stale_days(bronze, lake.held(Layer.SILVER, table), full=False))
+    return len(silver.stale_days(bronze, lake.held(Layer.SILVER, table.name), full=False))

@@ -7,9 +7,10 @@ from mootech.errors import BrokenPromiseError, EmptyLakeError
 from mootech.lake.lake import Lake
 from mootech.layers.bronze.selection import FETCH_FIRST, Selection
 from mootech.layers.silver.days import remaking
-from mootech.model import DayRange, Finding, QaOutcome, Table
+from mootech.model import DayRange, Finding, QaOutcome
 from mootech.pipeline.session import opened
 from mootech.source.setup import connection_to, dialects_of
+from mootech.tables import TABLES, TableSpec
 from mootech.verify.findings import advice
 from mootech.verify.shop import Shop, recount
 from mootech.verify.tables import foreign_folders, verify_table
@@ -37,7 +38,7 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
     lake = opened(settings)
     findings = prove(lake, wanted.tables, wanted.span)
     if shop is not None:
-        findings += [each for table in wanted.tables or Table for each in recount(lake, table, wanted.span, shop)]
+        findings += [each for table in wanted.tables or TABLES for each in recount(lake, table, wanted.span, shop)]
     if not findings:
         raise EmptyLakeError(f"{settings.lake} holds nothing to verify there", hint=FETCH_FIRST)
     broken = [finding for finding in findings if not finding.ok]
@@ -47,8 +48,8 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
     return QaOutcome("verify", findings=tuple(findings), errors=(error,))
 
 
-def prove(lake: Lake, tables: Sequence[Table], span: DayRange) -> list[Finding]:
+def prove(lake: Lake, tables: Sequence[TableSpec], span: DayRange) -> list[Finding]:
     """Verify tables, none of them named all; then also what lies beside them."""
     with remaking() as remake:
-        found = [finding for table in tables or Table for finding in verify_table(lake, remake, table, span)]
+        found = [finding for table in tables or TABLES for finding in verify_table(lake, remake, table, span)]
     return found if tables else [*found, *foreign_folders(lake)]

@@ -12,9 +12,10 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
-from mootech.model import Finding, Table
+from mootech.model import Finding
 from mootech.qa.measures import Key, Measure, Shape, rows_of
 from mootech.qa.profile import Links, Profile
+from mootech.tables import TableSpec
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _MAD_TO_SIGMA = 1.4826
@@ -46,7 +47,7 @@ class Anomaly:
     data: dict[str, Any]
     """The figures, JSON-ready."""
 
-    def finding(self, table: Table, day: date) -> Finding:
+    def finding(self, table: TableSpec, day: date) -> Finding:
         """Return it as a warning."""
         return Finding(str(table), day, self.column, self.check, self.message, ok=True, warning=True, data=self.data)
 
@@ -57,7 +58,7 @@ def compared_with(day: date, limits: Limits) -> list[date]:
     return sorted({yesterday, *_same_weekdays(day, limits), *_same_weekdays(yesterday, limits)})
 
 
-def unusual(table: Table, day: date, known: Mapping[date, Profile], limits: Limits) -> list[Anomaly]:
+def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: Limits) -> list[Anomaly]:
     """Return how a day is unlike its past, one anomaly a column at most; nothing where too little of it is known.
 
     Args:

@@ -13,24 +13,9 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from mootech.model import DayRange, Finding, Receipt, Table
-from mootech.qa.contract import EXTRA, breaches, bronze_schema, delivered_schema, nullable
-
-CATEGORIES: Mapping[Table, tuple[str, ...]] = {
-    Table.CLICKSTREAM: ("campaign", "currency", "os", "pagename"),
-    Table.TRANSACTIONS: ("transaction_type",),
-    Table.USERS: (),
-    Table.PRODUCTS: (),
-}
-"""Columns with few values, which are listed with their counts."""
-
-TIMES: Mapping[Table, tuple[str, ...]] = {
-    Table.CLICKSTREAM: ("hit_time_gmt", "cust_hit_time_gmt", "first_hit_time_gmt", "visit_start_time_gmt"),
-    Table.TRANSACTIONS: ("transaction_timestamp",),
-    Table.USERS: ("first_time_time_stamp",),
-    Table.PRODUCTS: (),
-}
-"""Columns of Unix seconds, of which the range is given."""
+from mootech.model import DayRange, Finding, Receipt
+from mootech.qa.contract import EXTRA, breaches, bronze_schema, delivered_schema
+from mootech.tables import TableSpec
 
 _BATCH_ROWS = 200_000
 """Rows that are checked at once, or one day where it has more."""
@@ -65,7 +50,7 @@ def _fields(extra: str) -> dict[str, msgspec.Raw]:
     return msgspec.json.decode(extra, type=dict[str, msgspec.Raw])
 
 
-def schema_drift(table: Table, columns: Mapping[str, Any]) -> list[str]:
+def schema_drift(table: TableSpec, columns: Mapping[str, Any]) -> list[str]:
     """Return how the columns of a partition (name → polars type) differ from the contract; empty when they agree."""
     wanted = bronze_schema(table)
     drift = [f"column {name} is missing" for name in wanted if name not in columns]
@@ -78,7 +63,7 @@ def schema_drift(table: Table, columns: Mapping[str, Any]) -> list[str]:
     return drift
 
 
-def days_missing(table: Table, held: Sequence[date], blocked: Sequence[date]) -> list[Finding]:
+def days_missing(table: TableSpec, held: Sequence[date], blocked: Sequence[date]) -> list[Finding]:
     """Return a warning when days between the first and the last one held are neither held nor blocked."""
     there = {*held, *blocked}
     gaps = [day for day in DayRange(min(held), max(held)) if day not in there] if held else []
@@ -89,7 +74,7 @@ def days_missing(table: Table, held: Sequence[date], blocked: Sequence[date]) ->
     return [Finding(str(table), None, None, "missing_days", message, ok=True, warning=True, data=data)]
 
 
-def days_behind(table: Table, held: Sequence[date], yesterday: date, limit: int) -> list[Finding]:
+def days_behind(table: TableSpec, held: Sequence[date], yesterday: date, limit: int) -> list[Finding]:
     """Return how far the newest day held lies behind yesterday (UTC): a warning beyond the limit."""
     if not held:
         return []
@@ -99,7 +84,7 @@ def days_behind(table: Table, held: Sequence[date], yesterday: date, limit: int)
     return [Finding(str(table), None, None, "freshness", message, ok=True, warning=behind > limit, data=data)]
 
 
-def summarise(table: Table, days: Iterable[tuple[date, pl.DataFrame, Receipt | None]]) -> list[Finding]:
+def summarise(table: TableSpec, days: Iterable[tuple[date, pl.DataFrame, Receipt | None]]) -> list[Finding]:
     """Return the findings of a range of partitions.
 
     Args:
@@ -129,13 +114,13 @@ def summarise(table: Table, days: Iterable[tuple[date, pl.DataFrame, Receipt | N
     return findings(table, summary)
 
 
-def _add(summary: Summary, table: Table, rows: pl.DataFrame) -> None:
+def _add(summary: Summary, table: TableSpec, rows: pl.DataFrame) -> None:
     """Count some days' rows, told apart by utc_date (String), into the summary."""
     summary.nulls += Counter({name: rows[name].null_count() for name in rows.columns})
-    for name in CATEGORIES[table]:
+    for name in table.categories:
         counted = rows[name].drop_nulls().value_counts()
         summary.values[name] = summary.values.get(name, Counter()) + Counter(dict(counted.rows()))
-    for name in TIMES[table]:
+    for name in table.times:
         _widen(summary.ranges, name, rows[name])
     extras = rows.filter(pl.col(EXTRA).is_not_null()).group_by(EXTRA).agg(pl.col("utc_date").min()).sort("utc_date")
     for extra, since in extras.iter_rows():
@@ -144,7 +129,7 @@ def _add(summary: Summary, table: Table, rows: pl.DataFrame) -> None:
     summary.of_days += _broken_rules(table, rows)
 
 
-def _broken_rules(table: Table, rows: pl.DataFrame) -> Iterator[Finding]:
+def _broken_rules(table: TableSpec, rows: pl.DataFrame) -> Iterator[Finding]:
     """Yield what no row of a published partition may do: repeat a key, break the contract, be of another day."""
 
     def wrong(day: str, check: str, column: str, message: str, data: dict[str, Any]) -> Finding:
@@ -167,7 +152,7 @@ def _broken_rules(table: Table, rows: pl.DataFrame) -> Iterator[Finding]:
             yield wrong(day, "wrong_day", table.event_time, message, {"rows": count})
 
 
-def findings(table: Table, summary: Summary) -> list[Finding]:
+def findings(table: TableSpec, summary: Summary) -> list[Finding]:
     """Return what is to be said of the table: the figures per column, then what is wrong, day by day."""
 
     def told(check: str, column: str | None, message: str, data: dict[str, Any], *, ok: bool = True) -> Finding:
@@ -182,7 +167,7 @@ def findings(table: Table, summary: Summary) -> list[Finding]:
     for name in bronze_schema(table):
         nulls = summary.nulls[name]
         share = nulls / summary.rows if summary.rows else 0.0
-        ok = nulls == 0 or name == EXTRA or nullable(table, name)
+        ok = nulls == 0 or name == EXTRA or table.delivered[name].nullable
         data = {"nulls": nulls, "share": round(share, 6)}
         result.append(told("nulls", name, f"{nulls:,} NULL ({share:.1%})", data, ok=ok))
     for name, counter in summary.values.items():

@@ -1,18 +1,17 @@
-"""The data contract: one pandera model per table, and what it says about a frame of rows.
+"""The data contract: a table's spec as types of Polars and as a pandera schema, and which rows break its rules.
 
-The models are the only place where columns, types and rules stand (but for the day: that a row is of the day that was
-asked for is the gate's to say, because a frame does not know it): the decoder reads the types from them, the
-gate asks `breaches` which rows break a rule, `mootech qa` asks it again of what is in bronze.
+The gate asks `breaches` which rows break a rule, and `mootech qa` asks it again of what is in bronze. Whether a row is
+of the day that was asked for is the gate's to say, because a frame does not know its day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 import polars as pl
 
-from mootech.model import Table
 from mootech.qa.currencies import ISO_4217
 from mootech.qa.unseen import unseen
+from mootech.tables.spec import Column, Format, TableSpec, Type
 
 # pandera would import Spark wherever it is installed, for the sake of pandas: half a second, and a warning.
 with unseen("pyspark"):
@@ -28,112 +27,68 @@ _FILLED = r"\S"
 
 EXTRA = "extra"
 """The column with the undeclared fields of a row as one JSON object; NULL without them."""
-VISITOR = ("visid_high", "visid_low")
-"""The columns of clickstream that identify a visitor."""
 NO_EXTRA = pl.lit(None, pl.String()).alias(EXTRA)
 """The column without a value."""
 
 
-def _seconds() -> int:
-    """Declare a column of Unix seconds."""
-    field: int = pa.Field(in_range={"min_value": _EARLIEST, "max_value": _LATEST})
-    return field
-
-
-def _optional() -> str:
-    """Declare a text column that may be NULL."""
-    field: str = pa.Field(nullable=True)
-    return field
-
-
-class Clickstream(pa.DataFrameModel):
-    """A hit, in the style of an Adobe Analytics data feed. Key: hitid_high, hitid_low."""
-
-    hitid_high: str
-    hitid_low: str
-    visid_high: str
-    visid_low: str
-    hit_time_gmt: int = _seconds()
-    cust_hit_time_gmt: int = _seconds()
-    first_hit_time_gmt: int = _seconds()
-    visit_start_time_gmt: int = _seconds()
-    campaign: str = _optional()
-    currency: str = pa.Field(isin=sorted(ISO_4217))
-    os: str = pa.Field(str_matches=_FILLED)
-    pagename: str = pa.Field(str_matches=_FILLED)
-    page_url: str = pa.Field(str_matches=_FILLED)
-    event_list: str = pa.Field(nullable=True, str_matches=r"^([0-9]+(=[^,]*)?(,[0-9]+(=[^,]*)?)*)?$")
-    product_list: str = _optional()
-    cust_visid: str = _optional()
-    evar1: str = _optional()
-    evar2: str = _optional()
-    evar3: str = _optional()
-    evar4: str = _optional()
-    evar5: str = _optional()
-    evar6: str = _optional()
-    utc_date: str
-
-    @pa.check("hitid_high", "hitid_low", "visid_high", "visid_low", name="unsigned_64_bit")
-    @classmethod
-    def _unsigned_64_bit(cls, data: PolarsData) -> pl.LazyFrame:
-        """Decimal digits of an unsigned 64-bit number; compared as text, because no signed type holds them."""
-        digits = pl.col(data.key)
-        padded = digits.str.zfill(len(_MAX_U64))
-        return data.lazyframe.select(
-            digits.str.contains(r"^[0-9]{1,20}$") & (padded <= pl.lit(_MAX_U64)).alias(data.key)
-        )
-
-
-class Transactions(pa.DataFrameModel):
-    """A purchase or a return. Key: order_id."""
-
-    order_id: str = pa.Field(str_matches=_FILLED)
-    email: str = pa.Field(str_matches=_EMAIL)
-    transaction_type: str = pa.Field(isin=["purchase", "return"])
-    items: pl.List(pl.String)  # type: ignore[valid-type]  # pandera takes a dtype instance as the annotation
-    total_item_quantity: int = pa.Field(ge=1)
-    total_purchase_usd: float = pa.Field(in_range={"min_value": 0, "max_value": 1e12})
-    transaction_timestamp: int = _seconds()
-    utc_date: str
-
-    @pa.dataframe_check(name="quantity_disagrees")
-    @classmethod
-    def _quantity_agrees(cls, data: PolarsData) -> pl.LazyFrame:
-        """`items` has one entry per unit, so that its length is the quantity."""
-        return data.lazyframe.select(pl.col("total_item_quantity") == pl.col("items").list.len())
-
-    @pa.check("items", name="items_without_id")
-    @classmethod
-    def _items_have_ids(cls, data: PolarsData) -> pl.LazyFrame:
-        """Every unit names its product."""
-        named = pl.element().is_not_null() & (pl.element() != "")
-        return data.lazyframe.select(pl.col(data.key).list.eval(named).list.all())
-
-
-class Users(pa.DataFrameModel):
-    """A customer in the daily snapshot. Key: account_id."""
-
-    account_id: str = pa.Field(str_matches=_FILLED)
-    email: str = pa.Field(str_matches=_EMAIL)
-    first_time_time_stamp: int = _seconds()
-    utc_date: str
-
-
-class Products(pa.DataFrameModel):
-    """A product in the daily snapshot. Key: product_id."""
-
-    product_id: str = pa.Field(str_matches=_FILLED)
-    product_name: str = pa.Field(str_matches=_FILLED)
-    price: float = pa.Field(in_range={"min_value": 0, "max_value": 1e9})
-    utc_date: str
-
-
-CONTRACTS: Mapping[Table, type[pa.DataFrameModel]] = {
-    Table.CLICKSTREAM: Clickstream,
-    Table.TRANSACTIONS: Transactions,
-    Table.USERS: Users,
-    Table.PRODUCTS: Products,
+_TYPES: Mapping[Type, pl.DataType] = {
+    Type.TEXT: pl.String(),
+    Type.INTEGER: pl.Int64(),
+    Type.NUMBER: pl.Float64(),
+    Type.SECONDS: pl.Int64(),
+    Type.TEXTS: pl.List(pl.String()),
 }
+
+
+def _unsigned_64_bit(data: PolarsData) -> pl.LazyFrame:
+    """Decimal digits of an unsigned 64-bit number; compared as text, because no signed type holds them."""
+    digits = pl.col(data.key)
+    padded = digits.str.zfill(len(_MAX_U64))
+    return data.lazyframe.select(digits.str.contains(r"^[0-9]{1,20}$") & (padded <= pl.lit(_MAX_U64)).alias(data.key))
+
+
+def _each_filled(data: PolarsData) -> pl.LazyFrame:
+    """Every entry of a list is a text that is not empty."""
+    filled = pl.element().is_not_null() & (pl.element() != "")
+    return data.lazyframe.select(pl.col(data.key).list.eval(filled).list.all())
+
+
+def _counting(number: str, texts: str) -> Callable[[PolarsData], pl.LazyFrame]:
+    """Return the check that a column is the length of another one."""
+
+    def counts(data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(number) == pl.col(texts).list.len())
+
+    return counts
+
+
+_FORMATS: Mapping[Format, Callable[[], pa.Check]] = {
+    Format.FILLED: lambda: pa.Check.str_matches(_FILLED),
+    Format.EMAIL: lambda: pa.Check.str_matches(_EMAIL),
+    Format.CURRENCY: lambda: pa.Check.isin(sorted(ISO_4217)),
+    Format.UNSIGNED_64_BIT: lambda: pa.Check(_unsigned_64_bit, name="unsigned_64_bit"),
+}
+
+
+def _checks(column: Column) -> Iterator[pa.Check]:
+    """Yield the rules of a column's values."""
+    if column.type is Type.SECONDS:
+        yield pa.Check.in_range(_EARLIEST, _LATEST)
+    if column.format is not None:
+        yield _FORMATS[column.format]()
+    if column.matches:
+        yield pa.Check.str_matches(column.matches)
+    if column.one_of:
+        yield pa.Check.isin(list(column.one_of))
+    if column.least is not None and column.most is not None:
+        yield pa.Check.in_range(column.least, column.most)
+    elif column.least is not None:
+        yield pa.Check.ge(column.least)
+    elif column.most is not None:
+        yield pa.Check.le(column.most)
+    if column.each_filled:
+        yield pa.Check(_each_filled, name=column.each_filled)
+
 
 # pandera's names of its built-in checks, in the words of a reason.
 _REASONS = {
@@ -141,38 +96,40 @@ _REASONS = {
     "str_matches": "malformed",
     "isin": "unknown_value",
     "greater_than_or_equal_to": "out_of_range",
+    "less_than_or_equal_to": "out_of_range",
     "in_range": "out_of_range",
 }
 
 
 @cache
-def delivered_schema(table: Table) -> pl.Schema:
+def delivered_schema(table: TableSpec) -> pl.Schema:
     """Return the columns the shop delivers, with their types, in order; without `extra`."""
-    columns = CONTRACTS[table].to_schema().columns
-    return pl.Schema({name: column.dtype.type for name, column in columns.items()})
+    return pl.Schema({name: _TYPES[column.type] for name, column in table.delivered.items()})
 
 
 @cache
-def bronze_schema(table: Table) -> pl.Schema:
+def bronze_schema(table: TableSpec) -> pl.Schema:
     """Return the columns of a bronze partition: as delivered, `utc_date` left to the path, `extra` added."""
-    delivered = {name: dtype for name, dtype in delivered_schema(table).items() if name != "utc_date"}
-    return pl.Schema({**delivered, EXTRA: pl.String()})
-
-
-def nullable(table: Table, column: str) -> bool:
-    """Say whether the contract allows NULL in a delivered column."""
-    return bool(CONTRACTS[table].to_schema().columns[column].nullable)
+    return pl.Schema({**{name: _TYPES[column.type] for name, column in table.columns.items()}, EXTRA: pl.String()})
 
 
 @cache
-def _rules(table: Table) -> pa.DataFrameSchema:
+def _rules(table: TableSpec) -> pa.DataFrameSchema:
     """Return the contract without the columns that nothing is asked of: pandera's price is per column."""
-    schema = CONTRACTS[table].to_schema()
-    unruled = [name for name, column in schema.columns.items() if column.nullable and not column.checks]
-    return schema.remove_columns(unruled)
+    columns = {
+        name: pa.Column(_TYPES[column.type], checks, nullable=column.nullable)
+        for name, column in table.delivered.items()
+        if (checks := list(_checks(column))) or not column.nullable
+    }
+    counted = [
+        pa.Check(_counting(name, column.counts), name=column.counts_reason)
+        for name, column in table.columns.items()
+        if column.counts
+    ]
+    return pa.DataFrameSchema(columns, checks=counted)
 
 
-def breaches(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+def breaches(table: TableSpec, rows: pl.DataFrame) -> pl.DataFrame:
     """Return one line per row and broken rule.
 
     Args:

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import msgspec
 import polars as pl
 
-from mootech.model import Table
 from mootech.qa.contract import EXTRA, delivered_schema
+from mootech.tables import TableSpec
 
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _JSON_TYPES: Mapping[pl.DataType, Any] = {
@@ -48,7 +48,7 @@ class Decoded:
 class RowDecoder:
     """Decodes the rows of one table. It learns undeclared fields as they appear, so reuse it from page to page."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: TableSpec) -> None:
         """Read the columns and their types from the table's contract."""
         self._schema = delivered_schema(table)
         self._types = {name: _JSON_TYPES[dtype] for name, dtype in self._schema.items()}

@@ -12,8 +12,8 @@ from itertools import accumulate
 
 import polars as pl
 
-from mootech.model import Table
 from mootech.qa.contract import breaches, bronze_schema, delivered_schema
+from mootech.tables import TableSpec
 
 POSITION = "_position"
 """Column of the rows' positions among those fetched, for as long as the gate works on them."""
@@ -62,7 +62,7 @@ class Fetched:
     """Position → reasons, for the rows whose JSON had no, or a wrong, value somewhere."""
 
 
-def judge(table: Table, days: Sequence[Fetched]) -> list[Judged]:
+def judge(table: TableSpec, days: Sequence[Fetched]) -> list[Judged]:
     """Sort the rows of each day into good, rejected and duplicate.
 
     Several days of a table are validated at once, because a validation costs the same for one row as for thousands.
@@ -82,7 +82,7 @@ def judge(table: Table, days: Sequence[Fetched]) -> list[Judged]:
     ]
 
 
-def judge_again(table: Table, rejected: Fetched, standing: pl.DataFrame) -> Judged:
+def judge_again(table: TableSpec, rejected: Fetched, standing: pl.DataFrame) -> Judged:
     """Judge the rejected rows of a day once more, beside those that passed when they were judged.
 
     Args:
@@ -99,7 +99,7 @@ def judge_again(table: Table, rejected: Fetched, standing: pl.DataFrame) -> Judg
     return _judge_day(table, rejected, ruled.rename({"row": "position"}), standing)
 
 
-def _judge_day(table: Table, fetched: Fetched, ruled: pl.DataFrame, standing: pl.DataFrame | None = None) -> Judged:
+def _judge_day(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame, standing: pl.DataFrame | None = None) -> Judged:
     """Sort the rows of one day; `ruled` has a line (position, reason) per row and broken rule of the contract."""
     sifted = _sifted(table, fetched, ruled)
     kept = sifted.kept
@@ -107,7 +107,7 @@ def _judge_day(table: Table, fetched: Fetched, ruled: pl.DataFrame, standing: pl
         rows = standing.select(fetched.rows.columns).with_row_index(POSITION, offset=fetched.rows.height)
         kept = pl.concat([kept, rows])
     good, losers, duplicates = one_per_key(table, kept)
-    ordered = good.select(bronze_schema(table).names()).sort(order_of(table))
+    ordered = good.select(bronze_schema(table).names()).sort(table.order)
     return Judged(ordered, rejected(sifted.reasons, losers), duplicates, sifted.bad_keys)
 
 
@@ -123,13 +123,13 @@ class Sifted:
     """See `Judged`."""
 
 
-def sift(table: Table, fetched: Fetched) -> Sifted:
+def sift(table: TableSpec, fetched: Fetched) -> Sifted:
     """Hold rows against the contract and their day."""
     ruled = breaches(table, fetched.rows.select(delivered_schema(table).names()))
     return _sifted(table, fetched, ruled.rename({"row": "position"}))
 
 
-def _sifted(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> Sifted:
+def _sifted(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> Sifted:
     reasons = _reasons(table, fetched, ruled)
     bad = reasons["position"].unique().sort()
     kept = fetched.rows.with_row_index(POSITION)
@@ -149,12 +149,7 @@ def rejected(reasons: pl.DataFrame, losers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def order_of(table: Table) -> list[str]:
-    """Return the columns that rows are sorted by."""
-    return [column for column in (table.event_time, *table.key) if column is not None]
-
-
-def _reasons(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> pl.DataFrame:
+def _reasons(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> pl.DataFrame:
     """Return one line (position, reason) per row and everything that is wrong with it."""
     flat = [(position, reason) for position, of_row in fetched.undecoded.items() for reason in of_row]
     structural = pl.DataFrame(flat, schema={"position": pl.UInt32, "reason": pl.String}, orient="row")
@@ -172,7 +167,7 @@ def _reasons(table: Table, fetched: Fetched, ruled: pl.DataFrame) -> pl.DataFram
     return pl.concat([structural, told])
 
 
-def _of_another_day(table: Table, day: date) -> pl.Expr:
+def _of_another_day(table: TableSpec, day: date) -> pl.Expr:
     """Say of each row whether its utc_date or its event time lies outside the day. NULL, caught elsewhere, is not."""
     other = pl.col("utc_date") != day.isoformat()
     if table.event_time is not None:
@@ -182,7 +177,7 @@ def _of_another_day(table: Table, day: date) -> pl.Expr:
     return other.fill_null(value=False)
 
 
-def one_per_key(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+def one_per_key(table: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Return the rows to keep, the losers of a key conflict, and how many identical rows were dropped.
 
     `rows` have their `POSITION`, and stand in its order.

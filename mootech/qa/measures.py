@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from statistics import median
 
-from mootech.model import Table
 from mootech.qa.profile import MOST_VALUES, Profile
+from mootech.tables import TableSpec
 
 _LEAST_VOLUME_SCALE = {True: 0.06, False: 0.03}
 """Of the logarithm of the rows, so a share of them: of events, and of snapshots, which hardly change."""
@@ -45,7 +45,7 @@ class Measure:
 class Shape:
     """What can be measured of a table's days, going by some of them: which columns are categories, and of what."""
 
-    def __init__(self, table: Table, past: Sequence[Profile]) -> None:
+    def __init__(self, table: TableSpec, past: Sequence[Profile]) -> None:
         """Look at the past, of one day at least."""
         self._snapshot = table.event_time is None
         self._rows = median(each.rows for each in past)

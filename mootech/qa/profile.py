@@ -4,8 +4,8 @@ import msgspec
 import polars as pl
 
 from mootech.lake.rows import Rows
-from mootech.model import Table
 from mootech.qa.contract import EXTRA
+from mootech.tables import TableSpec
 
 MOST_VALUES = 50
 """Different values a text column may have in a day for them to be counted one by one."""
@@ -47,7 +47,7 @@ class Links(msgspec.Struct, frozen=True):
     without_product: int
 
 
-def profile(table: Table, rows: Rows) -> Profile:
+def profile(table: TableSpec, rows: Rows) -> Profile:
     """Count a partition: rows of `bronze_schema(table)`, any number of them; one column at a time is in memory."""
     nulls: dict[str, int] = {}
     values: dict[str, dict[str, int]] = {}

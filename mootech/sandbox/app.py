@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mootech.model import Table
 from mootech.sandbox import older, openapi, pages
 from mootech.sandbox.jobs import Jobs
 from mootech.sandbox.leaks import Leak
 from mootech.sandbox.pages import BadParameterError, Page
 from mootech.sandbox.shop import API_KEY, Shop
+from mootech.tables import TABLES, TableSpec
 
 BASES: Final = ("/v1/", "/dev/")
 """What every path of the API begins with; both answer the same."""
@@ -51,9 +51,11 @@ def create_app(
     async def rows(request: Request) -> Response:
         _check_key(api_key, request)
         try:
-            table = Table(request.path_params["table"])
+            table = TABLES.named(request.path_params["table"])
         except ValueError as exc:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no such table; they are: {', '.join(Table)}") from exc
+            raise HTTPException(
+                HTTPStatus.NOT_FOUND, f"there is no such table; they are: {', '.join(TABLES.names)}"
+            ) from exc
         now, compress = today(), accepts_gzip(request)
 
         def answer() -> Response:
@@ -99,7 +101,7 @@ def create_app(
     return app
 
 
-def _page(table: Table, query: Mapping[str, str], rows: Shop | Leak, today: date) -> Page:
+def _page(table: TableSpec, query: Mapping[str, str], rows: Shop | Leak, today: date) -> Page:
     """Return the page that a query asks for."""
     asked = pages.parse(table, query, rows, today)
     if isinstance(rows, Leak) and "cursor" not in query:

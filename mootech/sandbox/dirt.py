@@ -12,9 +12,9 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from mootech.model import Table
 from mootech.sandbox.calendar import BAD_DAY
 from mootech.sandbox.draws import Draws
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS, USERS, TableSpec
 
 
 class Flaw(StrEnum):
@@ -52,11 +52,11 @@ class Rates:
     flaws: tuple[Flaw, ...] = ()
 
 
-RATES: Mapping[Table, Rates] = {
-    Table.CLICKSTREAM: Rates(duplicate=0.005, malformed=0.003, late=0.005, flaws=_FLAWS),
-    Table.TRANSACTIONS: Rates(duplicate=0.005, malformed=0.004, late=0.005, flaws=_FLAWS[:3]),
-    Table.USERS: Rates(malformed=0.0003, flaws=_FLAWS[:3]),
-    Table.PRODUCTS: Rates(),
+RATES: Mapping[TableSpec, Rates] = {
+    CLICKSTREAM: Rates(duplicate=0.005, malformed=0.003, late=0.005, flaws=_FLAWS),
+    TRANSACTIONS: Rates(duplicate=0.005, malformed=0.004, late=0.005, flaws=_FLAWS[:3]),
+    USERS: Rates(malformed=0.0003, flaws=_FLAWS[:3]),
+    PRODUCTS: Rates(),
 }
 BAD_DAY_RATE = 0.05
 """Share of malformed hits on BAD_DAY."""
@@ -90,13 +90,13 @@ class Delivery:
         return found
 
 
-def delivery(seed: int, table: Table, day: date, good: int) -> Delivery:
+def delivery(seed: int, table: TableSpec, day: date, good: int) -> Delivery:
     """Decide what arrives late, twice or broken of `good` rows in their own order."""
     rates = RATES[table]
-    draws = Draws(seed, _STREAM, tuple(Table).index(table), day.toordinal())
+    draws = Draws(seed, _STREAM, tuple(TABLES).index(table), day.toordinal())
     late = np.unique(draws.below(draws.about(good * rates.late), good))
     early = np.setdiff1d(np.arange(good), late, assume_unique=True)
-    bad_day = table is Table.CLICKSTREAM and day == BAD_DAY
+    bad_day = table == CLICKSTREAM and day == BAD_DAY
     # At most one row more than its share, which keeps every day but the bad one below the gate's threshold.
     duplicates = draws.about(good * rates.duplicate) if len(early) else 0
     broken = draws.about(good * (BAD_DAY_RATE if bad_day else rates.malformed)) if len(early) else 0
@@ -113,7 +113,7 @@ def delivery(seed: int, table: Table, day: date, good: int) -> Delivery:
     )
 
 
-def dirt(table: Table, planned: Delivery, *, settled: bool) -> Dirt:
+def dirt(table: TableSpec, planned: Delivery, *, settled: bool) -> Dirt:
     """Count the dirt of a delivery."""
     found = np.bincount(planned.flaw, minlength=len(_FLAWS) + _FIRST_FLAW)[_FIRST_FLAW:]
     return Dirt(

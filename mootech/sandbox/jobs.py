@@ -15,10 +15,11 @@ from uuid import uuid4
 import polars as pl
 
 from mootech.errors import MootechError
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.sandbox.buckets import Buckets
 from mootech.sandbox.faults import JOBS, Draw, Fault
 from mootech.sandbox.shop import Shop
+from mootech.tables import TableSpec
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Status(StrEnum):
 class Order:
     """What one job is to deliver, and where."""
 
-    table: Table
+    table: TableSpec
     days: DayRange
     bucket: str
     directory: str

@@ -7,9 +7,10 @@ from functools import lru_cache
 from hashlib import blake2b
 from threading import Lock
 
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.sandbox.faults import Fault, Profile
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM, TableSpec
 
 
 class Leak:
@@ -28,30 +29,30 @@ class Leak:
         self._mutex = Lock()
         self._handed_out = lru_cache(maxsize=50)(self._make_handed_out)
 
-    def begin(self, table: Table, days: DayRange) -> None:
+    def begin(self, table: TableSpec, days: DayRange) -> None:
         """Take note that somebody reads these days from the beginning."""
-        if table is Table.CLICKSTREAM:
+        if table == CLICKSTREAM:
             with self._mutex:
                 self._times.update(days)
 
-    def count(self, table: Table, day: date, *, today: date) -> int:
+    def count(self, table: TableSpec, day: date, *, today: date) -> int:
         """Return how many rows the API hands out for that day."""
-        if table is not Table.CLICKSTREAM:
+        if table != CLICKSTREAM:
             return self._shop.count(table, day, today=today)
         return len(self._hits(day, today))
 
-    def page(self, table: Table, day: date, offset: int, limit: int, *, today: date) -> Sequence[str]:
+    def page(self, table: TableSpec, day: date, offset: int, limit: int, *, today: date) -> Sequence[str]:
         """Return the JSON text of up to `limit` of these rows, from the one at `offset` on."""
-        if table is not Table.CLICKSTREAM:
+        if table != CLICKSTREAM:
             return self._shop.page(table, day, offset, limit, today=today)
         return self._hits(day, today)[offset : offset + limit]
 
     def _hits(self, day: date, today: date) -> Sequence[str]:
-        there = self._shop.count(Table.CLICKSTREAM, day, today=today)
+        there = self._shop.count(CLICKSTREAM, day, today=today)
         return self._handed_out(day, there, self._times[day], today)
 
     def _make_handed_out(self, day: date, there: int, time: int, today: date) -> Sequence[str]:
-        rows = self._shop.page(Table.CLICKSTREAM, day, 0, there, today=today)
+        rows = self._shop.page(CLICKSTREAM, day, 0, there, today=today)
         return [row for row in rows if not self._left_out(row, time)]
 
     def _left_out(self, row: str, time: int) -> bool:

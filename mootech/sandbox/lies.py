@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mootech.model import Table
 from mootech.sandbox.faults import Fault
 from mootech.sandbox.pages import decode_cursor, encode_cursor
+from mootech.tables import TableSpec
 
 Page = dict[str, Any]
 """The envelope: data, next_cursor, total."""
@@ -18,7 +18,7 @@ _AGAIN = "~"
 class Asked:
     """A request for a page, and a way to read another page of the same day."""
 
-    table: Table
+    table: TableSpec
     cursor: str | None
     """The page asked for; None is the first."""
     read: Callable[[str | None], Awaitable[Page]]

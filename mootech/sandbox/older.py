@@ -10,10 +10,11 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.sandbox.buckets import is_bucket, is_directory
 from mootech.sandbox.jobs import Order
 from mootech.sandbox.pages import MOST_DAYS, BadParameterError, check_over
+from mootech.tables import TABLES
 
 Body = Mapping[str, Any]
 
@@ -83,9 +84,9 @@ def order(body: Body, today: date) -> Order:
 
     """
     try:
-        table = Table(text(body, "table"))
+        table = TABLES.named(text(body, "table"))
     except ValueError as exc:
-        raise BadParameterError("table", f"there is no such table; they are: {', '.join(Table)}") from exc
+        raise BadParameterError("table", f"there is no such table; they are: {', '.join(TABLES.names)}") from exc
     first, last = day(body, "start_date", today), day(body, "end_date", today)
     if last < first:
         raise BadParameterError("end_date", "is before start_date")

@@ -2,61 +2,46 @@
 
 from typing import Any, Final
 
-from mootech.model import Table
 from mootech.sandbox.jobs import Status
 from mootech.sandbox.pages import DEFAULT_LIMIT, MOST_DAYS, MOST_ROWS
+from mootech.tables import TABLES
+from mootech.tables.spec import UTC_DATE, Column, Format, TableSpec, Type
 
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _OPTIONAL: Final[Schema] = {"type": ["string", "null"]}
-_U64: Final[Schema] = {"type": "string", "pattern": "^[0-9]{1,20}$", "description": "An unsigned 64-bit number."}
-_SECONDS: Final[Schema] = {"type": "integer", "description": "Unix seconds."}
 _DAY: Final[Schema] = {"type": "string", "format": "date", "description": "UTC day."}
 
-COLUMNS: Final[dict[Table, dict[str, Schema]]] = {
-    Table.CLICKSTREAM: {
-        **dict.fromkeys(("hitid_high", "hitid_low", "visid_high", "visid_low"), _U64),
-        **dict.fromkeys(("hit_time_gmt", "cust_hit_time_gmt", "first_hit_time_gmt", "visit_start_time_gmt"), _SECONDS),
-        "campaign": _OPTIONAL,
-        "currency": {"type": "string", "description": "ISO 4217."},
-        **dict.fromkeys(("os", "pagename", "page_url"), _TEXT),
-        "event_list": {
-            **_OPTIONAL,
-            "description": "1 purchase, 2 product view, 11 checkout, 12 cart addition, 200 reviews read.",
-        },
-        "product_list": {**_OPTIONAL, "description": "category;product;quantity;price, comma-separated."},
-        "cust_visid": {**_OPTIONAL, "description": "account_id of a known customer."},
-        "evar1": {**_OPTIONAL, "description": "order_id, on the hit of a purchase."},
-        "evar2": {**_OPTIONAL, "description": "product_id, on a product's page."},
-        "evar3": {**_OPTIONAL, "description": "Marketing channel of the visit."},
-        "evar4": {**_OPTIONAL, "description": "Search term that led to the visit."},
-        "evar5": {**_OPTIONAL, "description": "new or returning visitor."},
-        "evar6": {**_OPTIONAL, "description": "desktop or mobile."},
-        "utc_date": _DAY,
-    },
-    Table.TRANSACTIONS: {
-        "order_id": _TEXT,
-        "email": {"type": "string", "format": "email"},
-        "transaction_type": {"enum": ["purchase", "return"]},
-        "items": {"type": "array", "items": _TEXT, "description": "product_id of every unit."},
-        "total_item_quantity": {"type": "integer", "minimum": 1},
-        "total_purchase_usd": {"type": "number", "minimum": 0},
-        "transaction_timestamp": _SECONDS,
-        "utc_date": _DAY,
-    },
-    Table.USERS: {
-        "account_id": _TEXT,
-        "email": {"type": "string", "format": "email"},
-        "first_time_time_stamp": _SECONDS,
-        "utc_date": _DAY,
-    },
-    Table.PRODUCTS: {
-        "product_id": _TEXT,
-        "product_name": _TEXT,
-        "price": {"type": "number", "minimum": 0, "description": "US dollars."},
-        "utc_date": _DAY,
-    },
+_TYPES: Final[dict[Type, Schema]] = {
+    Type.TEXT: {"type": "string"},
+    Type.INTEGER: {"type": "integer"},
+    Type.NUMBER: {"type": "number"},
+    Type.SECONDS: {"type": "integer", "description": "Unix seconds."},
+    Type.TEXTS: {"type": "array", "items": {"type": "string"}},
+}
+_FORMATS: Final[dict[Format, Schema]] = {
+    Format.FILLED: {},
+    Format.EMAIL: {"format": "email"},
+    Format.CURRENCY: {"description": "ISO 4217."},
+    Format.UNSIGNED_64_BIT: {"pattern": "^[0-9]{1,20}$", "description": "An unsigned 64-bit number."},
+}
+
+
+def _schema(column: Column) -> Schema:
+    """Return what OpenAPI says of a column."""
+    if column.one_of:
+        return {"enum": list(column.one_of)}
+    schema = {**_TYPES[column.type], **(_FORMATS[column.format] if column.format else {})}
+    if column.nullable:
+        schema["type"] = [schema["type"], "null"]
+    if column.least is not None:
+        schema["minimum"] = int(column.least)
+    return {**schema, "description": f"{column.meaning}."} if column.meaning else schema
+
+
+COLUMNS: Final[dict[TableSpec, dict[str, Schema]]] = {
+    table: {**{name: _schema(column) for name, column in table.columns.items()}, UTC_DATE: _DAY} for table in TABLES
 }
 """The declared columns of each table, in the order in which the shop delivers them."""
 
@@ -84,7 +69,7 @@ def document() -> Schema:
         },
         "security": [{"key": []}],
         "paths": {
-            **{f"/v1/{table}": _rows_path(table) for table in Table},
+            **{f"/v1/{table}": _rows_path(table) for table in TABLES},
             **{f"/v1/metrics/{name}": _metric_path(name) for name in ("hits", "visitors")},
             "/v1/fetch_data": {"post": _order()},
             "/v1/job_status": {"get": _standing()},
@@ -99,7 +84,7 @@ def document() -> Schema:
         "components": {
             "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
             "schemas": {
-                **{table.value: _row(columns) for table, columns in COLUMNS.items()},
+                **{table.name: _row(columns) for table, columns in COLUMNS.items()},
                 "problem": {
                     "type": "object",
                     "description": "RFC 9457.",
@@ -122,7 +107,7 @@ def _row(columns: dict[str, Schema]) -> Schema:
     return {"type": "object", "properties": columns, "required": list(columns), "additionalProperties": True}
 
 
-def _rows_path(table: Table) -> Schema:
+def _rows_path(table: TableSpec) -> Schema:
     """Describe the pages of a table."""
     page = {
         "type": "object",
@@ -169,7 +154,7 @@ def _order() -> Schema:
         "api_key": _TEXT,
         "destination_s3_bucket": _TEXT,
         "destination_s3_directory": _TEXT,
-        "table": {"enum": [*Table]},
+        "table": {"enum": [*TABLES.names]},
     }
     answer = {"type": "object", "properties": {"job_id": _TEXT}, "required": ["job_id"]}
     return {

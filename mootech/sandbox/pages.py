@@ -8,8 +8,9 @@ from datetime import date
 from typing import Final, Protocol
 
 from mootech.errors import UsageError
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.sandbox.calendar import check_day
+from mootech.tables import TableSpec
 
 DEFAULT_LIMIT: Final = 1_000
 MOST_ROWS: Final = 10_000
@@ -30,10 +31,10 @@ class BadParameterError(Exception):
 class Rows(Protocol):
     """Whatever has the rows: the shop, or what hands out only some of them."""
 
-    def count(self, table: Table, day: date, *, today: date) -> int:
+    def count(self, table: TableSpec, day: date, *, today: date) -> int:
         """Return how many rows are handed out for a day."""
 
-    def page(self, table: Table, day: date, offset: int, limit: int, *, today: date) -> Sequence[str]:
+    def page(self, table: TableSpec, day: date, offset: int, limit: int, *, today: date) -> Sequence[str]:
         """Return the JSON text of up to `limit` of these rows, from the one at `offset` on."""
 
 
@@ -41,7 +42,7 @@ class Rows(Protocol):
 class PageRequest:
     """What one request for rows asks for."""
 
-    table: Table
+    table: TableSpec
     days: DayRange
     limit: int
     day: date
@@ -89,7 +90,7 @@ def check_over(day: date, parameter: str, today: date) -> date:
     return day
 
 
-def parse(table: Table, query: Mapping[str, str], shop: Rows, today: date) -> PageRequest:
+def parse(table: TableSpec, query: Mapping[str, str], shop: Rows, today: date) -> PageRequest:
     """Return what the query asks for.
 
     Raises:
@@ -132,12 +133,12 @@ def read(request: PageRequest, shop: Rows, today: date) -> Page:
     return Page(rows, next_cursor, total)
 
 
-def encode_cursor(table: Table, day: date, offset: int) -> str:
+def encode_cursor(table: TableSpec, day: date, offset: int) -> str:
     """Return the opaque cursor of a place among the rows."""
     return base64.urlsafe_b64encode(f"{table}:{day}:{offset}".encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, table: Table) -> tuple[date, int]:
+def decode_cursor(cursor: str, table: TableSpec) -> tuple[date, int]:
     """Return the place that a cursor of this table stands for; BadParameterError when it is none."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
@@ -146,6 +147,6 @@ def decode_cursor(cursor: str, table: Table) -> tuple[date, int]:
     except (binascii.Error, ValueError) as exc:
         raise BadParameterError("cursor", "is not one that this API hands out") from exc
     # Only the very text that was handed out is a cursor, not another spelling of it.
-    if name != table or cursor != encode_cursor(table, *place):
+    if name != table.name or cursor != encode_cursor(table, *place):
         raise BadParameterError("cursor", f"is not one that this API hands out for {table}")
     return place

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from mootech.errors import UsageError
-from mootech.model import Table
 from mootech.sandbox import dirt, orders, rendering, visits
 from mootech.sandbox.calendar import check_day, day_start, earliest_stamp
 from mootech.sandbox.catalogue import offer
@@ -21,6 +20,7 @@ from mootech.sandbox.draws import mix
 from mootech.sandbox.orders import Orders, Purchases
 from mootech.sandbox.spoil import fitting, spoil
 from mootech.sandbox.visits import Hits
+from mootech.tables import CLICKSTREAM, TABLES, TRANSACTIONS, USERS, TableSpec
 
 _T = TypeVar("_T")
 
@@ -63,14 +63,14 @@ class Shop:
         self._coming_back = _recent(lambda day: self._purchases(day).coming_back, 2 * orders.RETURN_DAYS)
         self._orders = _recent(self._make_orders, days)
         self._hits = _recent(self._make_hits, days)
-        self._deliveries = {table: _recent(self._delivery_of(table), days) for table in Table}
+        self._deliveries = {table: _recent(self._delivery_of(table), days) for table in TABLES}
         self._counts = lru_cache(maxsize=200_000)(self._make_count)
 
-    def rows(self, table: Table, day: date, *, today: date) -> list[bytes]:
+    def rows(self, table: TableSpec, day: date, *, today: date) -> list[bytes]:
         """Return the JSON text of each row the API hands out for that day, in its order, dirt included."""
         return [row.encode() for row in self.page(table, day, 0, self.count(table, day, today=today), today=today)]
 
-    def page(self, table: Table, day: date, offset: int, limit: int, *, today: date) -> list[str]:
+    def page(self, table: TableSpec, day: date, offset: int, limit: int, *, today: date) -> list[str]:
         """Return the JSON text of up to `limit` of these rows, from the one at `offset` on."""
         end = min(offset + limit, self.count(table, day, today=today))
         if offset >= end:
@@ -85,7 +85,7 @@ class Shop:
             texts[at] = json.dumps(broken, separators=(",", ":"))
         return texts
 
-    def frame(self, table: Table, day: date, *, today: date) -> pl.DataFrame:
+    def frame(self, table: TableSpec, day: date, *, today: date) -> pl.DataFrame:
         """Return the rows of `rows` as columns of one type each; a value that its column cannot hold is null there."""
         end, plan = self.count(table, day, today=today), self._deliveries[table](day)
         frame = self._frame(table, day, plan.source[:end])
@@ -101,12 +101,12 @@ class Shop:
         order[places] = frame.height + np.arange(len(places))
         return pl.concat([frame, pl.DataFrame(broken, schema=frame.schema, orient="row")])[order]
 
-    def count(self, table: Table, day: date, *, today: date) -> int:
+    def count(self, table: TableSpec, day: date, *, today: date) -> int:
         """Return how many rows the API hands out for that day, dirt included."""
         check_day(day, today)
         return self._counts(table, day, _settled(day, today))
 
-    def dirt(self, table: Table, day: date, *, today: date) -> Dirt:
+    def dirt(self, table: TableSpec, day: date, *, today: date) -> Dirt:
         """Return how much dirt is planted among these rows, and how many good ones are still missing."""
         check_day(day, today)
         return dirt.dirt(table, self._deliveries[table](day), settled=_settled(day, today))
@@ -114,39 +114,39 @@ class Shop:
     def hits(self, day: date, *, today: date) -> int:
         """Return how many different good hits of that day have arrived."""
         check_day(day, today)
-        late = 0 if _settled(day, today) else self._deliveries[Table.CLICKSTREAM](day).late
+        late = 0 if _settled(day, today) else self._deliveries[CLICKSTREAM](day).late
         return len(self._hits(day)) - late
 
     def visitors(self, day: date, *, today: date) -> int:
         """Return how many different visitors the good hits of that day that have arrived belong to."""
-        made, plan = self._hits(day), self._deliveries[Table.CLICKSTREAM](day)
-        arrived = plan.source[: self.count(Table.CLICKSTREAM, day, today=today)]
+        made, plan = self._hits(day), self._deliveries[CLICKSTREAM](day)
+        arrived = plan.source[: self.count(CLICKSTREAM, day, today=today)]
         return len(np.unique(made.visits.visid_low[made.visit[arrived]]))
 
-    def _frame(self, table: Table, day: date, which: rendering.Positions) -> pl.DataFrame:
+    def _frame(self, table: TableSpec, day: date, which: rendering.Positions) -> pl.DataFrame:
         """Return good rows of a day, by their positions among them."""
-        if table is Table.CLICKSTREAM:
+        if table == CLICKSTREAM:
             return rendering.clickstream(day, self._hits(day), which, self._customers)
-        if table is Table.TRANSACTIONS:
+        if table == TRANSACTIONS:
             return rendering.transactions(day, self._orders(day), which, self._customers)
-        if table is Table.USERS:
+        if table == USERS:
             return rendering.users(day, which, self._customers, earliest_stamp(day))
         return rendering.products(day, which)
 
-    def _good(self, table: Table, day: date) -> int:
+    def _good(self, table: TableSpec, day: date) -> int:
         """Count the good rows of a day, those that arrive late included."""
-        if table is Table.CLICKSTREAM:
+        if table == CLICKSTREAM:
             return len(self._hits(day))
-        if table is Table.TRANSACTIONS:
+        if table == TRANSACTIONS:
             return len(self._orders(day))
-        if table is Table.USERS:
+        if table == USERS:
             return self._customers.registered_before(day_start(day + timedelta(days=1)))
         return len(offer(day).products)
 
-    def _make_count(self, table: Table, day: date, settled: bool) -> int:  # noqa: FBT001  # lru_cache keys are positional
+    def _make_count(self, table: TableSpec, day: date, settled: bool) -> int:  # noqa: FBT001  # lru_cache keys are positional
         return self._deliveries[table](day).count(settled=settled)
 
-    def _delivery_of(self, table: Table) -> Callable[[date], Delivery]:
+    def _delivery_of(self, table: TableSpec) -> Callable[[date], Delivery]:
         return lambda day: dirt.delivery(self._seed, table, day, self._good(table, day))
 
     def _make_purchases(self, day: date) -> Purchases:

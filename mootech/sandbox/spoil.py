@@ -5,14 +5,14 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from mootech.model import Table
 from mootech.sandbox.dirt import Flaw
+from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS, TableSpec
 
 Row = dict[str, Any]
 _T = TypeVar("_T")
 
 
-def spoil(table: Table, flaw: Flaw, row: Row, variant: int) -> Row:
+def spoil(table: TableSpec, flaw: Flaw, row: Row, variant: int) -> Row:
     """Return a broken copy of a good row, with a key of its own.
 
     Args:
@@ -69,10 +69,10 @@ def _user(flaw: Flaw, row: Row, variant: int) -> Row:
     return row | {"email": "not an address"}
 
 
-_SPOILERS: Mapping[Table, Callable[[Flaw, Row, int], Row]] = {
-    Table.CLICKSTREAM: _hit,
-    Table.TRANSACTIONS: _transaction,
-    Table.USERS: _user,
+_SPOILERS: Mapping[TableSpec, Callable[[Flaw, Row, int], Row]] = {
+    CLICKSTREAM: _hit,
+    TRANSACTIONS: _transaction,
+    USERS: _user,
 }
 
 

@@ -6,13 +6,13 @@ from functools import partial
 
 import msgspec
 
-from mootech.model import Table
 from mootech.source.body import TransientError
 from mootech.source.dialect import Dialect
 from mootech.source.guards import START, Page, Progress
 from mootech.source.http import Answer, Api
 from mootech.source.reading import read, rows_in
 from mootech.source.strict import check_rows, refuse_dense
+from mootech.tables import TableSpec
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ def read_page(dialect: Dialect, answer: Answer, before: Progress, page_size: int
 
 async def pages(  # noqa: PLR0913  # what to ask for, and how
     api: Api,
-    table: Table,
+    table: TableSpec,
     day: date,
     *,
     page_size: int,
@@ -85,7 +85,7 @@ async def pages(  # noqa: PLR0913  # what to ask for, and how
         IncompleteError, TotalChangedError: see `Progress.after`.
 
     """
-    dialect = (dialect or Dialect(table)).on(day)
+    dialect = (dialect or Dialect(table.name)).on(day)
     while progress.pages == 0 or progress.next_cursor is not None:
         parse = partial(read_page, dialect, before=progress, page_size=page_size)
         page = await api.ask(dialect.ask(day, progress, page_size), parse)

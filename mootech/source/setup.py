@@ -6,12 +6,11 @@ from datetime import date, datetime
 
 from mootech.config import FieldSettings, PagesSettings, Settings, TableSettings
 from mootech.errors import ConfigError
-from mootech.model import Table
-from mootech.qa.contract import delivered_schema, nullable
 from mootech.source.auth import AuthKind
 from mootech.source.dialect import ADDRESSED, MILLISECONDS, SECONDS, Dialect, Style
 from mootech.source.http import Connection
 from mootech.source.mapping import Cast, Clock, Field, FieldMapping
+from mootech.tables import TABLES, TableSpec
 
 _PLACES = {Style.PAGE: "page", Style.OFFSET: "offset"}
 _DAYS = (date(2024, 2, 29), date(2023, 11, 3))
@@ -52,19 +51,19 @@ def connection_to(settings: Settings) -> Connection:
     )
 
 
-def dialects_of(settings: Settings) -> dict[Table, Dialect]:
+def dialects_of(settings: Settings) -> dict[TableSpec, Dialect]:
     """Return how each table is asked for and read.
 
     Raises:
         ConfigError: settings that do not go together, or a column that the contract does not know; names the key.
 
     """
-    return {table: _dialect(settings, table) for table in Table}
+    return {table: _dialect(settings, table) for table in TABLES}
 
 
-def _dialect(settings: Settings, table: Table) -> Dialect:
+def _dialect(settings: Settings, table: TableSpec) -> Dialect:
     """Return one table's dialect; a key that its own section leaves out counts as under [source.pages]."""
-    of_table: TableSettings = getattr(settings.source.tables, table)
+    of_table = settings.source.tables.of(table)
     own = of_table.pages.model_fields_set
     pages = settings.source.pages.model_copy(update={name: getattr(of_table.pages, name) for name in own})
     style, lines = Style(pages.style), pages.body == "ndjson"
@@ -91,7 +90,7 @@ def _dialect(settings: Settings, table: Table) -> Dialect:
     place = pages.place_parameter or _PLACES.get(style, "cursor")
     _check_parameters(settings, pages, place if style not in ADDRESSED | {Style.NONE} else "", at)
     return Dialect(
-        of_table.path or table,
+        of_table.path or table.name,
         style=style,
         lines=lines,
         url=settings.source.url or "",
@@ -140,11 +139,11 @@ def _check_parameters(settings: Settings, pages: PagesSettings, place: str, at: 
         taken.add(name)
 
 
-def _mapping(of_table: TableSettings, table: Table) -> FieldMapping | None:
+def _mapping(of_table: TableSettings, table: TableSpec) -> FieldMapping | None:
     """Return how the table's rows are mapped; None where they come in the contract's own words."""
     if not of_table.fields and not of_table.absent:
         return None
-    columns = delivered_schema(table).names()
+    columns = table.delivered
     for key, names in (("fields", of_table.fields), ("absent", of_table.absent)):
         for name in names:
             if name not in columns:
@@ -155,7 +154,7 @@ def _mapping(of_table: TableSettings, table: Table) -> FieldMapping | None:
                 raise _wrong(f"{place} {what}", "is no column", f"{meant}The columns of {table}: {', '.join(columns)}.")
     for name in of_table.absent:
         place = f"[source.tables.{table}] absent"
-        if not nullable(table, name):
+        if not table.delivered[name].nullable:
             raise _wrong(place, f"names {name}, which may not be NULL", "Give it a field, or a constant.")
         if name in of_table.fields:
             raise _wrong(place, f"names {name}, which has a field too", "It is one or the other.")

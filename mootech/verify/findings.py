@@ -6,7 +6,8 @@ from datetime import date
 from enum import StrEnum
 
 from mootech.lake.paths import Layer
-from mootech.model import Finding, Job, Table
+from mootech.model import Finding, Job
+from mootech.tables import TABLES
 
 DAMAGED = frozenset(
     {"unreadable", "receipt", "content_hash", "conservation", "schema", "duplicates", "wrong_day", "deleted"}
@@ -45,7 +46,7 @@ def finding(layer: Layer, table: str, day: date | None, problem: Problem) -> Fin
 def days_to_mend(findings: Iterable[Finding]) -> list[Job]:
     """Return the days that must be fetched again, each once, by table and day."""
     named = {(each.table, each.utc_date) for each in findings if _mended_by(each, Mend.FETCH)}
-    return [Job(Table(table), day) for table, day in sorted((t, d) for t, d in named if d is not None)]
+    return [Job(TABLES.named(table), day) for table, day in sorted((t, d) for t, d in named if d is not None)]
 
 
 def to_rewrite(findings: Iterable[Finding]) -> list[tuple[Layer, str, date | None]]:
@@ -66,7 +67,7 @@ def to_rewrite(findings: Iterable[Finding]) -> list[tuple[Layer, str, date | Non
 def unbelievable(findings: Iterable[Finding]) -> Collection[Job]:
     """Return the days whose published row count proves nothing: their partition is damaged or gone."""
     return {
-        Job(Table(each.table), each.utc_date)
+        Job(TABLES.named(each.table), each.utc_date)
         for each in findings
         if each.data.get("layer") == Layer.RAW and each.check in DAMAGED and each.utc_date is not None
     }
@@ -77,7 +78,7 @@ def advice(findings: Iterable[Finding]) -> str:
     wrong = [each for each in findings if not each.ok]
     tables = {each.table for each in wrong}
     mends = {each.data.get("mend") for each in wrong}
-    only = f" -t {next(iter(tables))}" if len(tables) == 1 and tables <= set(Table) else ""
+    only = f" -t {next(iter(tables))}" if len(tables) == 1 and tables <= set(TABLES.names) else ""
     steps = []
     if mends & {Mend.FETCH, Mend.REBUILD}:
         steps.append(f"run `mootech ingest --repair{only}`, then `mootech silver{only}`")

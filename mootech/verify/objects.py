@@ -14,22 +14,16 @@ from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError, Inspected
 from mootech.lake.paths import FORMAT_KEY, Layer, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
-from mootech.model import SCHEMA_VERSION, Job, Provenance, Receipt, Table
+from mootech.model import SCHEMA_VERSION, Job, Provenance, Receipt
 from mootech.qa.checks import schema_drift
+from mootech.tables import TableSpec
 from mootech.verify.findings import Mend, Problem
 
-_SILVER_KEYS = {
-    Table.CLICKSTREAM: ("hit_id",),
-    Table.TRANSACTIONS: ("order_id",),
-    Table.USERS: ("account_id", "valid_from"),
-    Table.PRODUCTS: ("product_id", "valid_from"),
-}
-_SILVER_TIMES = {Table.CLICKSTREAM: "hit_time", Table.TRANSACTIONS: "timestamp"}
 _SECONDS_A_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
 _NAME_DIGITS = 16
 """Of its content hash, in a quarantine object's name."""
-Remake = Callable[[Table, date, pl.DataFrame], pl.DataFrame]
+Remake = Callable[[TableSpec, date, pl.DataFrame], pl.DataFrame]
 """Makes a UTC day of silver once more from the rows of its bronze, as it is published, without `last_modified`."""
 
 _OTHER_BYTES = "the rows are right, and yet the file is not as it was written"
@@ -43,9 +37,9 @@ class Bronze:
     receipt: Receipt
 
 
-def bronze_partition(lake: Lake, table: Table, day: date) -> tuple[Bronze | None, list[Problem]]:
+def bronze_partition(lake: Lake, table: TableSpec, day: date) -> tuple[Bronze | None, list[Problem]]:
     """Return a day of bronze when nothing is wrong with it, else what is."""
-    opened = _opened(lake, partition_key(Layer.RAW, table, day), Mend.FETCH)
+    opened = _opened(lake, partition_key(Layer.RAW, table.name, day), Mend.FETCH)
     if isinstance(opened, Problem):
         return None, [opened]
     try:
@@ -80,7 +74,7 @@ def silver_partition(
         bronze: what it should be made from, None where that is itself broken or gone.
 
     """
-    problems = list(derived_object(lake, job.table, partition_key(Layer.SILVER, job.table, job.day), job.day))
+    problems = list(derived_object(lake, job.table, partition_key(Layer.SILVER, job.table.name, job.day), job.day))
     yield from problems
     if problems or bronze is None or made is None:
         return
@@ -90,7 +84,7 @@ def silver_partition(
         yield Problem("replaced", "the rows are not those that bronze gives", Mend.REBUILD)
 
 
-def derived_object(lake: Lake, table: Table, key: str, day: date | None = None) -> Iterator[Problem]:
+def derived_object(lake: Lake, table: TableSpec, key: str, day: date | None = None) -> Iterator[Problem]:
     """Yield what an object of silver itself tells to be wrong; `day` is the one it is of, where it is of one."""
     opened = _opened(lake, key, Mend.REBUILD)
     if isinstance(opened, Problem):
@@ -106,13 +100,13 @@ def derived_object(lake: Lake, table: Table, key: str, day: date | None = None) 
         yield Problem("content_hash", "the rows are not those that were written", Mend.REBUILD)
     elif not opened.intact:
         yield Problem("bytes", _OTHER_BYTES, Mend.REBUILD)
-    wanted = {*_SILVER_KEYS[table], *([_SILVER_TIMES[table]] if day is not None else [])}
+    wanted = set(table.silver.order)
     if wanted - set(rows.columns):
         yield Problem("schema", f"columns are missing: {', '.join(sorted(wanted - set(rows.columns)))}", Mend.REBUILD)
         return
-    if rows.select(_SILVER_KEYS[table]).n_unique() != rows.height:
+    if rows.select(table.silver.key).n_unique() != rows.height:
         yield Problem("duplicates", "a key stands there more than once", Mend.REBUILD)
-    if day is not None and (rows[_SILVER_TIMES[table]].cast(pl.Date) != day).any():
+    if table.silver.time is not None and (rows[table.silver.time].cast(pl.Date) != day).any():
         yield Problem("wrong_day", "events of another day stand there", Mend.REBUILD)
 
 
@@ -131,14 +125,14 @@ def _opened(lake: Lake, key: str, mend: Mend) -> Inspected | Problem:
         return Problem("unreadable", exc.message, mend)
 
 
-def _faults(table: Table, day: date, opened: Inspected, receipt: Receipt) -> Iterator[tuple[str, str]]:
+def _faults(table: TableSpec, day: date, opened: Inspected, receipt: Receipt) -> Iterator[tuple[str, str]]:
     """Yield the check and what it found for everything wrong with a bronze partition that has a receipt."""
     rows = _frame(opened)
     if content_hash(rows) != receipt.content_hash:
         yield "content_hash", "the rows are not those the receipt was made for"
     elif not opened.intact:
         yield "bytes", _OTHER_BYTES
-    if (receipt.table, receipt.utc_date) != (table, day.isoformat()):
+    if (receipt.table, receipt.utc_date) != (table.name, day.isoformat()):
         yield "receipt", f"the receipt is of {receipt.table} {receipt.utc_date}"
     if not receipt.conserved or receipt.published != rows.height:
         counts = (

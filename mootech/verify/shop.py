@@ -7,14 +7,14 @@ from datetime import date
 
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.model import DayRange, Finding, Receipt, Table
-from mootech.qa.contract import VISITOR
+from mootech.model import DayRange, Finding, Receipt
 from mootech.source import interruptible
 from mootech.source.dialect import Dialect
 from mootech.source.guards import START
 from mootech.source.http import Api, Connection
 from mootech.source.metrics import Metrics, metrics_of
 from mootech.source.pages import read_page
+from mootech.tables import TableSpec
 from mootech.verify.findings import Mend
 
 
@@ -32,7 +32,7 @@ class Shop:
     """Whom to ask, and how."""
 
     connection: Connection
-    dialects: Mapping[Table, Dialect] = field(default_factory=dict)
+    dialects: Mapping[TableSpec, Dialect] = field(default_factory=dict)
     """How the tables are asked for; one that is not named here is in mootech's own protocol."""
     metrics: bool = True
     """Ask for the metrics of the clickstream too."""
@@ -42,7 +42,7 @@ class Shop:
     """Of the shop's metrics, below which rows are missing."""
 
 
-def recount(lake: Lake, table: Table, span: DayRange, shop: Shop) -> Iterator[Finding]:
+def recount(lake: Lake, table: TableSpec, span: DayRange, shop: Shop) -> Iterator[Finding]:
     """Ask the shop for its counts of every held day of one table and compare; days without a receipt are left out.
 
     Args:
@@ -58,16 +58,16 @@ def recount(lake: Lake, table: Table, span: DayRange, shop: Shop) -> Iterator[Fi
         SourceError: the shop did not answer.
 
     """
-    if shop.older and (table is not Table.CLICKSTREAM or not shop.metrics):
+    if shop.older and (not table.has_metrics or not shop.metrics):
         return
-    held = lake.held(Layer.RAW, table)
+    held = lake.held(Layer.RAW, table.name)
     receipts = {day: each.receipt for day, each in held.items() if day in span and each.receipt is not None}
     asked = interruptible.run(_ask(shop, table, list(receipts)), stop=lambda: None)
     behind = 0
     for day, receipt in receipts.items():
         visitors = None
         if asked[day].metrics is not None and receipt.reconciled is None:
-            visitors = lake.read(held[day].key).select(VISITOR).n_unique()
+            visitors = lake.read(held[day].key).select(table.visitor).n_unique()
         short = shortfall(receipt, visitors, asked[day], shop.share)
         if short is not None:
             behind += 1
@@ -99,9 +99,9 @@ def shortfall(receipt: Receipt, visitors: int | None, shop: Counts, share: float
     return None
 
 
-async def _ask(shop: Shop, table: Table, days: list[date]) -> Mapping[date, Counts]:
-    dialect = shop.dialects.get(table) or Dialect(table)
-    metrics = shop.metrics and table is Table.CLICKSTREAM
+async def _ask(shop: Shop, table: TableSpec, days: list[date]) -> Mapping[date, Counts]:
+    dialect = shop.dialects.get(table) or Dialect(table.name)
+    metrics = shop.metrics and table.has_metrics
     async with Api(shop.connection) as api:
         asking = (
             _older_counts(api, day) if shop.older else _counts(api, dialect, day, metrics=metrics) for day in days

@@ -11,7 +11,6 @@ from datetime import date
 
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import (
-    SNAPSHOTS,
     Layer,
     belongs,
     day_of,
@@ -20,7 +19,8 @@ from mootech.lake.paths import (
     quarantine_key,
     table_prefix,
 )
-from mootech.model import DayRange, Finding, Job, Table
+from mootech.model import DayRange, Finding, Job
+from mootech.tables import TABLES, TableSpec
 from mootech.verify.findings import Mend, Problem, finding
 from mootech.verify.objects import Remake, bronze_partition, derived_object, quarantine_object, silver_partition
 
@@ -35,7 +35,7 @@ class _Scope:
 
     lake: Lake
     remake: Remake
-    table: Table
+    table: TableSpec
     span: DayRange
     bronze: Mapping[date, Held]
     silver: Mapping[date, Held]
@@ -43,19 +43,19 @@ class _Scope:
     """What the stored manifests say was published."""
 
     @classmethod
-    def of(cls, lake: Lake, remake: Remake, table: Table, span: DayRange) -> "_Scope":
+    def of(cls, lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -> "_Scope":
         # The manifests first: listing a table makes the catalog forget what is gone.
-        noted = {layer: lake.noted(layer, table) for layer in (Layer.RAW, Layer.SILVER)}
+        noted = {layer: lake.noted(layer, table.name) for layer in (Layer.RAW, Layer.SILVER)}
         bronze, silver = (
-            {day: held for day, held in lake.held(layer, table).items() if day in span}
+            {day: held for day, held in lake.held(layer, table.name).items() if day in span}
             for layer in (Layer.RAW, Layer.SILVER)
         )
         return cls(lake, remake, table, span, bronze, silver, noted)
 
     def silver_objects(self) -> AbstractSet[date | None]:
         """Return what silver holds of the table, by day; None is the one object of a table that has no days there."""
-        if self.table in SNAPSHOTS:
-            return {None} if self.lake.held_object(Layer.SILVER, self.table) is not None else set()
+        if self.table.is_snapshot:
+            return {None} if self.lake.held_object(Layer.SILVER, self.table.name) is not None else set()
         return self.silver.keys()
 
     def noted_days(self, layer: Layer) -> set[date]:
@@ -63,7 +63,7 @@ class _Scope:
         return {day for day in map(date.fromisoformat, self.noted[layer]) if day in self.span}
 
 
-def verify_table(lake: Lake, remake: Remake, table: Table, span: DayRange) -> Iterator[Finding]:
+def verify_table(lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -> Iterator[Finding]:
     """Check every object of one table on the UTC days of `span`; `remake` makes silver once more.
 
     Yields:
@@ -75,7 +75,7 @@ def verify_table(lake: Lake, remake: Remake, table: Table, span: DayRange) -> It
     """
     scope = _Scope.of(lake, remake, table, span)
     found = [*_missing(scope), *_days(scope), *_quarantine(scope), *_without_days(scope)]
-    yield from (finding(layer, table, day, problem) for layer, day, problem in found)
+    yield from (finding(layer, table.name, day, problem) for layer, day, problem in found)
     for layer, objects in ((Layer.RAW, scope.bronze.keys()), (Layer.SILVER, scope.silver_objects())):
         whole = objects - {day for of, day, _ in found if of is layer}
         if whole:
@@ -86,7 +86,7 @@ def verify_table(lake: Lake, remake: Remake, table: Table, span: DayRange) -> It
 def foreign_folders(lake: Lake) -> Iterator[Finding]:
     """Yield what lies below the layers' own folders and in no table's: readers that glob them read it too."""
     for layer in _LAYERS:
-        roots = tuple(table_prefix(layer, table) for table in Table)
+        roots = tuple(table_prefix(layer, table.name) for table in TABLES)
         for entry in lake.store.list(f"{layer}/"):
             if not entry.key.startswith(roots):
                 yield finding(layer, entry.key.split("/")[1], None, _foreign(entry.key))
@@ -99,12 +99,16 @@ def _foreign(key: str) -> Problem:
 def _missing(scope: _Scope) -> Iterator[_Found]:
     """Yield the days that were published once and are gone: a manifest knew them, or silver was made from them."""
     for day in sorted((scope.noted_days(Layer.RAW) | scope.silver.keys()) - scope.bronze.keys()):
-        yield Layer.RAW, day, Problem("deleted", f"{partition_key(Layer.RAW, scope.table, day)} is gone", Mend.FETCH)
-    if scope.table in SNAPSHOTS:
+        yield (
+            Layer.RAW,
+            day,
+            Problem("deleted", f"{partition_key(Layer.RAW, scope.table.name, day)} is gone", Mend.FETCH),
+        )
+    if scope.table.is_snapshot:
         return
     # Silver of a day that bronze lost as well comes back with it.
     for day in sorted((scope.noted_days(Layer.SILVER) & scope.bronze.keys()) - scope.silver.keys()):
-        message = f"{partition_key(Layer.SILVER, scope.table, day)} is gone"
+        message = f"{partition_key(Layer.SILVER, scope.table.name, day)} is gone"
         yield Layer.SILVER, day, Problem("deleted", message, Mend.REBUILD)
 
 
@@ -125,8 +129,8 @@ def _quarantine(scope: _Scope) -> Iterator[_Found]:
     """Yield what is wrong with the quarantine objects of the days whose receipt can be read."""
     layer, table = Layer.QUARANTINE, scope.table
     there: dict[date, set[str]] = {}
-    for entry in scope.lake.store.list(table_prefix(layer, table)):
-        day = day_of(layer, table, entry.key)
+    for entry in scope.lake.store.list(table_prefix(layer, table.name)):
+        day = day_of(layer, table.name, entry.key)
         if day is not None and day in scope.span and belongs(layer, table, entry.key):
             there.setdefault(day, set()).add(entry.key)
     for day in sorted(there.keys() | scope.bronze.keys()):
@@ -134,7 +138,7 @@ def _quarantine(scope: _Scope) -> Iterator[_Found]:
         receipt = held.receipt if held is not None else None
         if held is not None and receipt is None:
             continue  # the day is named already, and what it should have here is not known
-        named = quarantine_key(table, day, receipt.quarantine) if receipt and receipt.quarantine else None
+        named = quarantine_key(table.name, day, receipt.quarantine) if receipt and receipt.quarantine else None
         for key in sorted(keys - {named}):
             yield layer, day, Problem("unnamed", f"no receipt names {key}", Mend.FETCH)
         if named is not None and named not in keys:
@@ -150,11 +154,11 @@ def _quarantine(scope: _Scope) -> Iterator[_Found]:
 def _without_days(scope: _Scope) -> Iterator[_Found]:
     """Yield what is wrong with silver's single object, and the objects that do not belong into the table's folders."""
     lake, table = scope.lake, scope.table
-    if table in SNAPSHOTS:
-        key = object_key(Layer.SILVER, table)
-        if lake.held_object(Layer.SILVER, table) is not None:
+    if table.is_snapshot:
+        key = object_key(Layer.SILVER, table.name)
+        if lake.held_object(Layer.SILVER, table.name) is not None:
             yield from ((Layer.SILVER, None, problem) for problem in derived_object(lake, table, key))
-        elif table in scope.noted[Layer.SILVER]:
+        elif table.name in scope.noted[Layer.SILVER]:
             yield Layer.SILVER, None, Problem("deleted", f"{key} is gone", Mend.REBUILD)
     for layer in _LAYERS:
         yield from ((layer, None, _foreign(key)) for key in lake.foreign(layer, table))

@@ -13,11 +13,12 @@ import pytest
 from mootech.errors import IncompleteError, RefusedError
 from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import Job, Table
+from mootech.model import Job
 from mootech.source.auth import AuthKind
 from mootech.source.dialect import COUNTED, Dialect, Style
 from mootech.source.http import Api, Connection
 from mootech.source.pages import rows_of
+from mootech.tables import PRODUCTS
 from tests.rows import DAY
 from tests.shops import KEY, USER, AnyShop
 from tests.wire import Wire, problem, serving
@@ -62,7 +63,7 @@ def dialect_of(shop: AnyShop, url: str) -> Dialect:
 def stage(shop: AnyShop, wire: Wire, root: Path, page_size: int = PAGE_SIZE) -> tuple[list[Any], str]:
     """Stage the day; return its rows and the note."""
     dialect = dialect_of(shop, wire.url)
-    staged = StagedDay(root, Table.PRODUCTS, DAY, source=wire.url, page_size=page_size, dialect=dialect)
+    staged = StagedDay(root, PRODUCTS, DAY, source=wire.url, page_size=page_size, dialect=dialect)
     name = "api_key" if shop.auth is AuthKind.QUERY else "X-Shop-Key"
     connection = Connection(
         wire.url, KEY, timeout_seconds=5, deadline_seconds=10, sent_as=shop.auth, sent_in=name, user=USER
@@ -70,7 +71,7 @@ def stage(shop: AnyShop, wire: Wire, root: Path, page_size: int = PAGE_SIZE) -> 
 
     async def everything() -> str:
         async with Api(connection, sleep=hurry) as api:
-            return await stage_day(api, Job(Table.PRODUCTS, DAY), staged, lambda _rows: None)
+            return await stage_day(api, Job(PRODUCTS, DAY), staged, lambda _rows: None)
 
     note = asyncio.run(everything())
     return [json.loads(bytes(row)) for path in staged.bodies() for row in rows_of(path.read_bytes(), dialect)], note
@@ -168,7 +169,7 @@ def test_pages_of_another_configuration_are_not_resumed(
     with serving([shop()]) as wire:
         stage(shop, wire, tmp_path)
         dialect = change(dialect_of(shop, wire.url))
-        again = StagedDay(tmp_path, Table.PRODUCTS, DAY, source=wire.url, page_size=PAGE_SIZE, dialect=dialect)
+        again = StagedDay(tmp_path, PRODUCTS, DAY, source=wire.url, page_size=PAGE_SIZE, dialect=dialect)
         assert again.resume() == 0
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mootech.model import Receipt, Table, utc_today
+from mootech.model import Receipt, utc_today
 from mootech.sandbox.shop import Shop
+from mootech.tables import TABLES
 from tests.e2e.conftest import Mootech
 
 DAYS = 40
@@ -37,8 +38,8 @@ def test_the_demo_shows_the_tumbler_and_accounts_for_every_row(mootech: Mootech,
 
     shop = Shop()
     checked = 0
-    for table in Table:
-        for folder in sorted(Path(lake_url, "raw_data", table).iterdir()):
+    for table in TABLES:
+        for folder in sorted(Path(lake_url, "raw_data", table.name).iterdir()):
             day = date.fromisoformat(folder.name.removeprefix("utc_date="))
             receipt = _receipt(folder / "data.parquet")
             dirt = shop.dirt(table, day, today=before)
@@ -48,7 +49,7 @@ def test_the_demo_shows_the_tumbler_and_accounts_for_every_row(mootech: Mootech,
             assert receipt.duplicates == dirt.exact_duplicates
             assert receipt.quarantined == sum(dirt.malformed.values())
             checked += 1
-    assert checked == len(Table) * DAYS
+    assert checked == len(TABLES) * DAYS
 
     again = mootech.json("demo", "--days", DAYS, "--lake", lake_url)
     assert {day["status"] for table in again["tables"] for day in table["days"]} <= {"unchanged"}

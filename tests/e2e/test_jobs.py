@@ -13,9 +13,9 @@ import pytest
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.lake.stores.store import Store, open_store
-from mootech.model import Table
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running
+from mootech.tables import PRODUCTS, TABLES, TableSpec
 from tests.e2e.conftest import COMMAND, Mootech, RunningShop
 from tests.e2e.test_main_job import rows
 
@@ -45,11 +45,13 @@ def jobs(mootech: Mootech, shop: RunningShop, destination: str, tmp_path: Path) 
         yield mootech
 
 
-def held(lake: str, state: Path) -> dict[tuple[Table, date], pl.DataFrame]:
+def held(lake: str, state: Path) -> dict[tuple[TableSpec, date], pl.DataFrame]:
     """Return the rows of every partition of bronze."""
     opened = Lake.open(lake, state_dir=state)
     return {
-        (table, day): opened.read(each.key) for table in Table for day, each in opened.held(Layer.RAW, table).items()
+        (table, day): opened.read(each.key)
+        for table in TABLES
+        for day, each in opened.held(Layer.RAW, table.name).items()
     }
 
 
@@ -67,7 +69,7 @@ def test_jobs_fill_the_lake_as_pages_do(
     store = open_store(destination)
     foreign_object(store, tmp_path)
     told = {(table, day): counts for table, day, counts in rows(jobs.json("ingest", "--start", START, "--end", END))}
-    assert set(told) == {(table, day) for table in Table for day in DAYS}
+    assert set(told) == {(table, day) for table in TABLES for day in DAYS}
     for (table, day), counts in told.items():
         dirt = shop.shop.dirt(table, day, today=shop.clock.today)
         assert counts["status"] == "published"
@@ -105,7 +107,7 @@ def test_a_killed_run_leaves_its_job_to_the_next(
         done = jobs.json(*arguments[:-1])
     ((_, _, told),) = rows(done)
     assert told["status"] == "published"
-    assert told["fetched"] == shop.shop.count(Table.PRODUCTS, START, today=shop.clock.today)
+    assert told["fetched"] == shop.shop.count(PRODUCTS, START, today=shop.clock.today)
     assert "taken from the job that an earlier run had ordered" in json.dumps(done)
     assert not ticket.exists()
     assert [entry.key for entry in open_store(destination).list("") if not entry.key.startswith("_mootech")] == []

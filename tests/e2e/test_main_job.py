@@ -9,7 +9,8 @@ import pytest
 
 from mootech.lake.paths import Layer, partition_key
 from mootech.lake.stores.store import Store, open_store
-from mootech.model import Table, utc_today
+from mootech.model import utc_today
+from mootech.tables import CLICKSTREAM, TABLES, TRANSACTIONS, USERS, TableSpec
 from tests.e2e.conftest import Mootech, RunningShop
 
 START, END = date(2024, 2, 26), date(2024, 3, 6)
@@ -21,11 +22,11 @@ def days() -> list[date]:
     return [START + timedelta(days=n) for n in range((END - START).days + 1)]
 
 
-def rows(document: dict[str, Any]) -> Iterator[tuple[Table, date, dict[str, Any]]]:
+def rows(document: dict[str, Any]) -> Iterator[tuple[TableSpec, date, dict[str, Any]]]:
     """Yield what the JSON of a command says of each table and day."""
     for table in document["tables"]:
         for day in table["days"]:
-            yield Table(table["table"]), date.fromisoformat(day["utc_date"]), day
+            yield TABLES.named(table["table"]), date.fromisoformat(day["utc_date"]), day
 
 
 def contents(store: Store) -> dict[str, bytes]:
@@ -46,7 +47,7 @@ def test_ingest_qa_silver_report_verify(mootech: Mootech, shop: RunningShop, lak
     """Page to report, step by step: every row is accounted for, and the dirt found is the dirt that was planted."""
     ingested = mootech.json("ingest", "--start", START, "--end", END)
     told = {(table, day): counts for table, day, counts in rows(ingested)}
-    assert set(told) == {(table, day) for table in Table for day in days()}
+    assert set(told) == {(table, day) for table in TABLES for day in days()}
     for (table, day), counts in told.items():
         dirt = shop.shop.dirt(table, day, today=shop.clock.today)
         assert counts["status"] == "published"
@@ -54,7 +55,7 @@ def test_ingest_qa_silver_report_verify(mootech: Mootech, shop: RunningShop, lak
         assert counts["fetched"] == counts["source_total"]
         assert counts["duplicates"] == dirt.exact_duplicates
         assert counts["quarantined"] == sum(dirt.malformed.values())
-    hits = [told[Table.CLICKSTREAM, day]["published"] for day in days()]
+    hits = [told[CLICKSTREAM, day]["published"] for day in days()]
     assert hits == [shop.shop.hits(day, today=shop.clock.today) for day in days()]
 
     checked = mootech.json("qa")
@@ -85,11 +86,11 @@ def test_a_second_run_publishes_nothing_and_a_lost_partition_comes_back(configur
     assert contents(store) == before
 
     lost = utc_today() - timedelta(days=4)
-    store.delete(partition_key(Layer.RAW, Table.TRANSACTIONS, lost))
+    store.delete(partition_key(Layer.RAW, TRANSACTIONS.name, lost))
     configured("verify", expect=6)  # the manifest remembers it
     mended = configured.json("run")
     assert [(table, day) for table, day, counts in rows(mended) if counts["status"] == "published"] == [
-        (Table.TRANSACTIONS, lost)
+        (TRANSACTIONS, lost)
     ]
     assert contents(store) == before
 
@@ -97,7 +98,7 @@ def test_a_second_run_publishes_nothing_and_a_lost_partition_comes_back(configur
 def test_a_late_row_arrives_through_the_lookback(configured: Mootech, shop: RunningShop) -> None:
     """Rows that the shop hands out a day late are taken in by a later run, and the day's silver follows."""
     shop.clock.today = END + timedelta(days=1)
-    late = shop.shop.dirt(Table.CLICKSTREAM, END, today=shop.clock.today).late_missing
+    late = shop.shop.dirt(CLICKSTREAM, END, today=shop.clock.today).late_missing
     assert late > 0
     configured.json("ingest", "--start", START, "--end", END, "-t", "clickstream")
     shop.clock.today = END + timedelta(days=2)
@@ -113,7 +114,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(mootech: Mootech, la
     """--dry-run lists the days and leaves neither a lake nor a state folder behind."""
     planned = mootech.json("ingest", "--start", START, "--end", END, "-t", "users", "--dry-run")
     assert [(table, day, counts["status"]) for table, day, counts in rows(planned)] == [
-        (Table.USERS, day, "planned") for day in days()
+        (USERS, day, "planned") for day in days()
     ]
     assert open_store(lake_url).list("") == []
     assert not (tmp_path / "state").exists()
@@ -134,5 +135,5 @@ def test_a_day_of_dirt_is_blocked_and_the_good_partition_stays(
     checked = mootech.json("qa", "-t", "clickstream", expect=3)
     blocked = [finding for finding in checked["findings"] if finding["check"] == "blocked"]
     assert blocked[0]["utc_date"] == "2023-11-24"
-    planted = shop.shop.dirt(Table.CLICKSTREAM, bad, today=shop.clock.today)
+    planted = shop.shop.dirt(CLICKSTREAM, bad, today=shop.clock.today)
     assert blocked[0]["data"]["rejected"] == sum(planted.malformed.values())

@@ -13,8 +13,9 @@ from mootech import (
     schema_check,
 )
 from mootech.errors import UsageError
-from mootech.model import DayStatus, Table, utc_today
+from mootech.model import DayStatus, utc_today
 from mootech.sandbox.server import API_KEY
+from mootech.tables import USERS
 from tests.e2e.conftest import RunningShop
 
 
@@ -71,7 +72,7 @@ def test_a_wrong_range_is_refused_when_it_is_queued() -> None:
     with pytest.raises(UsageError, match="'orders'"):
         ingestor.get_data_by_range(table="orders", start_date=date(2024, 3, 1))
     with pytest.raises(UsageError, match="before it starts"):
-        ingestor.get_data_by_range(Table.USERS, date(2024, 3, 2), date(2024, 3, 1))
+        ingestor.get_data_by_range(USERS.name, date(2024, 3, 2), date(2024, 3, 1))
     with pytest.raises(UsageError, match="future"):
         ingestor.get_data_by_range("users", date(2024, 3, 2), utc_today() + timedelta(days=1))
     with pytest.raises(UsageError, match="nothing is queued"):

@@ -13,9 +13,10 @@ from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer, partition_key, quarantine_key
 from mootech.lake.stores.store import open_store
 from mootech.layers.bronze.selection import Selection
-from mootech.model import Receipt, Table
+from mootech.model import Receipt
 from mootech.pipeline.ingest import ingest
 from mootech.qa import gate
+from mootech.tables import CLICKSTREAM
 from tests.e2e.conftest import Mootech
 from tests.faults.invariants import contents
 from tests.property.test_judge_again import without_euros
@@ -36,13 +37,13 @@ def ingested(lake: str, state: Path, rows: Sequence[dict[str, Any]], *, older: b
             patch.setattr(gate, "breaches", without_euros)
         source = SourceSettings(url=wire.url, api_key=SecretStr("key"), metrics=False)
         settings = Settings(lake=lake, state_dir=state, source=source)
-        outcome = ingest(settings, Selection((Table.CLICKSTREAM,), DAY, DAY))
+        outcome = ingest(settings, Selection((CLICKSTREAM,), DAY, DAY))
     assert outcome.exit_code == 0
 
 
 def receipt_of(lake: str, state: Path) -> Receipt:
     """Return the day's receipt."""
-    receipt = Lake.open(lake, state_dir=state).held(Layer.RAW, Table.CLICKSTREAM)[DAY].receipt
+    receipt = Lake.open(lake, state_dir=state).held(Layer.RAW, CLICKSTREAM.name)[DAY].receipt
     assert receipt is not None
     return receipt
 
@@ -92,10 +93,10 @@ def test_a_row_that_passes_now_and_is_newer_takes_the_key(mootech: Mootech, lake
     receipt = receipt_of(lake_url, tmp_path)
     assert (receipt.fetched, receipt.published, receipt.quarantined, receipt.duplicates) == (4, 2, 2, 0)
     lake = Lake.open(lake_url, state_dir=tmp_path)
-    published = lake.read(partition_key(Layer.RAW, Table.CLICKSTREAM, DAY))
+    published = lake.read(partition_key(Layer.RAW, CLICKSTREAM.name, DAY))
     assert dict(published.select("hitid_high", "evar1").rows()) == {"1": "newer", "2": None}
     assert receipt.quarantine is not None
-    rejects = lake.read(quarantine_key(Table.CLICKSTREAM, DAY, receipt.quarantine))
+    rejects = lake.read(quarantine_key(CLICKSTREAM.name, DAY, receipt.quarantine))
     assert rejects["reasons"].to_list() == [["key_conflict"]] * 2
     texts = [json.loads(raw) for raw in rejects["raw"]]
     assert sorted(texts, key=lambda row: str(row["hitid_high"])) == [hit(1, colour="red"), older]
@@ -126,7 +127,7 @@ def test_a_damaged_day_is_not_replayed(mootech: Mootech, lake_url: str, tmp_path
     receipt = receipt_of(lake_url, tmp_path)
     assert receipt.quarantine is not None
     store = open_store(lake_url)
-    store.delete(quarantine_key(Table.CLICKSTREAM, DAY, receipt.quarantine))
+    store.delete(quarantine_key(CLICKSTREAM.name, DAY, receipt.quarantine))
     before = contents(store)
     [day] = mootech.json("qa", "--replay", expect=6)["tables"][0]["days"]
     assert day["status"] == "failed"

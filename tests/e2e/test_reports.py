@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from mootech.lake.stores.store import open_store
-from mootech.model import Table
+from mootech.tables import PRODUCTS, TRANSACTIONS
 from tests.bronze import noon, workshop
 from tests.e2e.conftest import COMMAND, Mootech
 from tests.rows import order, product
@@ -42,7 +42,7 @@ def sold(mootech: Mootech, lake_url: str, tmp_path: Path) -> Mootech:
     _publish(lake_url, tmp_path, JANUARY, items=["p1", "p1"])
     _publish(lake_url, tmp_path, FEBRUARY, order_id="o2", items=["p1"], email="bob@shop.example")
     with workshop(lake_url, tmp_path / "elsewhere") as opened:
-        opened.publish(Table.PRODUCTS, JANUARY, [product(utc_date=JANUARY.isoformat())])
+        opened.publish(PRODUCTS, JANUARY, [product(utc_date=JANUARY.isoformat())])
     mootech("silver")
     return mootech
 
@@ -50,7 +50,7 @@ def sold(mootech: Mootech, lake_url: str, tmp_path: Path) -> Mootech:
 def _publish(lake_url: str, tmp_path: Path, day: date, **changed: Any) -> None:  # noqa: ANN401 - columns of any type
     with workshop(lake_url, tmp_path / "elsewhere") as opened:
         row = order(transaction_timestamp=noon(day), utc_date=day.isoformat(), **changed)
-        opened.publish(Table.TRANSACTIONS, day, [row])
+        opened.publish(TRANSACTIONS, day, [row])
 
 
 def test_a_late_return_shows_what_it_changed(sold: Mootech, lake_url: str, tmp_path: Path) -> None:

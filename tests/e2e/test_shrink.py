@@ -8,7 +8,7 @@ import pytest
 
 from mootech.lake.paths import Layer, partition_key
 from mootech.lake.stores.store import open_store
-from mootech.model import Table
+from mootech.tables import PRODUCTS
 from tests.e2e.conftest import Mootech
 from tests.rows import DAY, page_body, product
 from tests.wire import answer, serving
@@ -24,7 +24,7 @@ def test_a_refetch_that_shrinks_a_day_exits_3_until_it_is_allowed(mootech: Moote
     """The guard keeps the larger version, says by how much it would shrink, and yields to --allow-shrink."""
     many = [product(str(number)) for number in range(40)]
     day = ("ingest", "-t", "products", "--start", DAY, "--end", DAY)
-    key = partition_key(Layer.RAW, Table.PRODUCTS, DAY)
+    key = partition_key(Layer.RAW, PRODUCTS.name, DAY)
     store = open_store(lake_url)
     with serving([answer(page_body(many, total=40)), answer(page_body(many[:30], total=30))]) as wire:
         mootech.environment["MOOTECH_API_URL"] = wire.url
@@ -54,7 +54,7 @@ def test_a_day_short_of_its_declared_total_is_not_published(mootech: Mootech, la
     assert [day["status"] for day in document["tables"][0]["days"]] == ["incomplete", "published"]
     assert "only 1 rows came of 2 declared" in document["error"]["message"]
     assert [entry.key for entry in open_store(lake_url).list("raw_data/")] == [
-        partition_key(Layer.RAW, Table.PRODUCTS, next_day)
+        partition_key(Layer.RAW, PRODUCTS.name, next_day)
     ]
 
 

@@ -15,7 +15,8 @@ from mootech.lake.catalog import PROVENANCE
 from mootech.lake.paths import Layer, object_key, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
 from mootech.lake.stores.store import Store, put_bytes
-from mootech.model import Provenance, Table
+from mootech.model import Provenance
+from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec
 
 DAY = date(2024, 2, 29)
 OTHER = date(2024, 3, 1)
@@ -35,14 +36,14 @@ class Damage:
     """Keys that were added and that no repair takes away."""
 
 
-def key_of(layer: Layer, table: Table, day: date = DAY) -> str:
+def key_of(layer: Layer, table: TableSpec, day: date = DAY) -> str:
     """Return the key of a partition, or of the table's only object of that day in quarantine."""
-    return partition_key(layer, table, day)
+    return partition_key(layer, table.name, day)
 
 
 def quarantined(store: Store) -> str:
     """Return the key of the hits' quarantine object of the day that has one."""
-    return store.list(f"{Layer.QUARANTINE}/{Table.CLICKSTREAM}/utc_date={REJECTS}/")[-1].key
+    return store.list(f"{Layer.QUARANTINE}/{CLICKSTREAM}/utc_date={REJECTS}/")[-1].key
 
 
 def delete(key: str) -> Callable[[Store, Path], None]:
@@ -118,14 +119,14 @@ def _put(store: Store, key: str, data: bytes, work: Path) -> None:
 
 
 def _of(
-    layer: Layer, table: Table, check: str, day: date | None = DAY
+    layer: Layer, table: TableSpec, check: str, day: date | None = DAY
 ) -> frozenset[tuple[Layer, str, date | None, str]]:
     return frozenset({(layer, str(table), day, check)})
 
 
-_HITS = key_of(Layer.RAW, Table.CLICKSTREAM)
-_ORDERS = key_of(Layer.RAW, Table.TRANSACTIONS)
-_SILVER_ORDERS = key_of(Layer.SILVER, Table.TRANSACTIONS)
+_HITS = key_of(Layer.RAW, CLICKSTREAM)
+_ORDERS = key_of(Layer.RAW, TRANSACTIONS)
+_SILVER_ORDERS = key_of(Layer.SILVER, TRANSACTIONS)
 _DOUBLE = _HITS.replace("data.parquet", "data (copy).parquet")
 _STRAY = f"{Layer.RAW}/users/notes.parquet"
 _OLD = f"{Layer.RAW}/clickstream_old/utc_date=2024-02-29/data.parquet"
@@ -134,75 +135,75 @@ DAMAGES = (
     Damage(
         "quarantine deleted",
         lambda store, _work: store.delete(quarantined(store)),
-        _of(Layer.QUARANTINE, Table.CLICKSTREAM, "deleted", REJECTS),
+        _of(Layer.QUARANTINE, CLICKSTREAM, "deleted", REJECTS),
     ),
     Damage(
         "quarantine truncated",
         lambda store, work: change(quarantined(store), lambda data: data[:50])(store, work),
-        _of(Layer.QUARANTINE, Table.CLICKSTREAM, "unreadable", REJECTS),
+        _of(Layer.QUARANTINE, CLICKSTREAM, "unreadable", REJECTS),
     ),
     Damage(
         "quarantine replaced by another program",
         lambda store, work: change(quarantined(store), lambda data: rewritten(data, rows=0))(store, work),
-        _of(Layer.QUARANTINE, Table.CLICKSTREAM, "quarantine", REJECTS),
+        _of(Layer.QUARANTINE, CLICKSTREAM, "quarantine", REJECTS),
     ),
     Damage(
         "quarantine that no receipt names",
         lambda store, work: copy(quarantined(store), f"{quarantined(store)[:-24]}{'0' * 16}.parquet")(store, work),
-        _of(Layer.QUARANTINE, Table.CLICKSTREAM, "unnamed", REJECTS),
+        _of(Layer.QUARANTINE, CLICKSTREAM, "unnamed", REJECTS),
     ),
-    Damage("deleted", delete(_HITS), _of(Layer.RAW, Table.CLICKSTREAM, "deleted")),
+    Damage("deleted", delete(_HITS), _of(Layer.RAW, CLICKSTREAM, "deleted")),
     Damage(
         "deleted, the first day of a snapshot table",
-        delete(key_of(Layer.RAW, Table.USERS, date(2024, 2, 26))),
-        _of(Layer.RAW, Table.USERS, "deleted", date(2024, 2, 26)),
+        delete(key_of(Layer.RAW, USERS, date(2024, 2, 26))),
+        _of(Layer.RAW, USERS, "deleted", date(2024, 2, 26)),
     ),
-    Damage("truncated", change(_HITS, lambda data: data[:-100]), _of(Layer.RAW, Table.CLICKSTREAM, "unreadable")),
-    Damage("emptied", change(_ORDERS, lambda _data: b""), _of(Layer.RAW, Table.TRANSACTIONS, "unreadable")),
-    Damage("statistics flipped", change(_ORDERS, statistics_flipped), _of(Layer.RAW, Table.TRANSACTIONS, "bytes")),
+    Damage("truncated", change(_HITS, lambda data: data[:-100]), _of(Layer.RAW, CLICKSTREAM, "unreadable")),
+    Damage("emptied", change(_ORDERS, lambda _data: b""), _of(Layer.RAW, TRANSACTIONS, "unreadable")),
+    Damage("statistics flipped", change(_ORDERS, statistics_flipped), _of(Layer.RAW, TRANSACTIONS, "bytes")),
     Damage(
         "replaced by another day",
-        copy(key_of(Layer.RAW, Table.PRODUCTS, OTHER), key_of(Layer.RAW, Table.PRODUCTS)),
-        _of(Layer.RAW, Table.PRODUCTS, "receipt"),
+        copy(key_of(Layer.RAW, PRODUCTS, OTHER), key_of(Layer.RAW, PRODUCTS)),
+        _of(Layer.RAW, PRODUCTS, "receipt"),
     ),
-    Damage("replaced by another program", change(_ORDERS, rewritten), _of(Layer.RAW, Table.TRANSACTIONS, "receipt")),
-    Damage("duplicated", copy(_HITS, _DOUBLE), _of(Layer.RAW, Table.CLICKSTREAM, "foreign_object", None), (_DOUBLE,)),
-    Damage("foreign", write(_STRAY, b"?"), _of(Layer.RAW, Table.USERS, "foreign_object", None), (_STRAY,)),
+    Damage("replaced by another program", change(_ORDERS, rewritten), _of(Layer.RAW, TRANSACTIONS, "receipt")),
+    Damage("duplicated", copy(_HITS, _DOUBLE), _of(Layer.RAW, CLICKSTREAM, "foreign_object", None), (_DOUBLE,)),
+    Damage("foreign", write(_STRAY, b"?"), _of(Layer.RAW, USERS, "foreign_object", None), (_STRAY,)),
     Damage(
         "a foreign folder",
         copy(_HITS, _OLD),
         frozenset({(Layer.RAW, "clickstream_old", None, "foreign_object")}),
         (_OLD,),
     ),
-    Damage("silver deleted", delete(_SILVER_ORDERS), _of(Layer.SILVER, Table.TRANSACTIONS, "deleted")),
+    Damage("silver deleted", delete(_SILVER_ORDERS), _of(Layer.SILVER, TRANSACTIONS, "deleted")),
     Damage(
         "silver truncated",
         change(_SILVER_ORDERS, lambda data: data[:-1]),
-        _of(Layer.SILVER, Table.TRANSACTIONS, "unreadable"),
+        _of(Layer.SILVER, TRANSACTIONS, "unreadable"),
     ),
     Damage(
         "silver that bronze does not give",
         change(_SILVER_ORDERS, _derived_with_a_row_less),
-        _of(Layer.SILVER, Table.TRANSACTIONS, "replaced"),
+        _of(Layer.SILVER, TRANSACTIONS, "replaced"),
     ),
     Damage(
         "silver replaced by another day",
-        copy(key_of(Layer.SILVER, Table.TRANSACTIONS, OTHER), _SILVER_ORDERS),
-        _of(Layer.SILVER, Table.TRANSACTIONS, "wrong_day"),
+        copy(key_of(Layer.SILVER, TRANSACTIONS, OTHER), _SILVER_ORDERS),
+        _of(Layer.SILVER, TRANSACTIONS, "wrong_day"),
     ),
     Damage(
         "silver's statistics flipped",
         change(_SILVER_ORDERS, statistics_flipped),
-        _of(Layer.SILVER, Table.TRANSACTIONS, "bytes"),
+        _of(Layer.SILVER, TRANSACTIONS, "bytes"),
     ),
     Damage(
         "the validity ranges deleted",
-        delete(object_key(Layer.SILVER, Table.PRODUCTS)),
-        _of(Layer.SILVER, Table.PRODUCTS, "deleted", None),
+        delete(object_key(Layer.SILVER, PRODUCTS.name)),
+        _of(Layer.SILVER, PRODUCTS, "deleted", None),
     ),
     Damage(
         "the validity ranges of another table",
-        copy(object_key(Layer.SILVER, Table.USERS), object_key(Layer.SILVER, Table.PRODUCTS)),
-        _of(Layer.SILVER, Table.PRODUCTS, "schema", None),
+        copy(object_key(Layer.SILVER, USERS.name), object_key(Layer.SILVER, PRODUCTS.name)),
+        _of(Layer.SILVER, PRODUCTS, "schema", None),
     ),
 )

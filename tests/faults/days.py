@@ -14,7 +14,8 @@ from mootech.lake.locks.lease import Terms
 from mootech.lake.paths import OWN, partition_key, quarantine_key
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
-from mootech.model import Receipt, Table
+from mootech.model import Receipt
+from mootech.tables import TABLES
 from tests.stores import DAY, day_rows
 
 KEY = partition_key(Layer.RAW, "transactions", DAY)
@@ -82,7 +83,7 @@ def check_whole(found: Objects, *versions: Objects, key: str = KEY) -> None:
         assert rows["order_id"].n_unique() == rows.height == receipt.published, f"{key} holds other rows (I2, I3)"
         rejected = 0
         if receipt.quarantine is not None:
-            named = quarantine_key(Table(receipt.table), DAY, receipt.quarantine)
+            named = quarantine_key(TABLES.named(receipt.table).name, DAY, receipt.quarantine)
             assert named in found, f"{key} names {named}, which is not there (I3)"
             rejected = pl.read_parquet(BytesIO(found[named]), hive_partitioning=False).height
         assert receipt.fetched == rows.height + rejected + receipt.duplicates, f"{key} lost rows (I3)"

@@ -24,9 +24,10 @@ import polars as pl
 from mootech.lake.catalog import RECEIPT
 from mootech.lake.paths import MANIFESTS, OWN, Layer, belongs, partition_day, partition_key, quarantine_key
 from mootech.lake.stores.store import Store, open_store
-from mootech.model import DayRange, Receipt, Table, utc_today
+from mootech.model import DayRange, Receipt, utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from mootech.tables import TABLES, TableSpec
 from tests.environment import environment
 
 COMMAND = os.environ.get("MOOTECH_E2E_COMMAND") or str(Path(sysconfig.get_path("scripts")) / "mootech")
@@ -45,7 +46,7 @@ class World:
 
     url: str
     shop: Shop
-    tables: tuple[Table, ...]
+    tables: tuple[TableSpec, ...]
     start: date
     end: date
     objects: Mapping[str, bytes]
@@ -54,7 +55,7 @@ class World:
 
 @contextmanager
 def small_world(
-    folder: Path, shop: Shop, *, tables: Sequence[Table] = tuple(Table), days: DayRange = WEEK
+    folder: Path, shop: Shop, *, tables: Sequence[TableSpec] = tuple(TABLES), days: DayRange = WEEK
 ) -> Iterator[World]:
     """Serve a shop and run one clean ingest of it into a lake in the folder, for the oracle's bytes."""
     with running(shop, today=utc_today) as url:
@@ -74,7 +75,7 @@ def ingest_command(world: World, lake: str | Path, state: Path, *more: object) -
 
     The AWS variables of this process go along when the lake is on S3. A mootech.toml is written beside `state`.
     """
-    tables = [argument for table in world.tables for argument in ("-t", table.value)]
+    tables = [argument for table in world.tables for argument in ("-t", table.name)]
     config = Path(f"{state}.toml")
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(f"[source]\npage_size = {PAGE_SIZE}\n")
@@ -106,7 +107,7 @@ def check_lake(store: Store, world: World, previous: Mapping[str, bytes] | None 
         assert data in allowed, f"{key} is neither the oracle's version nor the one before (I1)"
     lost = [key for key in before if key not in found and not key.startswith(f"{Layer.QUARANTINE}/")]
     assert not lost, f"gone from the lake: {lost} (I1)"
-    for table in Table:
+    for table in TABLES:
         for layer in (Layer.RAW, Layer.QUARANTINE):
             of_table = [key for key in found if key.startswith(f"{layer}/{table}/")]
             foreign = [key for key in of_table if not belongs(layer, table, key)]
@@ -131,7 +132,7 @@ def check_against_shop(world: World) -> None:
     today = utc_today()
     for table in world.tables:
         for day in DayRange(world.start, world.end):
-            receipt, _ = _partition(world.objects[partition_key(Layer.RAW, table, day)])
+            receipt, _ = _partition(world.objects[partition_key(Layer.RAW, table.name, day)])
             dirt = world.shop.dirt(table, day, today=today)
             assert receipt.fetched == world.shop.count(table, day, today=today)
             assert receipt.duplicates == dirt.exact_duplicates
@@ -176,16 +177,16 @@ def _partition(data: bytes) -> tuple[Receipt, pl.DataFrame]:
     return receipt, pl.read_parquet(BytesIO(data), hive_partitioning=False)
 
 
-def check_partition(found: Mapping[str, bytes], table: Table, key: str) -> None:
+def check_partition(found: Mapping[str, bytes], table: TableSpec, key: str) -> None:
     """Assert I2 and I3 of one partition among the objects found: keys are unique, the receipt adds up."""
     receipt, rows = _partition(found[key])
     assert rows.select(table.key).n_unique() == rows.height, f"{key} holds a key twice (I2)"
-    day = partition_day(Layer.RAW, table, key)
-    assert (receipt.table, receipt.utc_date) == (table, str(day)), f"{key} has the receipt of another day (I3)"
+    day = partition_day(Layer.RAW, table.name, key)
+    assert (receipt.table, receipt.utc_date) == (table.name, str(day)), f"{key} has the receipt of another day (I3)"
     rejected = 0
     if receipt.quarantine is not None:
         assert day is not None
-        named = quarantine_key(table, day, receipt.quarantine)
+        named = quarantine_key(table.name, day, receipt.quarantine)
         assert named in found, f"{key} names {named}, which is not there (I3)"
         rejected = pl.read_parquet(BytesIO(found[named]), hive_partitioning=False).height
     accounted = rows.height + rejected + receipt.duplicates

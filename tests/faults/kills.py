@@ -18,7 +18,8 @@ import polars as pl
 
 from mootech.lake.paths import OWN, Layer, partition_key
 from mootech.lake.stores.store import Store, open_store
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
+from mootech.tables import TableSpec
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
 from tests.faults.zygote import Ended, Start, Zygote
 
@@ -165,7 +166,7 @@ def _lost_and_duplicated(found: Mapping[str, bytes], world: World) -> tuple[int,
     lost = duplicated = 0
     for table in world.tables:
         for day in DayRange(world.start, world.end):
-            key = partition_key(Layer.RAW, table, day)
+            key = partition_key(Layer.RAW, table.name, day)
             wanted = _keys(world.objects[key], table)
             rows = _keys(found[key], table) if key in found else wanted.clear()
             lost += wanted.join(rows, on=wanted.columns, how="anti").height
@@ -173,5 +174,5 @@ def _lost_and_duplicated(found: Mapping[str, bytes], world: World) -> tuple[int,
     return lost, duplicated
 
 
-def _keys(data: bytes, table: Table) -> pl.DataFrame:
+def _keys(data: bytes, table: TableSpec) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(data), hive_partitioning=False, columns=list(table.key))

@@ -11,12 +11,12 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from mootech.model import Table
+from mootech.tables import TRANSACTIONS
 from tests.rows import DAY, NOON, order
 
 DAYS = (DAY, DAY + timedelta(days=1), DAY + timedelta(days=2))
 PAGE_SIZE = 4
-TABLE = Table.TRANSACTIONS
+TABLE = TRANSACTIONS
 
 Row = tuple[str, float]
 """order_id and amount; a negative amount breaks the contract."""

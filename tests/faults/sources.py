@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mootech.lake.stores.store import open_store
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running
+from mootech.tables import TableSpec
 from tests.faults.invariants import PAGE_SIZE, World, check_converged, check_lake, contents, ingest_command
 
 PATIENCE: Mapping[str, float] = {"concurrency": 8, "timeout_seconds": 2.0, "deadline_seconds": 20.0}
@@ -92,13 +93,13 @@ class Rehearsal:
         return [{"table": table["table"], **day} for table in said["tables"] for day in table["days"]]
 
 
-def narrow(world: World, *tables: Table, days: DayRange | None = None) -> World:
+def narrow(world: World, *tables: TableSpec, days: DayRange | None = None) -> World:
     """Return the world with only some of its tables and, if given, days."""
     kept = days or DayRange(world.start, world.end)
     objects = {
         key: data
         for key, data in world.objects.items()
-        if key.split("/")[1] in tables and any(f"utc_date={day}/" in key for day in kept)
+        if key.split("/")[1] in {table.name for table in tables} and any(f"utc_date={day}/" in key for day in kept)
     }
     return replace(world, tables=tables, start=kept.first, end=kept.last, objects=objects)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.stores.store import open_store
-from mootech.model import Table, utc_today
+from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from mootech.tables import TABLES
 from tests.faults.command import command_for
 from tests.faults.invariants import World, check_converged, ingest_command
 
@@ -138,7 +139,7 @@ def test_cron_has_no_home_no_locale_and_starts_at_the_root(url: str, tmp_path: P
         assert done.stderr == ""
     report = command("report", "--config", config).stdout
     assert report.isascii() or "\\u" not in report
-    assert {table.value for table in Table} == {path.name for path in (tmp_path / "lake/raw_data").iterdir()}
+    assert {table.name for table in TABLES} == {path.name for path in (tmp_path / "lake/raw_data").iterdir()}
     assert set(os.listdir("/")) == before  # noqa: PTH208  # the same
 
 

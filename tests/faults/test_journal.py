@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.stores.store import open_store
-from mootech.model import Table
+from mootech.tables import PRODUCTS, USERS
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.faults.watched import WAIT_SECONDS, Watched, watched
 
@@ -77,7 +77,7 @@ def bench(whole: Bench) -> Bench:
     day = whole.world.start
     part = f"users/utc_date={day}/"
     objects = {key: data for key, data in whole.world.objects.items() if part in key}
-    whole.world = replace(whole.world, tables=(Table.USERS,), end=day, objects=objects)
+    whole.world = replace(whole.world, tables=(USERS,), end=day, objects=objects)
     return whole
 
 
@@ -177,7 +177,7 @@ def test_staging_of_a_day_that_nobody_asks_for_any_more_is_removed(bench: Bench)
     then = time.time() - 7 * 3600
     for path in (*journal.parent.iterdir(), journal.parent):
         os.utime(path, (then, then))
-    bench.world = replace(bench.world, tables=(Table.PRODUCTS,))
+    bench.world = replace(bench.world, tables=(PRODUCTS,))
     argv, env = ingest_command(bench.world, bench.lake, bench.folder / "state")
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS)  # noqa: S603  # ours
     assert done.returncode == 0, done.stderr

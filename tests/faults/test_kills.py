@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mootech.lake.stores.store import open_store
-from mootech.model import Table
+from mootech.tables import USERS
 from tests.conftest import S3Server
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
 from tests.faults.kills import Tally, Target, chain, converge
@@ -189,4 +189,4 @@ def _one_day(world: World) -> World:
     """Return the world's day with rejected users, and nothing else of it."""
     part = f"users/utc_date={REJECTS_ON}/"
     objects = {key: data for key, data in world.objects.items() if part in key}
-    return replace(world, tables=(Table.USERS,), start=REJECTS_ON, end=REJECTS_ON, objects=objects)
+    return replace(world, tables=(USERS,), start=REJECTS_ON, end=REJECTS_ON, objects=objects)

@@ -128,7 +128,7 @@ class Lakes(RuleBasedStateMachine):
     @rule(day=days)
     def an_object_is_deleted(self, day: date) -> None:
         """Somebody deletes a partition: the next run publishes it again, whatever it holds by then."""
-        self.store.delete(partition_key(Layer.RAW, TABLE, day))
+        self.store.delete(partition_key(Layer.RAW, TABLE.name, day))
         self.published.pop(day, None)
 
     @invariant()
@@ -137,9 +137,9 @@ class Lakes(RuleBasedStateMachine):
         found = contents(self.store)
         for key in found:
             layer, table, *_ = key.split("/")
-            assert table == TABLE
+            assert table == TABLE.name
             if layer == Layer.RAW:
-                assert partition_day(Layer.RAW, TABLE, key) is not None
+                assert partition_day(Layer.RAW, TABLE.name, key) is not None
                 check_partition(found, TABLE, key)
         assert set(self._held(found)) == set(self.published)
 
@@ -201,14 +201,14 @@ class Lakes(RuleBasedStateMachine):
         assert self._held(found) == self.published
         check_manifests(self.store, found)
         for day in passed:
-            lying = [key for key in found if key.startswith(quarantine_prefix(TABLE, day))]
-            named = _receipt(found[partition_key(Layer.RAW, TABLE, day)])["quarantine"]
-            assert lying == ([] if named is None else [quarantine_key(TABLE, day, named)])
+            lying = [key for key in found if key.startswith(quarantine_prefix(TABLE.name, day))]
+            named = _receipt(found[partition_key(Layer.RAW, TABLE.name, day)])["quarantine"]
+            assert lying == ([] if named is None else [quarantine_key(TABLE.name, day, named)])
 
     def _held(self, found: Mapping[str, bytes]) -> dict[date, Expected]:
         held = {}
         for key, data in found.items():
-            day = partition_day(Layer.RAW, TABLE, key)
+            day = partition_day(Layer.RAW, TABLE.name, key)
             if day is not None:
                 rows = pl.read_parquet(BytesIO(data), hive_partitioning=False)
                 receipt = _receipt(data)

@@ -12,11 +12,12 @@ from mootech.errors import ConfigError
 from mootech.lake.paths import Layer
 from mootech.lake.stores.store import open_store
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome, Table, utc_today
+from mootech.model import DayStatus, Outcome, utc_today
 from mootech.pipeline.ingest import repair
 from mootech.pipeline.silver import silver
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS
 from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, copy, flip, key_of, quarantined, rewritten
 from tests.faults.invariants import World, check_converged, contents, ingest_command
 from tests.faults.test_verify import broken, settings, settings_for, verify_all, whole_lake
@@ -62,7 +63,7 @@ def test_repair_and_silver_make_the_lake_whole(damage: Damage, settings: Setting
 @pytest.mark.fault(24)
 def test_a_repair_of_silver_alone_needs_no_source(settings: Settings, tmp_path: Path) -> None:
     """Where only silver is broken no shop is asked, nor its key; the note says what to type."""
-    key = key_of(Layer.SILVER, Table.TRANSACTIONS)
+    key = key_of(Layer.SILVER, TRANSACTIONS)
     change(key, flip(300))(open_store(settings.lake), tmp_path / "scratch")
     offline = settings.model_copy(update={"source": SourceSettings()})
     repaired = repair(offline, EVERYTHING)
@@ -75,7 +76,7 @@ def test_a_repair_of_silver_alone_needs_no_source(settings: Settings, tmp_path: 
 
 def test_without_a_key_nothing_is_touched(settings: Settings) -> None:
     """A repair that has to fetch says what is missing."""
-    open_store(settings.lake).delete(key_of(Layer.RAW, Table.USERS))
+    open_store(settings.lake).delete(key_of(Layer.RAW, USERS))
     with pytest.raises(ConfigError, match="no address"):
         repair(settings.model_copy(update={"source": SourceSettings()}), EVERYTHING)
 
@@ -84,7 +85,7 @@ def test_without_a_key_nothing_is_touched(settings: Settings) -> None:
 def test_the_shrink_guard_lets_a_damaged_day_be_replaced(settings: Settings, tmp_path: Path) -> None:
     """The shop has fewer rows by now: a damaged partition is replaced all the same, a whole one is kept."""
     store = open_store(settings.lake)
-    change(key_of(Layer.RAW, Table.CLICKSTREAM), rewritten)(store, tmp_path / "scratch")
+    change(key_of(Layer.RAW, CLICKSTREAM), rewritten)(store, tmp_path / "scratch")
     store.delete(quarantined(store))
     with running(Shop(scale=0.02), today=utc_today) as url:
         smaller = settings.model_copy(update={"source": settings_for(url, tmp_path).source})
@@ -102,7 +103,7 @@ def test_no_foreign_object_is_ever_deleted(settings: Settings, tmp_path: Path) -
     store = open_store(settings.lake)
     stray = quarantined(store).replace(".parquet", " (copy).parquet")
     copy(quarantined(store), stray)(store, tmp_path / "scratch")
-    change(key_of(Layer.RAW, Table.CLICKSTREAM, REJECTS), rewritten)(store, tmp_path / "scratch")
+    change(key_of(Layer.RAW, CLICKSTREAM, REJECTS), rewritten)(store, tmp_path / "scratch")
     repaired = repair(settings, EVERYTHING)
     assert days(repaired) == [("clickstream", REJECTS, DayStatus.PUBLISHED)]
     assert repaired.exit_code == 6
@@ -113,7 +114,7 @@ def test_no_foreign_object_is_ever_deleted(settings: Settings, tmp_path: Path) -
 def test_a_dry_run_names_the_days_and_writes_nothing(settings: Settings) -> None:
     """With --dry-run the broken days are planned, and neither the lake nor a lock is touched."""
     store = open_store(settings.lake)
-    store.delete(key_of(Layer.RAW, Table.USERS))
+    store.delete(key_of(Layer.RAW, USERS))
     before = {entry.key: entry.version for entry in store.list("")}
     planned = repair(settings, EVERYTHING, dry_run=True)
     assert days(planned) == [("users", DAY, DayStatus.PLANNED)]
@@ -133,9 +134,9 @@ def test_the_command_finds_and_mends_on_s3(world: World, s3_lake: str, tmp_path:
 
     assert run(*argv[1:]).returncode == 0
     store = open_store(s3_lake)
-    store.delete(key_of(Layer.RAW, Table.USERS))
-    change(key_of(Layer.RAW, Table.CLICKSTREAM), lambda data: data[:-1])(store, tmp_path / "scratch")
-    change(key_of(Layer.RAW, Table.TRANSACTIONS), flip(-100))(store, tmp_path / "scratch")
+    store.delete(key_of(Layer.RAW, USERS))
+    change(key_of(Layer.RAW, CLICKSTREAM), lambda data: data[:-1])(store, tmp_path / "scratch")
+    change(key_of(Layer.RAW, TRANSACTIONS), flip(-100))(store, tmp_path / "scratch")
     store.delete(quarantined(store))
     found = run("verify")
     assert found.returncode == 6, found.stdout + found.stderr

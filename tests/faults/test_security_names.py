@@ -15,8 +15,9 @@ import pytest
 from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, object_key, quarantine_key, table_prefix
 from mootech.lake.stores.store import open_store
-from mootech.model import DayQuality, DayState, Finding, QaOutcome, Table, parse_day
+from mootech.model import DayQuality, DayState, Finding, QaOutcome, parse_day
 from mootech.render import Format, qa_page
+from mootech.tables import TABLES
 from tests.faults.command import Command, command_for
 from tests.wire import Answer, answer, problem, serving
 
@@ -197,7 +198,7 @@ def test_no_word_of_the_source_drives_the_terminal(tmp_path: Path) -> None:
 def test_a_table_is_one_of_four(name: str, tmp_path: Path) -> None:
     """A table's name is one of the four; nothing else names one, and nothing is made for it."""
     with pytest.raises(UsageError, match="there is no table"):
-        Table.named(name)
+        TABLES.named(name)
     command = command_for(tmp_path, tmp_path / "lake", "http://127.0.0.1:9/v1", "key")
     if "\x00" not in name:  # which no argument can hold
         command("ingest", "-t", name, "--start", DAY, expect=2)

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.stores.store import open_store
-from mootech.model import Table, utc_today
+from mootech.model import utc_today
 from mootech.process.signals import STOP_SECONDS
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
+from mootech.tables import TableSpec
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.wire import problem, serving
 
@@ -56,7 +57,7 @@ class StuckShop(Shop):
         self.stuck = threading.Event()
         self.go_on = threading.Event()
 
-    def page(self, table: Table, day: date, begin: int, room: int, *, today: date) -> list[str]:
+    def page(self, table: TableSpec, day: date, begin: int, room: int, *, today: date) -> list[str]:
         """Answer, or wait."""
         self.left -= 1
         if self.left < 0:

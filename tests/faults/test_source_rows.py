@@ -12,21 +12,22 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.stores.store import open_store
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
+from mootech.tables import PRODUCTS, TRANSACTIONS, USERS
 from tests.faults.invariants import World, contents
 from tests.faults.memory import measured
 from tests.faults.sources import Rehearsal, failing, narrow
 from tests.rows import DAY
 from tests.wire import problem, serving
 
-TABLES = (Table.USERS, Table.TRANSACTIONS)
+BOTH = (USERS, TRANSACTIONS)
 """Days of several pages, and days of one."""
 
 
 @pytest.fixture
 def small(world: World) -> World:
     """Two tables of the world, from the leap day on."""
-    return narrow(world, *TABLES, days=DayRange(DAY, world.end - timedelta(days=1)))
+    return narrow(world, *BOTH, days=DayRange(DAY, world.end - timedelta(days=1)))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_a_source_that_goes_away_for_good_is_given_up_on_and_the_missing_days_ar
         days = Rehearsal.days(source.ingest(expect=4))
     assert time.monotonic() - began < 60
     named = {(day["table"], day["utc_date"]) for day in days}
-    assert named == {(table.value, str(day)) for table in small.tables for day in DayRange(small.start, small.end)}
+    assert named == {(table.name, str(day)) for table in small.tables for day in DayRange(small.start, small.end)}
     missing = [day for day in days if day["status"] == "failed"]
     assert 0 < len(missing) < len(days)
     assert all(day["error"]["message"] and day["error"]["hint"] for day in missing)
@@ -134,7 +135,7 @@ def test_a_source_that_only_drips_is_given_up_on(small: World, tmp_path: Path) -
 @pytest.mark.parametrize("fault", ["bomb", "oversized"])
 def test_a_body_without_end_is_refused_in_bounded_memory(small: World, tmp_path: Path, fault: str) -> None:
     """It is read up to the limit, asked for once for each day, and the command stays as small as it was."""
-    with failing(narrow(small, Table.PRODUCTS), tmp_path, f"{fault}=1", max_body_mb=8) as source:
+    with failing(narrow(small, PRODUCTS), tmp_path, f"{fault}=1", max_body_mb=8) as source:
         done, megabytes = measured(*source.command(), tmp_path)
     assert done.returncode == 4
     assert "larger than 8 MB" in json.loads(done.stdout)["error"]["message"]
@@ -156,7 +157,7 @@ def test_a_source_that_always_lies_about_its_pages_is_not_believed(
     small: World, tmp_path: Path, profile: str, words: str
 ) -> None:
     """Detected, exit 4, and not one row of such a day is published; days of one page are not concerned by some lies."""
-    users = narrow(small, Table.USERS)
+    users = narrow(small, USERS)
     with failing(users, tmp_path, profile) as source:
         said = source.ingest(expect=4)
     days = Rehearsal.days(said)

@@ -13,9 +13,10 @@ import pytest
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.lake.stores.store import open_store
-from mootech.model import Receipt, Table
+from mootech.model import Receipt
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running
+from mootech.tables import CLICKSTREAM
 from tests.faults.command import Command, command_for
 from tests.faults.invariants import COMMAND, World, check_lake
 from tests.faults.sources import narrow
@@ -64,7 +65,7 @@ class Bench:
 def bench(world: World, tmp_path: Path) -> Bench:
     """A day of the small world."""
     lake = tmp_path / "lake"
-    made = Bench(narrow(world, Table.CLICKSTREAM), command_for(tmp_path, lake, world.url, API_KEY), lake)
+    made = Bench(narrow(world, CLICKSTREAM), command_for(tmp_path, lake, world.url, API_KEY), lake)
     made.configure()
     return made
 

@@ -11,19 +11,21 @@ import pytest
 from pydantic import SecretStr
 
 from mootech.config import Settings, SourceSettings
-from mootech.engines.duckdb import Derive, deriving
 from mootech.errors import SourceError, StoreError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.lake.stores.store import Head, open_store
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayRange, Finding, Outcome, QaOutcome, Table
+from mootech.layers.silver.days import remaking
+from mootech.model import DayRange, Finding, Outcome, QaOutcome
 from mootech.pipeline.ingest import ingest
 from mootech.pipeline.qa import qa
 from mootech.pipeline.silver import silver
 from mootech.pipeline.verify import verify
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM, PRODUCTS, USERS
+from mootech.verify.objects import Remake
 from mootech.verify.tables import verify_table
 from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, flip, key_of, quarantined
 from tests.faults.invariants import PAGE_SIZE, World, contents
@@ -31,9 +33,9 @@ from tests.stores import Wrapper
 
 
 @pytest.fixture
-def derive() -> Iterator[Derive]:
+def remake() -> Iterator[Remake]:
     """What makes silver from bronze once more."""
-    with deriving() as made:
+    with remaking() as made:
         yield made
 
 
@@ -78,8 +80,8 @@ def test_a_whole_lake_has_no_finding(settings: Settings) -> None:
     assert outcome.exit_code == 0
     assert isinstance(outcome, QaOutcome)
     proved = {(finding.table, finding.check): finding.data["partitions"] for finding in outcome.findings}
-    assert proved[Table.CLICKSTREAM, "raw_data"] == proved[Table.CLICKSTREAM, "silver"] == 7
-    assert proved[Table.USERS, "silver"] == 1
+    assert proved["clickstream", "raw_data"] == proved["clickstream", "silver"] == 7
+    assert proved["users", "silver"] == 1
 
 
 @pytest.mark.fault(24)
@@ -97,10 +99,10 @@ def test_each_damage_is_named_and_nothing_else(damage: Damage, settings: Setting
 
 @pytest.mark.fault(24)
 @pytest.mark.parametrize("layer", [Layer.RAW, Layer.QUARANTINE, Layer.SILVER])
-def test_no_flipped_bit_goes_unseen(layer: Layer, settings: Settings, derive: Derive) -> None:
+def test_no_flipped_bit_goes_unseen(layer: Layer, settings: Settings, remake: Remake) -> None:
     """Whichever bit of an object is turned, in its rows, statistics or footer, verify notices."""
     store = open_store(settings.lake)
-    key = quarantined(store) if layer is Layer.QUARANTINE else key_of(layer, Table.CLICKSTREAM)
+    key = quarantined(store) if layer is Layer.QUARANTINE else key_of(layer, CLICKSTREAM)
     file = Path(settings.lake) / key
     good = file.read_bytes()
     lake = Lake.open(settings.lake, state_dir=settings.state_dir)
@@ -109,10 +111,10 @@ def test_no_flipped_bit_goes_unseen(layer: Layer, settings: Settings, derive: De
     for position in [*rng.sample(range(len(good)), 40), *range(len(good) - 12, len(good))]:
         bit = 1 << rng.randrange(8)
         file.write_bytes(flip(position, bit)(good))
-        found = [each for each in verify_table(lake, derive, Table.CLICKSTREAM, span) if not each.ok]
+        found = [each for each in verify_table(lake, remake, CLICKSTREAM, span) if not each.ok]
         assert found, (position, bit)
     file.write_bytes(good)
-    assert all(each.ok for each in verify_table(lake, derive, Table.CLICKSTREAM, span))
+    assert all(each.ok for each in verify_table(lake, remake, CLICKSTREAM, span))
 
 
 @pytest.mark.fault(24)
@@ -120,25 +122,25 @@ def test_a_deleted_object_is_known_until_a_run_notes_it(settings: Settings) -> N
     """Verify, which writes nothing, names a deleted day every time it is asked, also when its silver went with it."""
     store = open_store(settings.lake)
     for layer in (Layer.RAW, Layer.SILVER):
-        store.delete(key_of(layer, Table.CLICKSTREAM))
+        store.delete(key_of(layer, CLICKSTREAM))
     for _ in range(2):
         assert {(each.check, each.utc_date) for each in broken(verify_all(settings))} == {("deleted", DAY)}
 
 
 def test_verify_looks_at_the_days_it_is_told(settings: Settings) -> None:
     """With a start, an end or a table, nothing else is opened, and what is broken elsewhere does not count."""
-    (Path(settings.lake) / key_of(Layer.RAW, Table.USERS)).write_bytes(b"")
+    (Path(settings.lake) / key_of(Layer.RAW, USERS)).write_bytes(b"")
     after = Selection(start=DAY + timedelta(days=1))
     assert verify(settings, after).exit_code == 0
-    assert verify(settings, Selection(tables=(Table.PRODUCTS,))).exit_code == 0
-    only = verify(settings, Selection(start=DAY, end=DAY, tables=(Table.USERS,)))
+    assert verify(settings, Selection(tables=(PRODUCTS,))).exit_code == 0
+    only = verify(settings, Selection(start=DAY, end=DAY, tables=(USERS,)))
     assert [finding.check for finding in only.findings if not finding.ok] == ["unreadable"]
 
 
 @pytest.mark.security("../, %2F, NUL and symlinks refused")
 def test_a_symbolic_link_in_the_lake_is_refused(settings: Settings, tmp_path: Path) -> None:
     """A partition that is a link to somewhere else is not followed; every command names it."""
-    file = Path(settings.lake) / key_of(Layer.RAW, Table.USERS)
+    file = Path(settings.lake) / key_of(Layer.RAW, USERS)
     elsewhere = tmp_path / "elsewhere.parquet"
     file.rename(elsewhere)
     file.symlink_to(elsewhere)
@@ -148,7 +150,7 @@ def test_a_symbolic_link_in_the_lake_is_refused(settings: Settings, tmp_path: Pa
 
 
 @pytest.mark.fault(2)
-def test_a_store_that_fails_is_no_damage(settings: Settings, tmp_path: Path, derive: Derive) -> None:
+def test_a_store_that_fails_is_no_damage(settings: Settings, tmp_path: Path, remake: Remake) -> None:
     """When the store itself does not answer, that is what verify says, instead of calling every object broken."""
 
     class Gone(Wrapper):
@@ -168,7 +170,7 @@ def test_a_store_that_fails_is_no_damage(settings: Settings, tmp_path: Path, der
     lake = Lake(store, state_dir=tmp_path / "state")
     store.opened = True
     with pytest.raises(StoreError, match="the store is gone"):
-        list(verify_table(lake, derive, Table.USERS, DayRange(DAY, DAY)))
+        list(verify_table(lake, remake, USERS, DayRange(DAY, DAY)))
 
 
 def test_the_shops_own_counts_show_what_came_since(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_the_shops_own_counts_show_what_came_since(tmp_path: Path) -> None:
     clock = [end + timedelta(days=1)]
     with running(Shop(scale=0.25), today=lambda: clock[0]) as url:
         settings = settings_for(url, tmp_path)
-        wanted = Selection(tables=(Table.CLICKSTREAM, Table.USERS), start=end - timedelta(days=1), end=end)
+        wanted = Selection(tables=(CLICKSTREAM, USERS), start=end - timedelta(days=1), end=end)
         assert ingest(settings, wanted).exit_code == 0
         assert verify(settings, wanted, source=True).exit_code == 0
         clock[0] += timedelta(days=1)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mootech.model import Table, utc_today
+from mootech.model import utc_today
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM
 from tests.faults.invariants import World, ingest_command
 from tests.faults.memory import measured
 from tests.faults.watched import Watched, watched
@@ -30,7 +31,7 @@ def source() -> Iterator[Watched]:
 def peak_megabytes(source: Watched, folder: Path, days: int) -> float:
     """Ingest so many days of clickstream into a new lake; return the most memory the process had."""
     last = FIRST + timedelta(days=days - 1)
-    world = World(source.url, Shop(), (Table.CLICKSTREAM,), FIRST, last, {})
+    world = World(source.url, Shop(), (CLICKSTREAM,), FIRST, last, {})
     argv, env = ingest_command(world, folder / "lake", folder / "state", "--quiet")
     Path(env["MOOTECH_CONFIG"]).write_text(f"[source]\nconcurrency = {CONNECTIONS}\n")
     done, megabytes = measured(argv, env, folder)

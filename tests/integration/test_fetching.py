@@ -11,9 +11,10 @@ import pytest
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import Job, Table
+from mootech.model import Job
 from mootech.source.http import Api, Connection
 from mootech.source.pages import rows_of
+from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
 from tests.wire import Answer, Wire, answer, problem, routed, serving
 
@@ -27,11 +28,11 @@ async def hurry(seconds: float) -> None:
 
 def stage(wire: Wire, root: Path) -> tuple[list[int], str]:
     """Stage the day; return its rows, which are numbers here, and the note."""
-    staged = StagedDay(root, Table.PRODUCTS, DAY, source=wire.url, page_size=PAGE_SIZE)
+    staged = StagedDay(root, PRODUCTS, DAY, source=wire.url, page_size=PAGE_SIZE)
 
     async def everything() -> str:
         async with Api(Connection(wire.url, "key", timeout_seconds=5, deadline_seconds=10), sleep=hurry) as api:
-            return await stage_day(api, Job(Table.PRODUCTS, DAY), staged, lambda _rows: None)
+            return await stage_day(api, Job(PRODUCTS, DAY), staged, lambda _rows: None)
 
     note = asyncio.run(everything())
     return [json.loads(bytes(row)) for path in staged.bodies() for row in rows_of(path.read_bytes())], note

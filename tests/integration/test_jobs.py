@@ -13,17 +13,18 @@ import pytest
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.exports.fetcher import JobFetcher, Terms
-from mootech.model import Job, Table
+from mootech.model import Job
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from mootech.source.http import Api, Connection
 from mootech.source.pages import rows_of
+from mootech.tables import PRODUCTS
 from tests.wire import Answer, Wire, answer, problem, routed, serving
 
 TODAY = date(2024, 6, 1)
 DAYS = [date(2024, 1, 13) + timedelta(days=n) for n in range(3)]
-WANTED = [Job(Table.PRODUCTS, day) for day in DAYS]
+WANTED = [Job(PRODUCTS, day) for day in DAYS]
 
 
 async def hurry(seconds: float) -> None:
@@ -100,7 +101,7 @@ def shop() -> Shop:
 @pytest.fixture(scope="module")
 def truth(shop: Shop) -> list[object]:
     """Return the products of these days as the pages hand them out."""
-    return [json.loads(row) for day in DAYS for row in shop.rows(Table.PRODUCTS, day, today=TODAY)]
+    return [json.loads(row) for day in DAYS for row in shop.rows(PRODUCTS, day, today=TODAY)]
 
 
 @contextmanager

@@ -13,11 +13,12 @@ from mootech.lake.lake import Lake
 from mootech.lake.stores.store import open_store
 from mootech.layers.bronze.publishing import Rules
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Table
+from mootech.model import DayStatus
 from mootech.pipeline import ingest as ingesting
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from mootech.tables import PRODUCTS, TABLES
 
 FIRST = date(2024, 2, 28)
 LAST = FIRST + timedelta(days=2)
@@ -30,7 +31,7 @@ def ingested(folder: Path, url: str, *, lake: str | None = None) -> tuple[Mappin
         lake=lake or str(folder / "lake"),
         state_dir=folder / "state",
         source=SourceSettings(url=url, api_key=SecretStr(API_KEY), page_size=100),
-        ingest=IngestSettings(tables=tuple(Table)),
+        ingest=IngestSettings(tables=tuple(TABLES)),
     )
     outcome = ingesting.ingest(settings, Selection(start=FIRST, end=LAST))
     assert {day.status for day in outcome.days} == {DayStatus.PUBLISHED}
@@ -85,5 +86,5 @@ def test_what_a_killed_run_left_on_the_disk_is_removed(tmp_path: Path) -> None:
             state_dir=tmp_path / "state",
             source=SourceSettings(url=url, api_key=SecretStr(API_KEY)),
         )
-        ingesting.ingest(settings, Selection(tables=(Table.PRODUCTS,), start=FIRST, end=FIRST))
+        ingesting.ingest(settings, Selection(tables=(PRODUCTS,), start=FIRST, end=FIRST))
     assert not left.parent.exists()

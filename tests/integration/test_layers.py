@@ -10,7 +10,7 @@ from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
 from mootech.lake.stores.store import Entry, open_store
 from mootech.layers.silver.build import Builder
-from mootech.model import Table
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import noon, sales, workshop
 from tests.rows import DAY, hit, order, product
 
@@ -20,19 +20,19 @@ NEXT = date(2024, 3, 1)
 def test_from_bronze_to_the_report(lake_url: str, state_dir: Path) -> None:
     """The report counts what was published; a second pass over the same bronze writes no byte in silver or gold."""
     with workshop(lake_url, state_dir) as shop:
-        shop.publish(Table.TRANSACTIONS, DAY, [order()])
+        shop.publish(TRANSACTIONS, DAY, [order()])
         returned = order("o2", transaction_type="return", items=["p1"], total_item_quantity=1)
-        shop.publish(Table.TRANSACTIONS, NEXT, [{**returned, "transaction_timestamp": noon(NEXT)}])
-        shop.publish(Table.CLICKSTREAM, DAY, [hit()])
-        shop.publish(Table.PRODUCTS, DAY, [product()])
-        shop.publish(Table.PRODUCTS, NEXT, [])
-        assert len(Builder(shop.lake, shop.engine, NEXT).build(tuple(Table))) == 4
+        shop.publish(TRANSACTIONS, NEXT, [{**returned, "transaction_timestamp": noon(NEXT)}])
+        shop.publish(CLICKSTREAM, DAY, [hit()])
+        shop.publish(PRODUCTS, DAY, [product()])
+        shop.publish(PRODUCTS, NEXT, [])
+        assert len(Builder(shop.lake, shop.engine, NEXT).build(tuple(TABLES))) == 4
         [report] = sales(shop.lake, shop.engine, ["tumbler"])
         assert report.rows[0][:4] == (2024, 2, 1, Decimal("17.68"))
         before = shop.stamps("silver/") | shop.stamps("results/")
         shop.lake.save_manifests()
     with workshop(lake_url, state_dir) as shop:
-        assert Builder(shop.lake, shop.engine, date(2024, 3, 9)).build(tuple(Table)) == ()
+        assert Builder(shop.lake, shop.engine, date(2024, 3, 9)).build(tuple(TABLES)) == ()
         [again] = sales(shop.lake, shop.engine)
         assert (again.rows, again.changed) == (report.rows, False)
         assert shop.stamps("silver/") | shop.stamps("results/") == before

@@ -8,13 +8,14 @@ import msgspec
 import polars as pl
 import pytest
 
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.qa.anomalies import Limits, compared_with, unmatched, unusual
 from mootech.qa.checks import days_behind, days_missing
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Threshold, judge
 from mootech.qa.profile import Profile, links, profile
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS, USERS, TableSpec
 
 YEAR = DayRange(date(2023, 6, 1), date(2024, 5, 30))
 """With Black Friday, a December, a new year, a leap day and a new column; the four weeks before it are there too."""
@@ -29,17 +30,17 @@ class Past:
     """A shop's year."""
 
     shop: Shop
-    profiles: Mapping[Table, Mapping[date, Profile]]
+    profiles: Mapping[TableSpec, Mapping[date, Profile]]
     unmatched: int
     """Days on which the tables do not fit together."""
 
-    def planted(self, rows: pl.DataFrame, table: Table = Table.CLICKSTREAM) -> set[tuple[str, str | None]]:
+    def planted(self, rows: pl.DataFrame, table: TableSpec = CLICKSTREAM) -> set[tuple[str, str | None]]:
         """Return the checks and columns in which these rows, as those of the planted day, are odd."""
         known = {**self.profiles[table], PLANTED: profile(table, rows)}
         return {(each.check, each.column) for each in unusual(table, PLANTED, known, LIMITS)}
 
 
-def good(shop: Shop, table: Table, day: date) -> pl.DataFrame | None:
+def good(shop: Shop, table: TableSpec, day: date) -> pl.DataFrame | None:
     """Return what the gate lets into bronze, None for a day that it stops."""
     rows = [msgspec.Raw(row) for row in shop.rows(table, day, today=LATER)]
     decoded = RowDecoder(table).decode(rows)
@@ -52,13 +53,13 @@ def good(shop: Shop, table: Table, day: date) -> pl.DataFrame | None:
 def past() -> Past:
     """A year of a small shop, as profiles of what the gate lets through."""
     shop = Shop(scale=0.25)
-    profiles: dict[Table, dict[date, Profile]] = {table: {} for table in Table}
+    profiles: dict[TableSpec, dict[date, Profile]] = {table: {} for table in TABLES}
     misfits = 0
     for day in DayRange(YEAR.first - timedelta(weeks=4), YEAR.last):
-        frames = {table: frame for table in Table if (frame := good(shop, table, day)) is not None}
+        frames = {table: frame for table in TABLES if (frame := good(shop, table, day)) is not None}
         for table, frame in frames.items():
             profiles[table][day] = profile(table, frame)
-        bought = links(frames[Table.TRANSACTIONS], frames[Table.USERS], frames[Table.PRODUCTS])
+        bought = links(frames[TRANSACTIONS], frames[USERS], frames[PRODUCTS])
         misfits += bool(unmatched(bought, LIMITS))
     return Past(shop, profiles, misfits)
 
@@ -66,7 +67,7 @@ def past() -> Past:
 @pytest.fixture(scope="module")
 def hits(past: Past) -> pl.DataFrame:
     """The rows of the day on which the anomalies are planted."""
-    frame = good(past.shop, Table.CLICKSTREAM, PLANTED)
+    frame = good(past.shop, CLICKSTREAM, PLANTED)
     assert frame is not None
     return frame
 
@@ -97,10 +98,10 @@ def test_a_drop_and_a_surge_are_found(past: Past, hits: pl.DataFrame) -> None:
 
 def test_a_snapshot_that_lost_a_fifth_is_found(past: Past) -> None:
     """Snapshots hardly change from day to day, so less of a change is odd."""
-    users = good(past.shop, Table.USERS, PLANTED)
+    users = good(past.shop, USERS, PLANTED)
     assert users is not None
-    assert past.planted(users, Table.USERS) == set()
-    assert past.planted(users.head(users.height * 4 // 5), Table.USERS) == {("row_volume", None)}
+    assert past.planted(users, USERS) == set()
+    assert past.planted(users.head(users.height * 4 // 5), USERS) == {("row_volume", None)}
 
 
 def test_a_column_that_went_empty_is_found(past: Past, hits: pl.DataFrame) -> None:
@@ -124,17 +125,15 @@ def test_a_category_that_changed_is_found(past: Past, hits: pl.DataFrame) -> Non
 def test_a_new_level_is_told_once(past: Past, hits: pl.DataFrame) -> None:
     """The second day of a change is not reproached with what the first one was."""
     tomorrow = PLANTED + timedelta(days=1)
-    changed = profile(Table.CLICKSTREAM, hits.head(hits.height // 3))
-    known = {**past.profiles[Table.CLICKSTREAM], PLANTED: changed, tomorrow: changed}
-    assert unusual(Table.CLICKSTREAM, PLANTED, known, LIMITS)
-    assert not unusual(Table.CLICKSTREAM, tomorrow, known, LIMITS)
+    changed = profile(CLICKSTREAM, hits.head(hits.height // 3))
+    known = {**past.profiles[CLICKSTREAM], PLANTED: changed, tomorrow: changed}
+    assert unusual(CLICKSTREAM, PLANTED, known, LIMITS)
+    assert not unusual(CLICKSTREAM, tomorrow, known, LIMITS)
 
 
 def test_purchases_and_items_of_nobody_are_found(past: Past) -> None:
     """Users or products that are missing from the day's snapshot; a snapshot that is not there accuses nobody."""
-    bought, users, products = (
-        good(past.shop, table, PLANTED) for table in (Table.TRANSACTIONS, Table.USERS, Table.PRODUCTS)
-    )
+    bought, users, products = (good(past.shop, table, PLANTED) for table in (TRANSACTIONS, USERS, PRODUCTS))
     assert bought is not None
     assert users is not None
     assert products is not None
@@ -150,24 +149,24 @@ def test_purchases_and_items_of_nobody_are_found(past: Past) -> None:
 def test_days_that_are_not_there_are_found() -> None:
     """Gaps and a newest day that is old are warned of; blocked days are no gaps, and yesterday is not old."""
     held = [day for day in YEAR if day not in {PLANTED, PLANTED + timedelta(days=1)}]
-    (gap,) = days_missing(Table.USERS, held, [PLANTED])
+    (gap,) = days_missing(USERS, held, [PLANTED])
     assert gap.warning
     assert gap.data["days"] == [str(PLANTED + timedelta(days=1))]
-    assert not days_missing(Table.USERS, list(YEAR), [])
-    (fresh,) = days_behind(Table.USERS, held, YEAR.last, 1)
-    (old,) = days_behind(Table.USERS, held, YEAR.last + timedelta(days=2), 1)
+    assert not days_missing(USERS, list(YEAR), [])
+    (fresh,) = days_behind(USERS, held, YEAR.last, 1)
+    (old,) = days_behind(USERS, held, YEAR.last + timedelta(days=2), 1)
     assert (fresh.warning, old.warning) == (False, True)
 
 
 def test_little_history_makes_no_alarm(past: Past, hits: pl.DataFrame) -> None:
     """With fewer than four weeks to compare with, no day is odd."""
-    known = past.profiles[Table.CLICKSTREAM]
+    known = past.profiles[CLICKSTREAM]
     three = {day: known[day] for day in compared_with(PLANTED, Limits(history_weeks=4))[-5:] if day in known}
-    assert not unusual(Table.CLICKSTREAM, PLANTED, {**three, PLANTED: profile(Table.CLICKSTREAM, hits.head(0))}, LIMITS)
+    assert not unusual(CLICKSTREAM, PLANTED, {**three, PLANTED: profile(CLICKSTREAM, hits.head(0))}, LIMITS)
 
 
 @pytest.mark.parametrize(("rows", "odd"), [(1000, False), (1050, False), (1500, True), (600, True)])
 def test_a_history_that_never_changed_bears_a_small_change(rows: int, *, odd: bool) -> None:
     """Where the deviation of the past is zero, the scale is not."""
     known = {PLANTED - timedelta(days=n): Profile(1000) for n in range(1, 100)}
-    assert bool(unusual(Table.TRANSACTIONS, PLANTED, {**known, PLANTED: Profile(rows)}, LIMITS)) is odd
+    assert bool(unusual(TRANSACTIONS, PLANTED, {**known, PLANTED: Profile(rows)}, LIMITS)) is odd

@@ -12,7 +12,7 @@ import pyarrow.dataset
 import pytest
 
 from mootech.layers.silver.build import Builder
-from mootech.model import Table
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import noon, workshop
 from tests.rows import DAY, hit, order, product
 
@@ -28,12 +28,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readers") / "lake"
     with workshop(str(folder), tmp_path_factory.mktemp("state")) as shop:
         for number, day in enumerate((DAY, NEXT), start=1):
-            shop.publish(Table.TRANSACTIONS, day, [order(f"o{number}", transaction_timestamp=noon(day))])
-            shop.publish(Table.CLICKSTREAM, day, [hit(number, product_list=";p1;1;17.68")])
-        for table in (Table.TRANSACTIONS, Table.CLICKSTREAM):
+            shop.publish(TRANSACTIONS, day, [order(f"o{number}", transaction_timestamp=noon(day))])
+            shop.publish(CLICKSTREAM, day, [hit(number, product_list=";p1;1;17.68")])
+        for table in (TRANSACTIONS, CLICKSTREAM):
             shop.publish(table, EMPTY, [])
-        shop.publish(Table.PRODUCTS, DAY, [product()])
-        Builder(shop.lake, shop.engine, EMPTY).build(tuple(Table))
+        shop.publish(PRODUCTS, DAY, [product()])
+        Builder(shop.lake, shop.engine, EMPTY).build(tuple(TABLES))
     return folder
 
 

@@ -13,7 +13,8 @@ from mootech.errors import StoreError
 from mootech.lake.lake import Lake
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import ReportResult, Table
+from mootech.model import ReportResult
+from mootech.tables import PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import Workshop, workshop
 from tests.rows import DAY, order, product
 
@@ -35,9 +36,9 @@ def shop(lake_url: str, state_dir: Path) -> Iterator[Workshop]:
     """A lake with silver of two orders and a product."""
     with workshop(lake_url, state_dir) as opened:
         rows = [order(), order("o2", transaction_type="return"), order("o3")]
-        opened.publish(Table.TRANSACTIONS, DAY, rows)
-        opened.publish(Table.PRODUCTS, DAY, [product()])
-        Builder(opened.lake, opened.engine, TODAY).build(tuple(Table))
+        opened.publish(TRANSACTIONS, DAY, rows)
+        opened.publish(PRODUCTS, DAY, [product()])
+        Builder(opened.lake, opened.engine, TODAY).build(tuple(TABLES))
         yield opened
 
 
@@ -117,8 +118,8 @@ def test_a_report_that_is_wrong_is_named_with_its_line(shop: Workshop, sql: str,
 def test_a_damaged_lake_is_not_the_report_s_fault(tmp_path: Path, state_dir: Path) -> None:
     """An object that cannot be read is the store's failure, as for every report."""
     with workshop(str(tmp_path / "lake"), state_dir) as shop:
-        shop.publish(Table.TRANSACTIONS, DAY, [order()])
-        Builder(shop.lake, shop.engine, TODAY).build([Table.TRANSACTIONS])
+        shop.publish(TRANSACTIONS, DAY, [order()])
+        Builder(shop.lake, shop.engine, TODAY).build([TRANSACTIONS])
         [file] = (tmp_path / "lake").glob("silver/transactions/*/data.parquet")
         data = file.read_bytes()
         footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
@@ -130,8 +131,8 @@ def test_a_damaged_lake_is_not_the_report_s_fault(tmp_path: Path, state_dir: Pat
 def test_a_lake_with_odd_characters_in_its_path_is_within_reach(tmp_path: Path, state_dir: Path) -> None:
     """Brackets and quotes in the folder's name are neither patterns nor the end of a text."""
     with workshop(str(tmp_path / "la[k]e's *"), state_dir) as opened:
-        opened.publish(Table.TRANSACTIONS, DAY, [order()])
-        Builder(opened.lake, opened.engine, TODAY).build([Table.TRANSACTIONS])
+        opened.publish(TRANSACTIONS, DAY, [order()])
+        Builder(opened.lake, opened.engine, TODAY).build([TRANSACTIONS])
         assert _run(opened, HEADER + GOOD).rows == (("purchase", 1),)
         assert isinstance(opened.lake, Lake)
 

@@ -13,9 +13,10 @@ import pytest
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import ReportOutcome, Table
+from mootech.model import ReportOutcome
 from mootech.render.formats import Format, encoded, formatted
 from mootech.render.report_page import report_page
+from mootech.tables import CLICKSTREAM
 from tests.bronze import workshop
 from tests.chromium import Page, tab
 from tests.hostile import INPUTS, NAMES, STANDING, traffic
@@ -157,8 +158,8 @@ def test_hostile_names_travel_from_the_lake_into_every_export(tmp_path: Path, st
     today = date(2024, 3, 2)
     hits = [hit(number, campaign=name) for number, name in enumerate(NAMES, start=1)]
     with workshop(str(tmp_path / "lake"), state_dir) as shop:
-        shop.publish(Table.CLICKSTREAM, DAY, hits)
-        Builder(shop.lake, shop.engine, today).build([Table.CLICKSTREAM])
+        shop.publish(CLICKSTREAM, DAY, hits)
+        Builder(shop.lake, shop.engine, today).build([CLICKSTREAM])
         found = report(shop.lake, shop.engine, Request(packaged()["traffic"]), today)
     named = {row["campaign"] for row in json.loads(formatted(found, Format.JSON))}
     assert named == {*pl.read_parquet(io.BytesIO(encoded(found, Format.PARQUET)))["campaign"]} == {*NAMES}

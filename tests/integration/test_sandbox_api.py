@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from mootech.errors import UsageError
-from mootech.model import Table
 from mootech.sandbox.server import create_app, running
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TableSpec
 
 TODAY = date(2023, 12, 2)
 DAY = date(2023, 3, 1)
@@ -78,13 +78,13 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("table", Table)
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("limit", [700, 10_000])
-def test_pages_together_are_the_rows(client: httpx.Client, shop: Shop, table: Table, limit: int) -> None:
+def test_pages_together_are_the_rows(client: httpx.Client, shop: Shop, table: TableSpec, limit: int) -> None:
     """The pages of several days, are the shop's rows; each but the last is full, and each says the total."""
     days = [DAY + timedelta(days=n) for n in range(3)]
     expected = [json.loads(row) for day in days for row in shop.rows(table, day, today=TODAY)]
-    got = list(pages(client, table, start_date=str(days[0]), end_date=str(days[-1]), limit=limit))
+    got = list(pages(client, table.name, start_date=str(days[0]), end_date=str(days[-1]), limit=limit))
     assert [row for page in got for row in page["data"]] == expected
     assert all(len(page["data"]) == limit for page in got[:-1])
     assert {page["total"] for page in got} == {len(expected)}
@@ -92,7 +92,7 @@ def test_pages_together_are_the_rows(client: httpx.Client, shop: Shop, table: Ta
 
 def test_page_that_ends_with_a_day_goes_on_with_the_next(client: httpx.Client, shop: Shop) -> None:
     """When the limit is exactly a day's rows, the next page is the next day, and after the last there is none."""
-    count = shop.count(Table.PRODUCTS, DAY, today=TODAY)
+    count = shop.count(PRODUCTS, DAY, today=TODAY)
     got = list(pages(client, "products", start_date="2023-03-01", end_date="2023-03-02", limit=count))
     assert [len(page["data"]) for page in got] == [count, count]
 
@@ -111,7 +111,7 @@ def test_yesterday_is_without_its_late_rows(client: httpx.Client, shop: Shop) ->
         rest = httpx.get(
             f"{url}/clickstream", params={**query, "limit": 10_000, "cursor": first["next_cursor"]}, headers=KEY
         ).json()
-    late = shop.dirt(Table.CLICKSTREAM, day, today=TODAY).late_missing
+    late = shop.dirt(CLICKSTREAM, day, today=TODAY).late_missing
     assert late > 0
     assert rest["total"] == first["total"] + late
     assert len(first["data"]) + len(rest["data"]) == rest["total"]
@@ -254,7 +254,7 @@ def test_description_is_there_without_a_key(client: httpx.Client) -> None:
         path in routes or sum(bool(re.fullmatch(shape, path)) for shape in shapes) == 1 for path in document["paths"]
     )
     assert {path.split("/")[-1] for path in document["paths"]} == {
-        *Table,
+        *TABLES,
         *("hits", "visitors", "fetch_data", "job_status", "openapi.json"),
     }
     assert {path.replace("/dev/", "/v1/") for path in routes if path.startswith("/dev/")} == {
@@ -262,13 +262,13 @@ def test_description_is_there_without_a_key(client: httpx.Client) -> None:
     }
 
 
-@pytest.mark.parametrize("table", Table)
-def test_description_is_true(client: httpx.Client, table: Table) -> None:
+@pytest.mark.parametrize("table", TABLES)
+def test_description_is_true(client: httpx.Client, table: TableSpec) -> None:
     """What the description says of a page and of a row is what the server answers: fields, order and types."""
     document = httpx.get(f"{client.base_url.copy_with(path='/openapi.json')}").json()
     response = document["paths"][f"/v1/{table}"]["get"]["responses"]["200"]
     page = response["content"]["application/json"]["schema"]
-    answer = client.get(table, params=RANGE).json()
+    answer = client.get(table.name, params=RANGE).json()
     assert list(answer) == list(page["properties"]) == page["required"]
     row = document["components"]["schemas"][page["properties"]["data"]["items"]["$ref"].rsplit("/", 1)[1]]
     declared = {

@@ -12,16 +12,16 @@ import httpx
 import msgspec
 import pytest
 
-from mootech.model import Table
 from mootech.sandbox.faults import Draw, Fault, Profile
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from mootech.tables import CLICKSTREAM
 from tests.faults.invariants import COMMAND
 from tests.rows import DAY
 
 SHOP = Shop(scale=0.05)
 TODAY = date(2024, 6, 1)
-ROWS = SHOP.count(Table.CLICKSTREAM, DAY, today=TODAY)
+ROWS = SHOP.count(CLICKSTREAM, DAY, today=TODAY)
 LIMIT = 40
 
 

@@ -9,10 +9,10 @@ from email.utils import format_datetime
 import pytest
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
-from mootech.model import Table
 from mootech.source.guards import Page, TotalChangedError
 from mootech.source.http import Api, Connection
 from mootech.source.pages import pages
+from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
 from tests.wire import Answer, Wire, answer, cut, drip, problem, serving
 
@@ -29,7 +29,7 @@ def fetch(wire: Wire, days: int = 1, **limits: float) -> list[Page]:
 
     async def one(api: Api, number: int) -> list[Page]:
         day = DAY + timedelta(days=number)
-        return [page async for page in pages(api, Table.PRODUCTS, day, page_size=2)]
+        return [page async for page in pages(api, PRODUCTS, day, page_size=2)]
 
     async def everything() -> list[Page]:
         settings = {"timeout_seconds": 5.0, "deadline_seconds": 10.0, "max_body_bytes": 100_000, **limits}

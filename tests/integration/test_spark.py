@@ -20,7 +20,8 @@ from mootech.errors import ConfigError, StoreError
 from mootech.lake.paths import Layer, partition_key
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import DayStatus, ReportResult, Table
+from mootech.model import DayStatus, ReportResult
+from mootech.tables import PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import Workshop, noon, workshop
 from tests.rows import DAY, order, product
 from tests.stores import Wrapper
@@ -54,9 +55,9 @@ class Elsewhere(Wrapper):
 def shop(tmp_path: Path, state_dir: Path) -> Iterator[Workshop]:
     """A lake on disk with silver of two purchases, a return and a product."""
     with workshop(str(tmp_path / "lake"), state_dir) as opened:
-        opened.publish(Table.TRANSACTIONS, DAY, [order(), order("o2", transaction_type="return"), order("o3")])
-        opened.publish(Table.PRODUCTS, DAY, [product()])
-        Builder(opened.lake, opened.engine, TODAY).build(tuple(Table))
+        opened.publish(TRANSACTIONS, DAY, [order(), order("o2", transaction_type="return"), order("o3")])
+        opened.publish(PRODUCTS, DAY, [product()])
+        Builder(opened.lake, opened.engine, TODAY).build(tuple(TABLES))
         yield opened
 
 
@@ -125,12 +126,12 @@ def test_one_damaged_day_does_not_stop_the_others(shop: Workshop, spark_remote: 
     """Of days that are made together, the one that cannot be read fails by name, and the others are published."""
     days = [DAY + timedelta(days=n) for n in range(1, 4)]
     for day in days:
-        shop.publish(Table.TRANSACTIONS, day, [order(f"o{day}", transaction_timestamp=noon(day))])
+        shop.publish(TRANSACTIONS, day, [order(f"o{day}", transaction_timestamp=noon(day))])
     broken = Path(shop.lake.store.uri(partition_key(Layer.RAW, "transactions", days[1])))
     whole = broken.read_bytes()
     broken.write_bytes(whole[:4] + bytes(120) + whole[124:])  # its rows; the footer, with the receipt, stays
     with Spark.opened(shop.lake.store, spark_remote) as engine:
-        results = Builder(shop.lake, engine, TODAY).build([Table.TRANSACTIONS])
+        results = Builder(shop.lake, engine, TODAY).build([TRANSACTIONS])
     assert [each.utc_date for each in results] == days
     assert [each.status for each in results] == [DayStatus.PUBLISHED, DayStatus.FAILED, DayStatus.PUBLISHED]
     error = results[1].error
@@ -142,9 +143,9 @@ def test_where_spark_cannot_read_at_all_the_rest_is_left_out(shop: Workshop, spa
     """A cluster that does not reach the lake is not asked for every day of years: after three days it is enough."""
     days = [DAY + timedelta(days=n) for n in range(1, 7)]
     for day in days:
-        shop.publish(Table.TRANSACTIONS, day, [order(f"o{day}", transaction_timestamp=noon(day))])
+        shop.publish(TRANSACTIONS, day, [order(f"o{day}", transaction_timestamp=noon(day))])
     with Spark.opened(Elsewhere(shop.lake.store), spark_remote) as engine:
-        results = Builder(shop.lake, engine, TODAY).build([Table.TRANSACTIONS])
+        results = Builder(shop.lake, engine, TODAY).build([TRANSACTIONS])
     assert [each.utc_date for each in results] == days
     told = [str(each.error) for each in results]
     assert sum("PATH_NOT_FOUND" in each for each in told) == 3

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from mootech.layers.bronze.exports.fetcher import consecutive
 from mootech.layers.bronze.exports.rows import json_rows, shaped
 from mootech.layers.bronze.exports.service import State, parse_standing, poll_seconds
-from mootech.model import Job, Table
+from mootech.model import Job
 from mootech.qa.contract import delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.source.metrics import older_day
 from mootech.source.pages import rows_of
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TableSpec
 
-CONTRACT = delivered_schema(Table.CLICKSTREAM)
+CONTRACT = delivered_schema(CLICKSTREAM)
 U64 = st.integers(0, 2**64 - 1)
 TEXT = st.text(max_size=20)
 FLOAT = st.floats()
@@ -79,8 +80,8 @@ def _json(value: float | None) -> float | str | None:
 def test_a_nan_is_rejected_with_its_value_in_sight() -> None:
     """The contract has no NaN: the row is one of a wrong type, not one without a price."""
     frame = pl.DataFrame({"product_id": ["p"], "product_name": ["P"], "price": [math.nan], "utc_date": ["2024-01-01"]})
-    (row,) = json_rows(shaped(frame, delivered_schema(Table.PRODUCTS)))
-    decoded = RowDecoder(Table.PRODUCTS).decode(rows_of(f'{{"data":[{row}]}}'.encode()))
+    (row,) = json_rows(shaped(frame, delivered_schema(PRODUCTS)))
+    decoded = RowDecoder(PRODUCTS).decode(rows_of(f'{{"data":[{row}]}}'.encode()))
     assert decoded.reasons == {0: ("price:wrong_type",)}
     assert '"price":"nan"' in row
 
@@ -112,8 +113,10 @@ def test_other_types_of_the_same_values_are_understood() -> None:
     ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(Table), st.integers(0, 12)), unique=True, max_size=30), st.integers(1, 5))
-def test_ranges_hold_every_day_once(wanted: list[tuple[Table, int]], most: int) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from(tuple(TABLES)), st.integers(0, 12)), unique=True, max_size=30), st.integers(1, 5)
+)
+def test_ranges_hold_every_day_once(wanted: list[tuple[TableSpec, int]], most: int) -> None:
     """Ranges are days of one table without a gap, none longer than allowed, and together exactly what is wanted."""
     first = date(2024, 2, 25)
     queue = [Job(table, first + timedelta(days=n)) for table, n in sorted(wanted)]

@@ -19,15 +19,15 @@ from mootech.engines.engine import Engine
 from mootech.engines.spark import Spark
 from mootech.lake.stores.store import Entry, open_store
 from mootech.layers.silver import days as silver_days
-from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec
 from tests.property.hits_oracle import Hit
-from tests.property.orders import PRODUCTS, orders, ranges
+from tests.property.orders import SOLD, orders, ranges
 from tests.property.sales_oracle import Order, Range
 from tests.property.test_hit_reports import HELD, some_hits
 from tests.property.test_order_reports import HELD as HELD_OF_ORDERS
 from tests.property.test_silver_clickstream import EVENT_LISTS, PRODUCT_LISTS
-from tests.property.test_silver_ranges import PRODUCTS as SNAPSHOTS
+from tests.property.test_silver_ranges import PRODUCT_SNAPSHOTS as SNAPSHOTS
 from tests.property.test_silver_ranges import Snapshots
 from tests.property.views import Views
 from tests.rows import DAY, NOON, hit, order
@@ -51,7 +51,7 @@ class Both:
         first, second = self.engines
         return Views(self.folder, first), Views(self.folder, second)
 
-    def day(self, table: Table, bronze: pl.DataFrame) -> list[pl.DataFrame]:
+    def day(self, table: TableSpec, bronze: pl.DataFrame) -> list[pl.DataFrame]:
         """Return the silver that each makes of a day of bronze."""
         entry = self._written(f"{table}/utc_date={DAY}", bronze)
         return [
@@ -59,7 +59,7 @@ class Both:
             for engine in self.engines
         ]
 
-    def ranges(self, table: Table, days: Mapping[date, pl.DataFrame]) -> list[pl.DataFrame]:
+    def ranges(self, table: TableSpec, days: Mapping[date, pl.DataFrame]) -> list[pl.DataFrame]:
         """Return the validity ranges that each makes of snapshots."""
         entries = [self._written(f"{table}/utc_date={day}", frame) for day, frame in days.items()]
         made = []
@@ -109,11 +109,11 @@ def test_reports_of_orders(
     both: Both, found: list[list[Order]], known: list[Range], held: list[date], report: str
 ) -> None:
     """Reports of many customers' purchases and returns are alike, row by row."""
-    asked = {"product_ids": [*PRODUCTS, "P4"][: len(found) - 3]} if report == "sales" else {}
+    asked = {"product_ids": [*SOLD, "P4"][: len(found) - 3]} if report == "sales" else {}
     frames = []
     for views in both.views():
-        views.give(Table.TRANSACTIONS, map(asdict, _renamed(found, "order_id")))
-        views.give(Table.PRODUCTS, map(asdict, known))
+        views.give(TRANSACTIONS, map(asdict, _renamed(found, "order_id")))
+        views.give(PRODUCTS, map(asdict, known))
         frames.append(views.run(report, held, **asked))
     _same(frames)
 
@@ -125,7 +125,7 @@ def test_reports_of_hits(both: Both, found: list[list[Hit]], held: list[date], r
     """Reports of many visits are alike, row by row."""
     frames = []
     for views in both.views():
-        views.give(Table.CLICKSTREAM, [each.row for each in _renamed(found, "hit_id")])
+        views.give(CLICKSTREAM, [each.row for each in _renamed(found, "hit_id")])
         frames.append(views.run(report, held))
     _same(frames)
 
@@ -138,9 +138,9 @@ def test_silver_of_hits(both: Both, cells: list[tuple[str | None, str | None, st
         hit(number, event_list=events, product_list=products or text, campaign=text, evar1=text)
         for number, (events, products, text) in enumerate(cells)
     ]
-    schema = bronze_schema(Table.CLICKSTREAM)
+    schema = bronze_schema(CLICKSTREAM)
     for some in (rows, []):
-        _same(both.day(Table.CLICKSTREAM, pl.DataFrame([{**row, "extra": None} for row in some], schema=schema)))
+        _same(both.day(CLICKSTREAM, pl.DataFrame([{**row, "extra": None} for row in some], schema=schema)))
 
 
 @EXAMPLES
@@ -151,19 +151,19 @@ def test_silver_of_orders(both: Both, cells: list[tuple[float, int, list[str], s
         order(f"o{n}", total_purchase_usd=money, transaction_timestamp=second, items=items, email=email, extra=None)
         for n, (money, second, items, email) in enumerate(cells)
     ]
-    _same(both.day(Table.TRANSACTIONS, pl.DataFrame(rows, schema=bronze_schema(Table.TRANSACTIONS))))
+    _same(both.day(TRANSACTIONS, pl.DataFrame(rows, schema=bronze_schema(TRANSACTIONS))))
 
 
 @EXAMPLES
 @given(snapshots=SNAPSHOTS)
 def test_ranges_of_snapshots(both: Both, snapshots: Snapshots) -> None:
     """Products that change, vanish and come back have the same validity ranges, and so have users."""
-    schema = bronze_schema(Table.PRODUCTS)
+    schema = bronze_schema(PRODUCTS)
     days = {
         day: pl.DataFrame([(name, *told, None) for name, told in rows.items()], schema=schema, orient="row")
         for day, rows in snapshots.items()
     }
-    _same(both.ranges(Table.PRODUCTS, days))
+    _same(both.ranges(PRODUCTS, days))
     users = {
         day: frame.select(
             account_id="product_id",
@@ -173,7 +173,7 @@ def test_ranges_of_snapshots(both: Both, snapshots: Snapshots) -> None:
         )
         for day, frame in days.items()
     }
-    _same(both.ranges(Table.USERS, users))
+    _same(both.ranges(USERS, users))
 
 
 def test_customers_of_every_character(both: Both) -> None:
@@ -182,10 +182,10 @@ def test_customers_of_every_character(both: Both) -> None:
     points = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) not in {"Cs", "Cn"}]
     some = [f" {''.join(points[n : n + 64])}a " for n in range(0, len(points), 64)]
     orders_of = [order(f"o{n}", email=email, extra=None) for n, email in enumerate(some)]
-    frame = pl.DataFrame(orders_of, schema=bronze_schema(Table.TRANSACTIONS))
-    [rows, _] = both.day(Table.TRANSACTIONS, frame)
+    frame = pl.DataFrame(orders_of, schema=bronze_schema(TRANSACTIONS))
+    [rows, _] = both.day(TRANSACTIONS, frame)
     for views in both.views():
-        views.give_days(Table.TRANSACTIONS, {DAY: rows.with_columns(last_modified=pl.lit(DAY))})
+        views.give_days(TRANSACTIONS, {DAY: rows.with_columns(last_modified=pl.lit(DAY))})
     sql = """\
 -- Customers: what an email is matched by.
 -- Grain    order

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.layers.bronze.spill import judge_on_disk
-from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, Threshold, judge
+from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS, TableSpec
 from tests.rows import DAY, NOON, hit, order, raws, without
 
 MIDNIGHT = NOON - 12 * 3600
@@ -42,7 +42,7 @@ def account(account_id: str, name: str) -> dict[str, Any]:
     return {"account_id": account_id, "email": email, "first_time_time_stamp": NOON, "utc_date": DAY.isoformat()}
 
 
-def judged(table: Table, rows: list[Any]) -> Judged:
+def judged(table: TableSpec, rows: list[Any]) -> Judged:
     """Decode and judge rows of one day."""
     decoded = RowDecoder(table).decode(raws(*rows))
     (result,) = judge(table, [Fetched(DAY, decoded.frame, decoded.reasons)])
@@ -58,7 +58,7 @@ def is_bad(row: dict[str, Any]) -> bool:
 @given(st.lists(hits(), max_size=30))
 def test_every_row_is_good_rejected_or_a_duplicate(rows: list[dict[str, Any]]) -> None:
     """Fetched = good + rejected + duplicates, and each part is what the rules say."""
-    result = judged(Table.CLICKSTREAM, rows)
+    result = judged(CLICKSTREAM, rows)
     assert len(rows) == result.good.height + result.rejected.height + result.duplicates
 
     distinct: dict[str, set[str]] = defaultdict(set)
@@ -79,7 +79,7 @@ def test_the_order_of_arrival_does_not_matter(rows: list[dict[str, Any]], rng: r
     """Pages in any order give the same bronze rows, so a refetch gives the same bytes."""
     shuffled = list(rows)
     rng.shuffle(shuffled)
-    first, second = judged(Table.CLICKSTREAM, rows), judged(Table.CLICKSTREAM, shuffled)
+    first, second = judged(CLICKSTREAM, rows), judged(CLICKSTREAM, shuffled)
     assert first.good.equals(second.good)
     assert first.duplicates == second.duplicates
     assert sorted(map(str, first.rejected["reasons"].to_list())) == sorted(
@@ -90,7 +90,7 @@ def test_the_order_of_arrival_does_not_matter(rows: list[dict[str, Any]], rng: r
 @given(st.lists(hits(), max_size=20))
 def test_bronze_is_sorted_by_event_time_then_key(rows: list[dict[str, Any]]) -> None:
     """Rows are stored in the order that range scans and compression want."""
-    good = judged(Table.CLICKSTREAM, rows).good
+    good = judged(CLICKSTREAM, rows).good
     keys = good.select("hit_time_gmt", "hitid_high", "hitid_low").rows()
     assert keys == sorted(keys)
 
@@ -106,7 +106,7 @@ def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, s
 def test_reasons_are_complete_sorted_and_without_echoes() -> None:
     """A row that is bad in three ways is told the three, and a missing key is not told again as NULL."""
     row = without(order(email="nobody", utc_date="2024-03-01"), "items")
-    assert judged(Table.TRANSACTIONS, [row, order()]).rejected.rows() == [
+    assert judged(TRANSACTIONS, [row, order()]).rejected.rows() == [
         (0, ["email:malformed", "items:missing", "wrong_day"])
     ]
 
@@ -116,7 +116,7 @@ def test_a_clash_of_keys_without_event_time_keeps_one_and_rejects_the_others() -
     one = {"account_id": "a", "email": "a@x", "first_time_time_stamp": NOON, "utc_date": DAY.isoformat()}
     two = {**one, "email": "b@x"}
     for rows in ([one, two, two], [two, two, one]):
-        result = judged(Table.USERS, rows)
+        result = judged(USERS, rows)
         assert result.good["email"].to_list() == ["b@x"]
         assert result.rejected["reasons"].to_list() == [["key_conflict"]]
         assert result.duplicates == 1
@@ -124,17 +124,17 @@ def test_a_clash_of_keys_without_event_time_keeps_one_and_rejects_the_others() -
 
 def test_a_row_that_is_no_object_is_told_only_that() -> None:
     """The NULLs that stand in for a row that could not be read are no reasons of their own."""
-    assert judged(Table.USERS, [3]).rejected["reasons"].to_list() == [["row:not_an_object"]]
+    assert judged(USERS, [3]).rejected["reasons"].to_list() == [["row:not_an_object"]]
 
 
 @given(st.lists(st.lists(hits(), max_size=8), min_size=1, max_size=4))
 def test_days_judged_together_are_judged_as_alone(days: list[list[dict[str, Any]]]) -> None:
     """Validating several days at once changes nothing about any of them."""
-    decoder = RowDecoder(Table.CLICKSTREAM)
+    decoder = RowDecoder(CLICKSTREAM)
     decoded = [decoder.decode(raws(*rows)) for rows in days]
-    together = judge(Table.CLICKSTREAM, [Fetched(DAY, each.frame, each.reasons) for each in decoded])
+    together = judge(CLICKSTREAM, [Fetched(DAY, each.frame, each.reasons) for each in decoded])
     for rows, result in zip(days, together, strict=True):
-        alone = judged(Table.CLICKSTREAM, rows)
+        alone = judged(CLICKSTREAM, rows)
         assert result.good.equals(alone.good)
         assert result.rejected.equals(alone.rejected)
         assert result.duplicates == alone.duplicates
@@ -143,16 +143,16 @@ def test_days_judged_together_are_judged_as_alone(days: list[list[dict[str, Any]
 @given(st.lists(hits(), max_size=30), st.integers(1, 9))
 def test_a_day_judged_on_disk_is_judged_as_in_memory(rows: list[dict[str, Any]], portion_rows: int) -> None:
     """However its rows are cut into portions, and whichever of them share a key: the same rows, reasons and order."""
-    _same_on_disk(Table.CLICKSTREAM, rows, portion_rows)
+    _same_on_disk(CLICKSTREAM, rows, portion_rows)
 
 
 @given(st.lists(st.builds(account, st.sampled_from("abc"), st.sampled_from("xyz")), max_size=20), st.integers(1, 9))
 def test_a_snapshot_judged_on_disk_is_judged_as_in_memory(rows: list[dict[str, Any]], portion_rows: int) -> None:
     """Where rows are sorted by a text, and none is later than another."""
-    _same_on_disk(Table.USERS, rows, portion_rows)
+    _same_on_disk(USERS, rows, portion_rows)
 
 
-def _same_on_disk(table: Table, rows: list[dict[str, Any]], portion_rows: int) -> None:
+def _same_on_disk(table: TableSpec, rows: list[dict[str, Any]], portion_rows: int) -> None:
     wanted = judged(table, rows)
     decoder = RowDecoder(table)
     pieces = [rows[start : start + portion_rows] for start in range(0, len(rows), portion_rows)] or [[]]

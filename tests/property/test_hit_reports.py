@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge
 from mootech.sandbox.customers import Customers
 from mootech.sandbox.orders import purchases
 from mootech.sandbox.shop import Shop
 from mootech.sandbox.visits import Hits, hits
+from mootech.tables import CLICKSTREAM
 from tests.bronze import silver_of
 from tests.property import hits_oracle
 from tests.property.hits_oracle import STEPS, Hit
@@ -45,7 +45,7 @@ def some_hits(draw: st.DrawFn) -> list[Hit]:
 
 
 def _give(views: Views, found: list[Hit]) -> None:
-    views.give(Table.CLICKSTREAM, [hit.row for hit in found])
+    views.give(CLICKSTREAM, [hit.row for hit in found])
 
 
 @settings(max_examples=100)
@@ -142,11 +142,11 @@ def shop_views(views: Views) -> Views:
     """Silver of four days of the shop's clickstream, dirt and all, across a month's end."""
     days = {}
     for day in DAYS:
-        raws = [msgspec.Raw(row) for row in SHOP.rows(Table.CLICKSTREAM, day, today=TODAY)]
-        decoded = RowDecoder(Table.CLICKSTREAM).decode(raws)
-        (judged,) = judge(Table.CLICKSTREAM, [Fetched(day, decoded.frame, decoded.reasons)])
-        days[day] = silver_of(Table.CLICKSTREAM, judged.good, day).with_columns(last_modified=pl.lit(day))
-    views.give_days(Table.CLICKSTREAM, days)
+        raws = [msgspec.Raw(row) for row in SHOP.rows(CLICKSTREAM, day, today=TODAY)]
+        decoded = RowDecoder(CLICKSTREAM).decode(raws)
+        (judged,) = judge(CLICKSTREAM, [Fetched(day, decoded.frame, decoded.reasons)])
+        days[day] = silver_of(CLICKSTREAM, judged.good, day).with_columns(last_modified=pl.lit(day))
+    views.give_days(CLICKSTREAM, days)
     return views
 
 

@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mootech.layers.bronze.replay import as_json
-from mootech.model import Table
 from mootech.qa import gate
 from mootech.qa.contract import EXTRA, breaches, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge_again
+from mootech.tables import CLICKSTREAM, TableSpec
 from tests.property.test_gate import hits, judged
 from tests.rows import DAY, raws
 
-COLUMNS = [*delivered_schema(Table.CLICKSTREAM).names(), EXTRA]
+COLUMNS = [*delivered_schema(CLICKSTREAM).names(), EXTRA]
 
 
-def without_euros(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+def without_euros(table: TableSpec, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the breaches of a contract that has one rule more: no hit is in euros."""
     euros = rows.with_row_index("row").filter(pl.col("currency") == "EUR").select("row", reason=pl.lit("currency:rule"))
     return pl.concat([breaches(table, rows), euros])
@@ -37,12 +37,12 @@ def test_a_mended_rule_gives_the_day_that_it_would_have_given_at_once(rows: list
     """Good rows, the number of rejected ones and of duplicates: all as if nobody had ever judged otherwise."""
     with pytest.MonkeyPatch.context() as older:
         older.setattr(gate, "breaches", without_euros)
-        before = judged(Table.CLICKSTREAM, rows)
+        before = judged(CLICKSTREAM, rows)
     rejected = [rows[position] for position in before.rejected["position"]]
-    decoded = RowDecoder(Table.CLICKSTREAM).decode(raws(*rejected))
+    decoded = RowDecoder(CLICKSTREAM).decode(raws(*rejected))
     fetched = Fetched(DAY, decoded.frame, decoded.reasons)
-    again = judge_again(Table.CLICKSTREAM, fetched, with_day(before.good))
-    at_once = judged(Table.CLICKSTREAM, rows)
+    again = judge_again(CLICKSTREAM, fetched, with_day(before.good))
+    at_once = judged(CLICKSTREAM, rows)
     assert again.good.equals(at_once.good)
     assert before.duplicates + again.duplicates == at_once.duplicates
     assert again.rejected.height == at_once.rejected.height
@@ -52,8 +52,8 @@ def test_a_mended_rule_gives_the_day_that_it_would_have_given_at_once(rows: list
 @given(st.lists(hits(), min_size=1, max_size=5))
 def test_a_published_row_is_written_as_json_that_decodes_to_it(rows: list[dict[str, Any]]) -> None:
     """Nothing of it changes on its way back into quarantine, undeclared fields included."""
-    good = with_day(judged(Table.CLICKSTREAM, rows).good)
+    good = with_day(judged(CLICKSTREAM, rows).good)
     texts = [msgspec.Raw(as_json(row).encode()) for row in good.iter_rows(named=True)]
-    decoded = RowDecoder(Table.CLICKSTREAM).decode(texts)
+    decoded = RowDecoder(CLICKSTREAM).decode(texts)
     assert decoded.reasons == {}
     assert decoded.frame.equals(good)

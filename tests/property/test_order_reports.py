@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.model import Table
+from mootech.tables import PRODUCTS, TRANSACTIONS
 from tests.property import orders_oracle
-from tests.property.orders import PRODUCTS, orders, ranges
+from tests.property.orders import SOLD, orders, ranges
 from tests.property.sales_oracle import Order, Range
 from tests.property.views import Views, in_order
 
@@ -21,8 +21,8 @@ HELD = st.sets(st.integers(0, 460), max_size=3).map(
 
 
 def _give(views: Views, found: Sequence[Order], known: Sequence[Range] = ()) -> None:
-    views.give(Table.TRANSACTIONS, [asdict(order) for order in found])
-    views.give(Table.PRODUCTS, [asdict(item) for item in known])
+    views.give(TRANSACTIONS, [asdict(order) for order in found])
+    views.give(PRODUCTS, [asdict(item) for item in known])
 
 
 @settings(max_examples=100)
@@ -51,7 +51,7 @@ def test_products_and_sales_say_the_same(views: Views, found: list[Order], known
     """Product by product and month by month, units and sale are those of the sales report."""
     _give(views, found, known)
     products = views.run("products").sort("product_id", "month")
-    sales = views.run("sales", product_ids=PRODUCTS)
+    sales = views.run("sales", product_ids=SOLD)
     columns = ["product_id", "product_name", "month", "units_purchased", "units_returned", "is_partial"]
     assert products.select(*columns, "units_sold", "sale").rows() == (
         sales.select(*columns, "total_items_sold", "total_sale").rows()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mootech.layers.bronze.gate import different_hits
 from mootech.layers.bronze.passes import united
-from mootech.model import Receipt, Reconciled, Table
+from mootech.model import Receipt, Reconciled
+from mootech.tables import CLICKSTREAM
 from tests.property.test_gate import hits, judged
 from tests.rows import page_body
 
@@ -60,7 +61,7 @@ def test_a_pass_that_brings_nothing_new_changes_nothing(passes: list[list[list[i
 def test_hits_are_counted_once_each_whatever_became_of_them(rows: list[dict[str, Any]]) -> None:
     """Published and quarantined together: as many as there are different keys among all rows."""
     keys = {(row["hitid_high"], row["hitid_low"]) for row in rows}
-    assert different_hits(judged(Table.CLICKSTREAM, rows)) == len(keys)
+    assert different_hits(judged(CLICKSTREAM, rows)) == len(keys)
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=3), st.integers(0, 50), st.integers(0, 9), st.booleans())

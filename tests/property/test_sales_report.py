@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mootech.model import Table
+from mootech.tables import PRODUCTS, TRANSACTIONS
 from tests.property.orders import orders, ranges
 from tests.property.sales_oracle import Order, Range, sales_report
 from tests.property.views import Views, in_order
@@ -31,8 +31,8 @@ class Report:
 
     def frame(self, found: list[Order], known: list[Range], products: list[str], held_days: list[date]) -> pl.DataFrame:
         """Give the views these rows, and run the report."""
-        self._views.give(Table.TRANSACTIONS, [asdict(order) for order in found])
-        self._views.give(Table.PRODUCTS, [asdict(item) for item in known])
+        self._views.give(TRANSACTIONS, [asdict(order) for order in found])
+        self._views.give(PRODUCTS, [asdict(item) for item in known])
         frame = self._views.run("sales", held_days, product_ids=products)
         assert in_order("sales", frame)
         return frame

@@ -8,8 +8,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from mootech.tables import CLICKSTREAM
 from tests.bronze import silver_of
 from tests.rows import hit
 
@@ -57,9 +57,7 @@ def _events(text: str) -> list[int | None]:
 def test_lists_are_parsed_entry_by_entry(cells: list[tuple[str | None, str | None]]) -> None:
     """What does not parse is NULL alone, whatever stands beside it; no row is lost, and a NULL cell stays NULL."""
     rows = [hit(n, event_list=events, product_list=products) for n, (events, products) in enumerate(cells)]
-    bronze = pl.DataFrame(rows, schema_overrides=bronze_schema(Table.CLICKSTREAM)).with_columns(
-        extra=pl.lit(None, pl.String)
-    )
-    silver = silver_of(Table.CLICKSTREAM, bronze).sort(pl.col("hit_id").str.split("-").list.get(0).cast(pl.Int64))
+    bronze = pl.DataFrame(rows, schema_overrides=bronze_schema(CLICKSTREAM)).with_columns(extra=pl.lit(None, pl.String))
+    silver = silver_of(CLICKSTREAM, bronze).sort(pl.col("hit_id").str.split("-").list.get(0).cast(pl.Int64))
     assert silver["events"].to_list() == [None if events is None else _events(events) for events, _ in cells]
     assert silver["products"].to_list() == [None if products is None else _products(products) for _, products in cells]

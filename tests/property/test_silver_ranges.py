@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from mootech.engines.duckdb import DuckDB
 from mootech.lake.stores.store import Entry, open_store
-from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from mootech.tables import PRODUCTS, USERS, TableSpec
 
 FIRST = date(2023, 12, 29)
 Snapshots = Mapping[date, Mapping[str, tuple[Any, ...]]]
 """Per held day and key: the attributes."""
 
 # Days that are missing are not held; an empty snapshot is held and says that everything is gone.
-PRODUCTS = st.dictionaries(
+PRODUCT_SNAPSHOTS = st.dictionaries(
     st.integers(0, 9).map(lambda n: FIRST + timedelta(days=n)),
     st.dictionaries(
         st.sampled_from(["P1", "P2"]), st.tuples(st.sampled_from(["Tumbler", "Mug"]), st.sampled_from([17.68, 0.1]))
@@ -43,7 +43,7 @@ def engine(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         yield opened
 
 
-def _ranges(engine: DuckDB, folder: Path, table: Table, snapshots: Snapshots) -> list[tuple[Any, ...]]:
+def _ranges(engine: DuckDB, folder: Path, table: TableSpec, snapshots: Snapshots) -> list[tuple[Any, ...]]:
     keys = []
     for day, rows in snapshots.items():
         key = f"{table}/utc_date={day}/data.parquet"
@@ -71,13 +71,13 @@ def _oracle(snapshots: Snapshots) -> list[tuple[Any, ...]]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(snapshots=PRODUCTS)
+@given(snapshots=PRODUCT_SNAPSHOTS)
 def test_ranges_are_what_walking_through_the_snapshots_gives(
     engine: DuckDB, folder: Path, snapshots: Snapshots
 ) -> None:
     """A gap extends, an absence closes, a change closes and opens, a return opens; all sorted by key and day."""
     expected = [(key, name, Decimal(str(price)), *validity) for key, name, price, *validity in _oracle(snapshots)]
-    assert _ranges(engine, folder, Table.PRODUCTS, snapshots) == expected
+    assert _ranges(engine, folder, PRODUCTS, snapshots) == expected
 
 
 def test_users_have_their_first_time_as_a_timestamp(engine: DuckDB, folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_users_have_their_first_time_as_a_timestamp(engine: DuckDB, folder: Path
         FIRST + timedelta(days=5): {"A1": ("ann@new.example", seconds)},
     }
     first_time = datetime(2023, 3, 1, 12)  # noqa: DTZ001  # silver's timestamps are UTC without a zone
-    assert _ranges(engine, folder, Table.USERS, snapshots) == [
+    assert _ranges(engine, folder, USERS, snapshots) == [
         ("A1", "ann@shop.example", first_time, FIRST, FIRST + timedelta(days=5)),
         ("A1", "ann@new.example", first_time, FIRST + timedelta(days=5), None),
     ]

@@ -11,28 +11,25 @@ from mootech.definition import HELD_DAYS
 from mootech.engines.engine import Engine
 from mootech.lake.stores.store import Entry
 from mootech.layers.gold.library import packaged
-from mootech.layers.silver import days as silver_days
-from mootech.model import Table
 from mootech.qa.contract import bronze_schema
+from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec
 from tests.bronze import silver_of
 
-_TIMES = {table: time for table, (time, _) in silver_days.ORDER.items()}
+_TIMES = {CLICKSTREAM: "hit_time", TRANSACTIONS: "timestamp"}
 """What says in which day's partition a row lies."""
 _RANGES = {"valid_from": pl.Date(), "valid_to": pl.Date(), "last_modified": pl.Date()}
 _NO_DAY = date(2023, 1, 1)
 """A partition without a row: a view needs one object at least."""
 
-SCHEMAS: Mapping[Table, pl.Schema] = {
+SCHEMAS: Mapping[TableSpec, pl.Schema] = {
     **{
         table: pl.Schema(
             {**silver_of(table, pl.DataFrame(schema=bronze_schema(table))).schema, "last_modified": pl.Date()}
         )
-        for table in silver_days.ORDER
+        for table in _TIMES
     },
-    Table.USERS: pl.Schema(
-        {"account_id": pl.String(), "email": pl.String(), "first_time": pl.Datetime("us"), **_RANGES}
-    ),
-    Table.PRODUCTS: pl.Schema(
+    USERS: pl.Schema({"account_id": pl.String(), "email": pl.String(), "first_time": pl.Datetime("us"), **_RANGES}),
+    PRODUCTS: pl.Schema(
         {"product_id": pl.String(), "product_name": pl.String(), "price": pl.Decimal(18, 4), **_RANGES}
     ),
 }
@@ -47,20 +44,20 @@ class Views:
         self._folder = folder
         self._engine = engine
 
-    def give(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    def give(self, table: TableSpec, rows: Iterable[Mapping[str, Any]]) -> None:
         """Let the table consist of these rows; a column that a row does not name is NULL."""
         if table not in _TIMES:
-            self._engine.view(table, [self._write(f"{table}", _frame(table, rows))], partitioned=False)
+            self._engine.view(table.name, [self._write(f"{table}", _frame(table, rows))], partitioned=False)
             return
         days: dict[date, list[Mapping[str, Any]]] = {_NO_DAY: []}
         for row in rows:
             days.setdefault(row[_TIMES[table]].date(), []).append(row)
         self.give_days(table, {day: _frame(table, some) for day, some in days.items()})
 
-    def give_days(self, table: Table, days: Mapping[date, pl.DataFrame]) -> None:
+    def give_days(self, table: TableSpec, days: Mapping[date, pl.DataFrame]) -> None:
         """Let the table consist of these partitions."""
         entries = [self._write(f"{table}/utc_date={day}", frame) for day, frame in days.items()]
-        self._engine.view(table, entries, partitioned=True)
+        self._engine.view(table.name, entries, partitioned=True)
 
     def run(self, report: str, held_days: Sequence[date] = (), **values: Any) -> pl.DataFrame:  # noqa: ANN401  # whatever can be bound
         """Return the rows of a packaged report; parameters that are not given have their defaults."""
@@ -82,6 +79,6 @@ def in_order(report: str, frame: pl.DataFrame) -> bool:
     return keys == sorted(set(keys))
 
 
-def _frame(table: Table, rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+def _frame(table: TableSpec, rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     schema = SCHEMAS[table]
     return pl.DataFrame([[row.get(name) for name in schema] for row in rows], schema=schema, orient="row")

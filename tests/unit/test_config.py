@@ -10,7 +10,7 @@ import pytest
 from mootech import config
 from mootech.config import Settings, SourceSettings
 from mootech.errors import ConfigError, MootechError
-from mootech.model import Table
+from mootech.tables import TABLES
 
 KEY = "canary-7f3a"
 
@@ -35,7 +35,7 @@ def test_defaults_need_no_file_and_no_environment(tmp_path: Path) -> None:
     assert settings.lake == str(tmp_path / "cwd" / "mootech-lake")
     assert settings.state_dir.is_absolute()
     assert settings.state_dir.parts[-3:] == (".local", "state", "mootech")
-    assert settings.ingest.tables == tuple(Table)
+    assert settings.ingest.tables == tuple(TABLES)
     assert settings.source.page_size == 5000
 
 

@@ -5,16 +5,14 @@ import json
 import msgspec
 import pytest
 
-from mootech.model import Table
 from mootech.qa.contract import EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
+from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, TableSpec
 from tests.rows import hit, order, product, raws, without
 
 
-@pytest.mark.parametrize(
-    ("table", "row"), [(Table.CLICKSTREAM, hit()), (Table.TRANSACTIONS, order()), (Table.PRODUCTS, product())]
-)
-def test_good_rows_decode_to_the_contract_and_an_empty_extra(table: Table, row: dict[str, object]) -> None:
+@pytest.mark.parametrize(("table", "row"), [(CLICKSTREAM, hit()), (TRANSACTIONS, order()), (PRODUCTS, product())])
+def test_good_rows_decode_to_the_contract_and_an_empty_extra(table: TableSpec, row: dict[str, object]) -> None:
     """A good row comes out value by value, in the contract's types, with nothing undeclared."""
     decoded = RowDecoder(table).decode(raws(row, row))
     assert dict(decoded.frame.schema) == {**delivered_schema(table), EXTRA: decoded.frame.schema[EXTRA]}
@@ -35,7 +33,7 @@ def test_good_rows_decode_to_the_contract_and_an_empty_extra(table: Table, row: 
 )
 def test_a_wrong_type_becomes_null_with_its_reason(changed: dict[str, object], reason: str) -> None:
     """No value is bent into the column's type: it is NULL in the frame and named in the reasons."""
-    decoded = RowDecoder(Table.CLICKSTREAM).decode(raws(hit(1), hit(2, **changed), hit(3)))
+    decoded = RowDecoder(CLICKSTREAM).decode(raws(hit(1), hit(2, **changed), hit(3)))
     assert decoded.reasons == {1: (reason,)}
     assert decoded.frame["hitid_high"].to_list() == ["1", "2", "3"]
     assert decoded.frame[next(iter(changed))][1] is None
@@ -44,14 +42,14 @@ def test_a_wrong_type_becomes_null_with_its_reason(changed: dict[str, object], r
 def test_every_reason_of_a_row_is_kept() -> None:
     """A row with two missing keys and a wrong type is told all three."""
     row = without(hit(currency=1), "os", "pagename")
-    reasons = RowDecoder(Table.CLICKSTREAM).decode(raws(row)).reasons
+    reasons = RowDecoder(CLICKSTREAM).decode(raws(row)).reasons
     assert set(reasons[0]) == {"currency:wrong_type", "os:missing", "pagename:missing"}
 
 
 @pytest.mark.parametrize("text", [b"null", b"3", b'"row"', b"[1]"])
 def test_a_value_that_is_no_object_is_one_bad_row(text: bytes) -> None:
     """Whatever stands where a row should, the rows beside it survive."""
-    decoded = RowDecoder(Table.PRODUCTS).decode([*raws(product("a")), msgspec.Raw(text), *raws(product("b"))])
+    decoded = RowDecoder(PRODUCTS).decode([*raws(product("a")), msgspec.Raw(text), *raws(product("b"))])
     assert decoded.reasons == {1: ("row:not_an_object",)}
     assert decoded.frame["product_id"].to_list() == ["a", None, "b"]
 
@@ -59,13 +57,13 @@ def test_a_value_that_is_no_object_is_one_bad_row(text: bytes) -> None:
 def test_an_integer_of_five_thousand_digits_costs_one_row() -> None:
     """A number no type can hold rejects its row, not the page."""
     text = b'{"product_id":"x","product_name":"n","price":' + b"9" * 5000 + b',"utc_date":"2024-02-29"}'
-    decoded = RowDecoder(Table.PRODUCTS).decode([msgspec.Raw(text), *raws(product())])
+    decoded = RowDecoder(PRODUCTS).decode([msgspec.Raw(text), *raws(product())])
     assert decoded.reasons == {0: ("price:wrong_type",)}
 
 
 def test_undeclared_fields_go_into_extra_as_sorted_compact_json() -> None:
     """Fields nobody declared are kept, whatever their names and values, from the first row that has them."""
-    decoder = RowDecoder(Table.PRODUCTS)
+    decoder = RowDecoder(PRODUCTS)
     rows = raws(product(), {**product(zeta=[1, 2]), "a b": {"x": None}}, product(zeta=3), product())
     for _ in range(2):
         assert decoder.decode(rows).frame[EXTRA].to_list() == [
@@ -79,7 +77,7 @@ def test_undeclared_fields_go_into_extra_as_sorted_compact_json() -> None:
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\x00", "<b>", ""])
 def test_a_field_of_any_name_is_kept(name: str) -> None:
     """No name that JSON can say stops the decoder, and what stood under it is kept, row after row."""
-    decoder = RowDecoder(Table.PRODUCTS)
+    decoder = RowDecoder(PRODUCTS)
     for _ in range(2):
         decoded = decoder.decode(raws(product(), {**product(), name: 1}))
         assert decoded.reasons == {}
@@ -89,12 +87,12 @@ def test_a_field_of_any_name_is_kept(name: str) -> None:
 def test_more_undeclared_fields_than_are_learned_are_still_kept() -> None:
     """A source that invents a field per row loses none of them."""
     rows = [product(str(n), **{f"field{n}": n}) for n in range(200)]
-    decoded = RowDecoder(Table.PRODUCTS).decode(raws(*rows))
+    decoded = RowDecoder(PRODUCTS).decode(raws(*rows))
     assert decoded.frame[EXTRA].to_list() == [f'{{"field{n}":{n}}}' for n in range(200)]
     assert decoded.reasons == {}
 
 
 def test_no_rows_make_an_empty_frame_of_the_same_columns() -> None:
     """An empty page has the columns of a full one."""
-    decoder = RowDecoder(Table.TRANSACTIONS)
+    decoder = RowDecoder(TRANSACTIONS)
     assert decoder.decode([]).frame.schema == decoder.decode(raws(order())).frame.schema

@@ -6,8 +6,9 @@ from datetime import date
 import pytest
 
 from mootech.lake.paths import Layer
-from mootech.model import Finding, Job, Receipt, Reconciled, Table
+from mootech.model import Finding, Job, Receipt, Reconciled
 from mootech.source.metrics import Metrics
+from mootech.tables import CLICKSTREAM, USERS
 from mootech.verify.findings import Mend, Problem, advice, days_to_mend, finding, to_rewrite, unbelievable
 from mootech.verify.shop import Counts, shortfall
 
@@ -30,7 +31,7 @@ def test_each_broken_day_is_fetched_once() -> None:
         found(Layer.SILVER, "unreadable", Mend.REBUILD, "transactions"),
         found(Layer.RAW, "foreign_object", Mend.BY_HAND, "products", None),
     ]
-    assert days_to_mend(findings) == [Job(Table.CLICKSTREAM, DAY), Job(Table.USERS, DAY)]
+    assert days_to_mend(findings) == [Job(CLICKSTREAM, DAY), Job(USERS, DAY)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_silver_is_rebuilt_object_by_object() -> None:
 )
 def test_only_a_damaged_partition_loses_the_shrink_guard(layer: Layer, check: str, *, lost: bool) -> None:
     """The row count of a day whose partition is whole still protects it."""
-    assert set(unbelievable([found(layer, check, Mend.FETCH)])) == ({Job(Table.USERS, DAY)} if lost else set())
+    assert set(unbelievable([found(layer, check, Mend.FETCH)])) == ({Job(USERS, DAY)} if lost else set())
 
 
 def test_the_advice_names_the_commands_in_order() -> None:

@@ -14,7 +14,7 @@ from mootech.engines.duckdb import DuckDB
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.layers.gold.products import object_slugs, resolve
 from mootech.layers.silver.build import Builder
-from mootech.model import Table
+from mootech.tables import PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import Workshop, noon, sales, workshop
 from tests.rows import DAY, order, product
 
@@ -34,10 +34,10 @@ def shop(tmp_path: Path, state_dir: Path) -> Iterator[Workshop]:
 @pytest.fixture
 def sold(shop: Workshop) -> Workshop:
     """A lake with silver: a tumbler sold in February and two in March, and a mug that nobody bought."""
-    shop.publish(Table.TRANSACTIONS, DAY, [order(items=["p1", "x"])])
-    shop.publish(Table.TRANSACTIONS, MARCH, [order("o2", transaction_timestamp=noon(MARCH))])
-    shop.publish(Table.PRODUCTS, DAY, [product(), product("p2", product_name="Travel Mug", price=20.0)])
-    Builder(shop.lake, shop.engine, MARCH).build(tuple(Table))
+    shop.publish(TRANSACTIONS, DAY, [order(items=["p1", "x"])])
+    shop.publish(TRANSACTIONS, MARCH, [order("o2", transaction_timestamp=noon(MARCH))])
+    shop.publish(PRODUCTS, DAY, [product(), product("p2", product_name="Travel Mug", price=20.0)])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(TABLES))
     return shop
 
 
@@ -116,8 +116,8 @@ def test_the_same_report_is_not_written_again(sold: Workshop) -> None:
     before = sold.stamps("results/")
     assert [report.changed for report in sales(sold.lake, sold.engine)] == [False, False]
     assert sold.stamps("results/") == before
-    sold.publish(Table.PRODUCTS, DAY, [product(price=18.0), product("p2", product_name="Travel Mug", price=20.0)])
-    Builder(sold.lake, sold.engine, MARCH).build([Table.PRODUCTS])
+    sold.publish(PRODUCTS, DAY, [product(price=18.0), product("p2", product_name="Travel Mug", price=20.0)])
+    Builder(sold.lake, sold.engine, MARCH).build([PRODUCTS])
     assert [report.changed for report in sales(sold.lake, sold.engine)] == [True, False]
 
 
@@ -151,8 +151,8 @@ def test_a_report_is_computed_where_its_inputs_changed_or_its_object_did(
         (tmp_path / "lake" / foreign).write_bytes(b"not ours")
     sales(sold.lake, sold.engine)
     assert computed == []
-    sold.publish(Table.TRANSACTIONS, DAY, [order()])
-    Builder(sold.lake, sold.engine, MARCH).build([Table.TRANSACTIONS])
+    sold.publish(TRANSACTIONS, DAY, [order()])
+    Builder(sold.lake, sold.engine, MARCH).build([TRANSACTIONS])
     sales(sold.lake, sold.engine)
     assert computed == ["p1", "p2"]
 
@@ -160,9 +160,9 @@ def test_a_report_is_computed_where_its_inputs_changed_or_its_object_did(
 def test_a_product_s_name_is_never_part_of_the_sql(shop: Workshop) -> None:
     """A name full of quotes is a name."""
     name = "'; DROP VIEW transactions; --"
-    shop.publish(Table.TRANSACTIONS, DAY, [order()])
-    shop.publish(Table.PRODUCTS, DAY, [product(product_name=name)])
-    Builder(shop.lake, shop.engine, MARCH).build(tuple(Table))
+    shop.publish(TRANSACTIONS, DAY, [order()])
+    shop.publish(PRODUCTS, DAY, [product(product_name=name)])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(TABLES))
     [report] = sales(shop.lake, shop.engine, [name])
     assert report.rows[0][7] == name
     assert report.object_key == "results/sales_report_drop_view_transactions/data.parquet"
@@ -173,19 +173,19 @@ def test_a_lake_without_silver_says_which_command_comes_next(shop: Workshop) -> 
     with pytest.raises(EmptyLakeError, match="silver holds no transactions") as empty:
         sales(shop.lake, shop.engine)
     assert "mootech ingest -t transactions" in empty.value.hint
-    shop.publish(Table.TRANSACTIONS, DAY, [order()])
+    shop.publish(TRANSACTIONS, DAY, [order()])
     with pytest.raises(EmptyLakeError) as behind:
         sales(shop.lake, shop.engine)
     assert "mootech silver -t transactions" in behind.value.hint
-    Builder(shop.lake, shop.engine, MARCH).build([Table.TRANSACTIONS])
+    Builder(shop.lake, shop.engine, MARCH).build([TRANSACTIONS])
     with pytest.raises(EmptyLakeError, match="silver holds no products"):
         sales(shop.lake, shop.engine)
 
 
 def test_a_shop_that_never_had_a_product_has_no_report(shop: Workshop) -> None:
     """Snapshots without a row are held, and still nothing can be reported."""
-    shop.publish(Table.TRANSACTIONS, DAY, [order()])
-    shop.publish(Table.PRODUCTS, DAY, [])
-    Builder(shop.lake, shop.engine, MARCH).build(tuple(Table))
+    shop.publish(TRANSACTIONS, DAY, [order()])
+    shop.publish(PRODUCTS, DAY, [])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(TABLES))
     with pytest.raises(EmptyLakeError, match="silver holds no products"):
         sales(shop.lake, shop.engine)

@@ -14,6 +14,7 @@ from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreErr
 from mootech.lake.lake import DayRows, Lake, Layer
 from mootech.lake.paths import partition_key
 from mootech.lake.stores.local import LocalStore
+from mootech.tables import TRANSACTIONS
 from tests.stores import DAY, RecordingStore, day_rows
 
 MANIFEST = "_mootech/manifests/raw_data-transactions.json"
@@ -95,7 +96,7 @@ def test_symbolic_links_are_refused(url: str, state_dir: Path, tmp_path: Path) -
     link = Path(url) / "raw_data/transactions/utc_date=2020-01-01"
     link.symlink_to(outside)
     lake = Lake.open(url, state_dir=state_dir)
-    assert lake.foreign(Layer.RAW, "transactions") == ["raw_data/transactions/utc_date=2020-01-01"]
+    assert lake.foreign(Layer.RAW, TRANSACTIONS) == ["raw_data/transactions/utc_date=2020-01-01"]
     key = partition_key(Layer.RAW, "transactions", date(2020, 1, 1))
     with pytest.raises(StoreError, match="symbolic link"):
         lake.read(key)
@@ -110,7 +111,7 @@ def test_foreign_objects_are_listed(url: str, state_dir: Path) -> None:
     stray = Path(url) / "raw_data/transactions/utc_date=2024-02-29/part-0.parquet"
     stray.write_bytes(b"")
     lake = Lake.open(url, state_dir=state_dir)
-    assert lake.foreign(Layer.RAW, "transactions") == ["raw_data/transactions/utc_date=2024-02-29/part-0.parquet"]
+    assert lake.foreign(Layer.RAW, TRANSACTIONS) == ["raw_data/transactions/utc_date=2024-02-29/part-0.parquet"]
     assert len(lake.held(Layer.RAW, "transactions")) == 3
 
 

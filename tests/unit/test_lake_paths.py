@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, belongs, object_key, partition_day, partition_key, quarantine_key, run_key
 from mootech.lake.stores.store import check_key, open_store
-from mootech.model import Table
+from mootech.tables import TABLES, TRANSACTIONS, USERS, TableSpec
 
 DAY = date(2023, 3, 1)
 
@@ -18,18 +18,18 @@ DAY = date(2023, 3, 1)
 def test_the_keys_are_those_of_the_design() -> None:
     """Each kind of object stands where other tools and people expect it."""
     assert partition_key(Layer.RAW, "clickstream", DAY) == "raw_data/clickstream/utc_date=2023-03-01/data.parquet"
-    assert partition_key(Layer.SILVER, Table.USERS, DAY) == "silver/users/utc_date=2023-03-01/data.parquet"
+    assert partition_key(Layer.SILVER, USERS.name, DAY) == "silver/users/utc_date=2023-03-01/data.parquet"
     assert object_key(Layer.SILVER, "users") == "silver/users/data.parquet"
     assert object_key(Layer.RESULTS, "sales_report_tumbler") == "results/sales_report_tumbler/data.parquet"
     assert quarantine_key("users", DAY, "ab.parquet") == "quarantine/users/utc_date=2023-03-01/ab.parquet"
 
 
-@given(st.sampled_from([Layer.RAW, Layer.SILVER]), st.sampled_from(list(Table)), st.dates(date(1000, 1, 1)))
-def test_a_partition_key_gives_its_day_back(layer: Layer, table: Table, day: date) -> None:
+@given(st.sampled_from([Layer.RAW, Layer.SILVER]), st.sampled_from(list(TABLES)), st.dates(date(1000, 1, 1)))
+def test_a_partition_key_gives_its_day_back(layer: Layer, table: TableSpec, day: date) -> None:
     """Every day's key names that day, of that table and layer only, and is a valid key."""
-    key = check_key(partition_key(layer, table, day))
-    assert partition_day(layer, table, key) == day
-    assert all(partition_day(layer, other, key) is None for other in Table if other is not table)
+    key = check_key(partition_key(layer, table.name, day))
+    assert partition_day(layer, table.name, key) == day
+    assert all(partition_day(layer, other.name, key) is None for other in TABLES if other is not table)
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def test_a_partition_key_gives_its_day_back(layer: Layer, table: Table, day: dat
 def test_other_keys_are_foreign(key: str) -> None:
     """What only resembles a partition is none, and does not belong there."""
     assert partition_day(Layer.RAW, "users", key) is None
-    assert not belongs(Layer.RAW, "users", key)
+    assert not belongs(Layer.RAW, USERS, key)
 
 
 def test_silver_of_snapshots_is_one_object() -> None:
     """Below silver/users only the one object belongs; below silver/transactions only partitions do."""
-    assert belongs(Layer.SILVER, "users", "silver/users/data.parquet")
-    assert not belongs(Layer.SILVER, "users", partition_key(Layer.SILVER, "users", DAY))
-    assert belongs(Layer.SILVER, "transactions", partition_key(Layer.SILVER, "transactions", DAY))
-    assert not belongs(Layer.SILVER, "transactions", "silver/transactions/data.parquet")
+    assert belongs(Layer.SILVER, USERS, "silver/users/data.parquet")
+    assert not belongs(Layer.SILVER, USERS, partition_key(Layer.SILVER, "users", DAY))
+    assert belongs(Layer.SILVER, TRANSACTIONS, partition_key(Layer.SILVER, "transactions", DAY))
+    assert not belongs(Layer.SILVER, TRANSACTIONS, "silver/transactions/data.parquet")
 
 
 def test_quarantine_objects_are_named_by_a_hash() -> None:
     """A name of sixteen hex digits belongs to quarantine, another does not."""
-    assert belongs(Layer.QUARANTINE, "users", quarantine_key("users", DAY, "0123456789abcdef.parquet"))
-    assert not belongs(Layer.QUARANTINE, "users", quarantine_key("users", DAY, "data.parquet"))
+    assert belongs(Layer.QUARANTINE, USERS, quarantine_key("users", DAY, "0123456789abcdef.parquet"))
+    assert not belongs(Layer.QUARANTINE, USERS, quarantine_key("users", DAY, "data.parquet"))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../up", "a b", "a%2Fb", ".hidden", "a\x00", "*", "a?", "{a}"])

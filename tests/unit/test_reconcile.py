@@ -7,10 +7,11 @@ from datetime import date
 import pytest
 
 from mootech.layers.bronze.completeness import Completeness, compared, note
-from mootech.model import Job, Receipt, Reconciled, Table
+from mootech.model import Job, Receipt, Reconciled
+from mootech.tables import CLICKSTREAM
 
 DAY = date(2024, 2, 29)
-JOB = Job(Table.CLICKSTREAM, DAY)
+JOB = Job(CLICKSTREAM, DAY)
 WHOLE = Reconciled(source_hits=1000, source_visitors=100, hits=1000, visitors=100, passes=(1010,))
 SHORT = replace(WHOLE, hits=920, visitors=97, passes=(925, 930, 925), repeated=1845)
 RECEIPT = Receipt("clickstream", str(DAY), 1010, 1000, 0, 10, 1010, None, "hash")

@@ -17,7 +17,7 @@ from mootech.lake.locks.shard import Shard, rivals
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
 from mootech.layers.bronze.selection import Selection
-from mootech.model import Table
+from mootech.tables import TABLES
 from tests.clocks import NOON, Time
 from tests.stores import Wrapper
 
@@ -55,7 +55,7 @@ def test_every_job_is_in_exactly_one_slice(of: int, days: int) -> None:
     shards = [Shard(number, of) for number in range(1, of + 1)]
     slices = [Selection(start=first, end=last, shard=shard).jobs(settings, None) for shard in shards]
     assert Counter(job for each in slices for job in each) == Counter(whole)
-    assert max(map(len, slices)) - min(map(len, slices)) <= len(Table)
+    assert max(map(len, slices)) - min(map(len, slices)) <= len(TABLES)
 
 
 def test_who_keeps_whom_out() -> None:

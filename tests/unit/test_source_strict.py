@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import RefusedError
-from mootech.model import Table
 from mootech.qa.decode import RowDecoder
 from mootech.source.body import TransientError
 from mootech.source.pages import parse_page
 from mootech.source.strict import MOST_DEPTH, MOST_ROWS, depth_bound
+from mootech.tables import PRODUCTS
 from tests.rows import product
 
 
@@ -103,7 +103,7 @@ def test_of_a_name_that_stands_twice_the_last_value_counts() -> None:
     strange = row[:-1] + ',"new":1,"new":2}'
     page = parse_page(f'{{"total":7,"data":[{row},{strange}],"total":2}}'.encode(), 1, None)
     assert page.total == 2
-    decoded = RowDecoder(Table.PRODUCTS).decode(page.data)
+    decoded = RowDecoder(PRODUCTS).decode(page.data)
     assert decoded.frame["product_name"].to_list() == ["Cup", "Cup"]
     assert decoded.frame["extra"].to_list() == [None, '{"new":2}']
 
@@ -113,7 +113,7 @@ def test_a_number_of_5000_digits_costs_its_row_only() -> None:
     digits = "9" * 5000
     huge = json.dumps(product("p2")).replace("17.68", digits)
     page = parse_page(f'{{"data":[{json.dumps(product("p1"))},{huge}]}}'.encode(), 1, None)
-    decoded = RowDecoder(Table.PRODUCTS).decode(page.data)
+    decoded = RowDecoder(PRODUCTS).decode(page.data)
     assert decoded.frame.height == 2
     assert list(decoded.reasons) == [1]
     assert isinstance(page.data[1], msgspec.Raw)

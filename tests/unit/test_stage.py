@@ -14,8 +14,8 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.layers.bronze.staging import StagedDay, remove_stale
-from mootech.model import Table
 from mootech.source.pages import parse_page
+from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
 
 SOURCE = "https://shop.example/v1"
@@ -23,7 +23,7 @@ SOURCE = "https://shop.example/v1"
 
 def staged(root: Path, *, source: str = SOURCE, page_size: int = 2) -> StagedDay:
     """Return the staging of one day."""
-    return StagedDay(root, Table.PRODUCTS, DAY, source=source, page_size=page_size)
+    return StagedDay(root, PRODUCTS, DAY, source=source, page_size=page_size)
 
 
 def three_pages(root: Path) -> Path:

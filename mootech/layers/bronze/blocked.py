@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from mootech.lake.disk import mapped, private_folder
-from mootech.model import Job, Table
+from mootech.model import Job
+from mootech.tables import TableSpec
 
 _FOOTER_KEY = "mootech.blocked"
 
@@ -58,10 +59,10 @@ class BlockedDays:
         """Drop what is known of a day; it has been published."""
         self._path(job).unlink(missing_ok=True)
 
-    def all(self, table: Table) -> list[BlockedDay]:
+    def all(self, table: TableSpec) -> list[BlockedDay]:
         """Return the table's blocked days, oldest first."""
-        known = [pl.read_parquet_metadata(path) for path in sorted((self._root / table).glob("*.parquet"))]
+        known = [pl.read_parquet_metadata(path) for path in sorted((self._root / table.name).glob("*.parquet"))]
         return [BlockedDay(**json.loads(footer[_FOOTER_KEY])) for footer in known if _FOOTER_KEY in footer]
 
     def _path(self, job: Job) -> Path:
-        return self._root / job.table / f"{job.day.isoformat()}.parquet"
+        return self._root / job.table.name / f"{job.day.isoformat()}.parquet"

@@ -12,12 +12,13 @@ import polars as pl
 from mootech.lake.lake import DayRows
 from mootech.layers.bronze.passes import StagedPage, Union, united
 from mootech.layers.bronze.spill import PORTION_ROWS, JudgedOnDisk, judge_on_disk
-from mootech.model import Reconciled, Table
-from mootech.qa.contract import EXTRA, VISITOR, delivered_schema
+from mootech.model import Reconciled
+from mootech.qa.contract import EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, judge
 from mootech.source.dialect import Dialect
 from mootech.source.metrics import Metrics
+from mootech.tables import TableSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class StagedPages:
     """How the pages are read and their rows mapped; None is mootech's own protocol."""
 
 
-def check_days(table: Table, staged: Sequence[StagedPages]) -> list[DayRows]:
+def check_days(table: TableSpec, staged: Sequence[StagedPages]) -> list[DayRows]:
     """Put the staged days of one table through the quality gate, in memory.
 
     Returns:
@@ -51,7 +52,7 @@ def check_days(table: Table, staged: Sequence[StagedPages]) -> list[DayRows]:
 
 
 def check_large_day(
-    table: Table,
+    table: TableSpec,
     staged: StagedPages,
     folder: Path,
     *,
@@ -79,7 +80,7 @@ def check_large_day(
 class _Day:
     """One day on its way through the gate: its pages once as rows, and what is counted while they go by."""
 
-    def __init__(self, table: Table, staged: StagedPages, union: Union) -> None:
+    def __init__(self, table: TableSpec, staged: StagedPages, union: Union) -> None:
         self._table, self._staged, self._union = table, staged, union
         self._starts = [0]
         """The position of each page's first row, after the last page the number of rows."""
@@ -111,7 +112,7 @@ class _Day:
     def _portion(self, frames: Sequence[pl.DataFrame], undecoded: Mapping[int, tuple[str, ...]]) -> Fetched:
         rows = pl.concat(frames)
         if self._staged.metrics is not None:
-            visitors = rows.select(VISITOR).drop_nulls().unique()
+            visitors = rows.select(self._table.visitor).drop_nulls().unique()
             self._visitors = visitors if self._visitors is None else pl.concat([self._visitors, visitors]).unique()
         return Fetched(self._staged.day, rows, undecoded)
 
@@ -145,7 +146,7 @@ def different_hits(judged: Judged | JudgedOnDisk) -> int:
     A good row's key is its own, and who lost a key to it has that one, so only rows that break the contract are looked
     at, which are few.
     """
-    key = list(Table.CLICKSTREAM.key)
+    key = list(judged.bad_keys.columns)
     bad = judged.bad_keys.drop_nulls().unique()
     if bad.is_empty():
         return judged.good.height

@@ -6,25 +6,26 @@ from datetime import date
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.layers.bronze.profiles import Profiles
-from mootech.model import DayQuality, DayRange, DayState, Finding, Table
+from mootech.model import DayQuality, DayRange, DayState, Finding
+from mootech.tables import TableSpec
 
 
 def history(
-    lake: Lake, profiles: Profiles, days: Mapping[Table, Sequence[date]], findings: Sequence[Finding]
+    lake: Lake, profiles: Profiles, days: Mapping[TableSpec, Sequence[date]], findings: Sequence[Finding]
 ) -> Iterator[DayQuality]:
     """Yield every day from the first to the last that is held or blocked, table by table, oldest first."""
     for table, of_table in days.items():
         told: dict[date, list[Finding]] = {}
         for finding in findings:
-            if finding.table == table and finding.utc_date is not None:
+            if finding.table == table.name and finding.utc_date is not None:
                 told.setdefault(finding.utc_date, []).append(finding)
         seen = {*of_table, *told}
         for day in DayRange(min(seen), max(seen)) if seen else ():
             yield _quality(lake, profiles, table, day, told.get(day, []))
 
 
-def _quality(lake: Lake, profiles: Profiles, table: Table, day: date, told: Sequence[Finding]) -> DayQuality:
-    held = lake.partition(Layer.RAW, table, day)
+def _quality(lake: Lake, profiles: Profiles, table: TableSpec, day: date, told: Sequence[Finding]) -> DayQuality:
+    held = lake.partition(Layer.RAW, table.name, day)
     receipt = held.receipt if held is not None else None
     profile = profiles.of(table, day)
     blocked = any(finding.check == "blocked" for finding in told)

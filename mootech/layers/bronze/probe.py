@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 
 from mootech.errors import SourceError
-from mootech.model import Table, TableCheck
+from mootech.model import TableCheck
 from mootech.qa.contract import delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge
@@ -13,27 +13,28 @@ from mootech.source.dialect import Dialect
 from mootech.source.guards import START, Page
 from mootech.source.http import Api, Connection
 from mootech.source.pages import read_page
+from mootech.tables import TableSpec
 
 ROWS = 5
 """Rows that are asked for."""
 
 
-async def probe(connection: Connection, dialects: dict[Table, Dialect], day: date) -> list[TableCheck]:
+async def probe(connection: Connection, dialects: dict[TableSpec, Dialect], day: date) -> list[TableCheck]:
     """Ask for the first rows of each table's UTC day; what fails is part of what is returned."""
     async with Api(connection) as api:
         return [await _probe(api, table, dialect.on(day), day) for table, dialect in dialects.items()]
 
 
-async def _probe(api: Api, table: Table, dialect: Dialect, day: date) -> TableCheck:
+async def _probe(api: Api, table: TableSpec, dialect: Dialect, day: date) -> TableCheck:
     asked = f"{api.connection.url}/{dialect.path}"
     try:
         page = await api.ask(dialect.ask(day, START, ROWS), lambda answer: read_page(dialect, answer, START, ROWS))
     except SourceError as exc:
-        return TableCheck(table, asked, error=exc)
+        return TableCheck(table.name, asked, error=exc)
     return understood(table, asked, dialect, page, day)
 
 
-def understood(table: Table, asked: str, dialect: Dialect, page: Page, day: date) -> TableCheck:
+def understood(table: TableSpec, asked: str, dialect: Dialect, page: Page, day: date) -> TableCheck:
     """Return what a table's first page says, through the mapping and the gate's own eyes. Pure."""
     rows = list(page.data) if dialect.mapping is None else dialect.mapping.rows(page.data, day)
     decoded = RowDecoder(table).decode(rows)
@@ -47,7 +48,7 @@ def understood(table: Table, asked: str, dialect: Dialect, page: Page, day: date
     for text in decoded.frame["extra"].drop_nulls().to_list():
         extra |= msgspec.json.decode(text, type=dict[str, msgspec.Raw]).keys()
     return TableCheck(
-        table,
+        table.name,
         asked,
         status=200,
         rows=page.rows,

@@ -16,14 +16,14 @@ from mootech.lake.disk import mapped, private_folder, scratch_file
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
-from mootech.model import Table
 from mootech.qa.anomalies import Anomaly, Limits, compared_with, unmatched, unusual
 from mootech.qa.profile import Links, Profile, links, profile
+from mootech.tables import PRODUCTS, TRANSACTIONS, USERS, TableSpec
 
 _FORMAT = 1
 """Goes up when a profile counts something else: then all are counted again."""
 
-_LINKED = (Table.TRANSACTIONS, Table.USERS, Table.PRODUCTS)
+_LINKED = (TRANSACTIONS, USERS, PRODUCTS)
 
 
 class _Noted(msgspec.Struct, frozen=True):
@@ -54,16 +54,16 @@ class Profiles:
         """Read from this open lake; nothing is read yet."""
         self._lake = lake
         self._folder = lake.workspace / "profiles"
-        self._documents: dict[Table, _Document] = {}
-        self._changed: set[Table] = set()
+        self._documents: dict[TableSpec, _Document] = {}
+        self._changed: set[TableSpec] = set()
 
-    def learn(self, table: Table, day: date, rows: pl.DataFrame) -> None:
+    def learn(self, table: TableSpec, day: date, rows: pl.DataFrame) -> None:
         """Take down what a held day looks like from its rows, which somebody has read anyway."""
         content = self._content(table, day)
         if content is not None and self._noted(table, day, content) is None:
             self._note(table, day, content, profile(table, rows))
 
-    def of(self, table: Table, day: date) -> Profile | None:
+    def of(self, table: TableSpec, day: date) -> Profile | None:
         """Return what a day looks like; None when it is not held, or is damaged, which is `verify`'s to say."""
         content = self._content(table, day)
         if content is None:
@@ -74,7 +74,7 @@ class Profiles:
             noted = None if rows is None else self._note(table, day, content, profile(table, rows))
         return noted
 
-    def unlike(self, table: Table, day: date, limits: Limits, now: Profile | None = None) -> list[Anomaly]:
+    def unlike(self, table: TableSpec, day: date, limits: Limits, now: Profile | None = None) -> list[Anomaly]:
         """Return how a day is unlike the days before it; `now` stands for what the lake holds of it, if anything."""
         this = now or self.of(table, day)
         if this is None:
@@ -88,7 +88,7 @@ class Profiles:
         if contents[0] is None or not any(contents[1:]):
             return []
         content = hashlib.sha256(" ".join(each or "" for each in contents).encode()).hexdigest()
-        document = self._document(Table.TRANSACTIONS)
+        document = self._document(TRANSACTIONS)
         noted = document.links.get(day.isoformat())
         if noted is None or noted.content != content:
             bought, users, products = (self._read(table, day) for table in _LINKED)
@@ -96,7 +96,7 @@ class Profiles:
                 return []
             noted = _NotedLinks(content, links(bought, users, products))
             document.links[day.isoformat()] = noted
-            self._changed.add(Table.TRANSACTIONS)
+            self._changed.add(TRANSACTIONS)
         return unmatched(noted.links, limits)
 
     def save(self) -> None:
@@ -109,32 +109,32 @@ class Profiles:
                     beside.replace(self._path(table))
         self._changed.clear()
 
-    def _content(self, table: Table, day: date) -> str | None:
-        held = self._lake.partition(Layer.RAW, table, day)
+    def _content(self, table: TableSpec, day: date) -> str | None:
+        held = self._lake.partition(Layer.RAW, table.name, day)
         return held.receipt.content_hash if held is not None and held.receipt is not None else None
 
-    def _noted(self, table: Table, day: date, content: str) -> Profile | None:
+    def _noted(self, table: TableSpec, day: date, content: str) -> Profile | None:
         noted = self._document(table).profiles.get(day.isoformat())
         return noted.profile if noted is not None and noted.content == content else None
 
-    def _note(self, table: Table, day: date, content: str, counted: Profile) -> Profile:
+    def _note(self, table: TableSpec, day: date, content: str, counted: Profile) -> Profile:
         self._document(table).profiles[day.isoformat()] = _Noted(content, counted)
         self._changed.add(table)
         return counted
 
-    def _read(self, table: Table, day: date) -> pl.DataFrame | None:
-        held = self._lake.partition(Layer.RAW, table, day)
+    def _read(self, table: TableSpec, day: date) -> pl.DataFrame | None:
+        held = self._lake.partition(Layer.RAW, table.name, day)
         try:
             return None if held is None else self._lake.read(held.key)
         except DamagedError:
             return None
 
-    def _document(self, table: Table) -> _Document:
+    def _document(self, table: TableSpec) -> _Document:
         if table not in self._documents:
             self._documents[table] = _load(self._path(table))
         return self._documents[table]
 
-    def _path(self, table: Table) -> Path:
+    def _path(self, table: TableSpec) -> Path:
         return self._folder / f"{table}.json"
 
 

@@ -21,13 +21,14 @@ from mootech.layers.bronze.plan import shrinks
 from mootech.layers.bronze.profiles import Profiles
 from mootech.layers.bronze.spill import PORTION_ROWS
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import DayResult, DayStatus, Drift, Job, Receipt, Table
+from mootech.model import DayResult, DayStatus, Drift, Job, Receipt
 from mootech.qa.anomalies import Limits
 from mootech.qa.checks import undeclared
 from mootech.qa.contract import EXTRA, NO_EXTRA
 from mootech.qa.gate import Threshold
 from mootech.qa.profile import profile
 from mootech.source.metrics import Metrics
+from mootech.tables import TableSpec
 
 _STORE_GIVES_UP_AFTER = 3
 """Days in a row that the store failed to take: the rest is not even fetched."""
@@ -45,7 +46,7 @@ class Rules:
     allow_shrink: bool = False
     """Let a refetch publish far fewer rows than the day has."""
     completeness: Completeness = field(default_factory=Completeness)
-    drift: Mapping[Table, Drift] = field(default_factory=dict)
+    drift: Mapping[TableSpec, Drift] = field(default_factory=dict)
     """What becomes of undeclared fields; tables that are not named let them evolve."""
     unusual: Limits | None = None
     """Days beyond these limits are stopped; None stops none."""
@@ -203,7 +204,7 @@ class Gatekeeper:
         if refusal is not None:
             self._blocked.keep(job, refusal.message, fetched=rows.fetched, rejects=rows.rejects)
             return DayResult(
-                job.table,
+                job.table.name,
                 job.day,
                 DayStatus.BLOCKED,
                 fetched=rows.fetched,
@@ -286,7 +287,7 @@ def _intact(held: Receipt | None) -> str:
 def accounted(job: Job, receipt: Receipt, *, changed: bool) -> DayResult:
     """Return the result of a day that stands in the lake with this receipt."""
     return DayResult(
-        job.table,
+        job.table.name,
         job.day,
         DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED,
         fetched=receipt.fetched,
@@ -300,4 +301,4 @@ def accounted(job: Job, receipt: Receipt, *, changed: bool) -> DayResult:
 
 def failed(job: Job, error: MootechError, status: DayStatus) -> DayResult:
     """Return the result of a day that ended with an error."""
-    return DayResult(job.table, job.day, status, error=error)
+    return DayResult(job.table.name, job.day, status, error=error)

@@ -9,7 +9,8 @@ import polars as pl
 
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer, quarantine_key
-from mootech.model import DayRange, Finding, Receipt, Table
+from mootech.model import DayRange, Finding, Receipt
+from mootech.tables import TableSpec
 
 _EXAMPLES = 3
 """Rows shown for each reason."""
@@ -25,26 +26,26 @@ class _Reason:
     examples: list[dict[str, str]] = field(default_factory=list)
 
 
-def quarantined_days(lake: Lake, table: Table, span: DayRange) -> dict[date, Receipt]:
+def quarantined_days(lake: Lake, table: TableSpec, span: DayRange) -> dict[date, Receipt]:
     """Return the receipts of the table's held days that have a quarantine object, oldest first."""
     return {
         day: held.receipt
-        for day, held in lake.held(Layer.RAW, table).items()
+        for day, held in lake.held(Layer.RAW, table.name).items()
         if day in span and held.receipt is not None and held.receipt.quarantine is not None
     }
 
 
-def rejects_of(lake: Lake, table: Table, day: date, receipt: Receipt) -> pl.DataFrame:
+def rejects_of(lake: Lake, table: TableSpec, day: date, receipt: Receipt) -> pl.DataFrame:
     """Return the rejected rows that a receipt names: reasons (List(String)) and raw (String), one line a row.
 
     Raises:
         StoreError: the object is missing or not whole.
 
     """
-    return lake.read(quarantine_key(table, day, receipt.quarantine or ""))
+    return lake.read(quarantine_key(table.name, day, receipt.quarantine or ""))
 
 
-def reasons(lake: Lake, table: Table, span: DayRange) -> Iterator[Finding]:
+def reasons(lake: Lake, table: TableSpec, span: DayRange) -> Iterator[Finding]:
     """Yield one finding per reason, the most frequent first; a row with several reasons counts for each of them.
 
     Raises:

@@ -15,10 +15,11 @@ from mootech.errors import IncompleteError, MootechError
 from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.publishing import Gatekeeper, Staged, failed
 from mootech.layers.bronze.staging import StagedDay, remove_stale
-from mootech.model import DayResult, DayStatus, Job, Progress, Table
+from mootech.model import DayResult, DayStatus, Job, Progress
 from mootech.source.dialect import Dialect
 from mootech.source.http import Api, Connection
 from mootech.source.metrics import Metrics, metrics_of
+from mootech.tables import TableSpec
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class PageFetcher:
     """Where pages are staged, on local disk."""
     metrics: bool = True
     """Ask the shop for its own counts of the clickstream."""
-    dialects: Mapping[Table, Dialect] = field(default_factory=dict)
+    dialects: Mapping[TableSpec, Dialect] = field(default_factory=dict)
     """How the tables are asked for; one that is not named here is in mootech's own protocol."""
 
     @property
@@ -95,7 +96,7 @@ class PageFetcher:
             SourceError: the shop has none, or did not answer.
 
         """
-        if not self.metrics or job.table is not Table.CLICKSTREAM:
+        if not self.metrics or not job.table.has_metrics:
             return None
         return await metrics_of(api, job.day)
 
@@ -162,7 +163,7 @@ class Ingest:
         staged = {job: each[-1] for job, each in passes.items()}
         try:
             self._gatekeeper.check_store()
-            note = await self._fetcher.stage(api, staged, lambda job, rows: self._progress.rows(job.table, rows))
+            note = await self._fetcher.stage(api, staged, lambda job, rows: self._progress.rows(job.table.name, rows))
             metrics = {job: await self._fetcher.counts(api, job) for job in unit}
         except IncompleteError as exc:
             for job, each in passes.items():

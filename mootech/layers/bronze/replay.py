@@ -78,7 +78,7 @@ def replayed(
 def _whole(lake: Lake, job: Job, receipt: Receipt) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return a day's published and its rejected rows, provided that they are what was written."""
     bronze, problems = bronze_partition(lake, job.table, job.day)
-    key = quarantine_key(job.table, job.day, receipt.quarantine or "")
+    key = quarantine_key(job.table.name, job.day, receipt.quarantine or "")
     problems = [*problems, *quarantine_object(lake, key, receipt.quarantined)]
     if bronze is None or problems:
         raise BrokenPromiseError(

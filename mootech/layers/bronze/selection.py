@@ -9,7 +9,8 @@ from mootech.lake.lake import Lake
 from mootech.lake.locks.shard import Shard
 from mootech.lake.paths import Layer
 from mootech.layers.bronze.plan import days_to_fetch
-from mootech.model import DayRange, Job, Table, utc_today
+from mootech.model import DayRange, Job, utc_today
+from mootech.tables import TABLES, TableSpec
 
 FETCH_FIRST = "Fetch something first: mootech ingest --start 2023-03-01. To see it all at work: mootech demo."
 """The hint for a lake that holds nothing."""
@@ -19,7 +20,7 @@ FETCH_FIRST = "Fetch something first: mootech ingest --start 2023-03-01. To see 
 class Selection:
     """The days an ingest is asked for. `start` and `end` are UTC days; the defaults ask for what is missing."""
 
-    tables: Sequence[Table] = ()
+    tables: Sequence[TableSpec] = ()
     """Empty takes the configured ones."""
     start: date | None = None
     """Of a range that is fetched whole; None fetches what is missing, plus the lookback."""
@@ -51,10 +52,10 @@ class Selection:
         ]
         shard = self.shard
         # By day and table, not by place in the queue: what is missing differs from one moment to the next.
-        places = {table: number for number, table in enumerate(Table)}
+        places = {table: number for number, table in enumerate(TABLES)}
         return [job for job in jobs if shard is None or shard.takes(job.day.toordinal() + places[job.table])]
 
 
-def whole_days(lake: Lake, table: Table) -> list[date]:
+def whole_days(lake: Lake, table: TableSpec) -> list[date]:
     """Return the days of bronze whose receipt can be read; a damaged partition counts as missing."""
-    return [day for day, held in lake.held(Layer.RAW, table).items() if held.receipt is not None]
+    return [day for day, held in lake.held(Layer.RAW, table.name).items() if held.receipt is not None]

@@ -19,9 +19,9 @@ from pathlib import Path
 import polars as pl
 
 from mootech.lake.rows import SpilledRows, collected, read_spilled, write_spilled
-from mootech.model import Table
 from mootech.qa.contract import bronze_schema
-from mootech.qa.gate import POSITION, Fetched, one_per_key, order_of, rejected, sift
+from mootech.qa.gate import POSITION, Fetched, one_per_key, rejected, sift
+from mootech.tables import TableSpec
 
 PORTION_ROWS = 100_000
 """Rows that are in memory at once: some 65 MB of hits, and as much again while they are sorted."""
@@ -51,7 +51,7 @@ class _Run:
 
 
 def judge_on_disk(
-    table: Table,
+    table: TableSpec,
     portions: Iterable[Fetched],
     folder: Path,
     *,
@@ -71,7 +71,7 @@ def judge_on_disk(
         StoreError: the disk failed.
 
     """
-    order = order_of(table)
+    order = table.order
     runs: list[_Run] = []
     reasons: list[pl.DataFrame] = []
     bad_keys: list[pl.DataFrame] = []
@@ -111,7 +111,7 @@ class _Verdict:
     duplicates: int
 
 
-def _decided(table: Table, runs: Sequence[_Run], portion_rows: int) -> _Verdict:
+def _decided(table: TableSpec, runs: Sequence[_Run], portion_rows: int) -> _Verdict:
     """Decide which rows keep their key."""
     ordered = pl.concat([run.hashes for run in runs]).sort()
     crowded = ordered.filter(ordered == ordered.shift(1)).unique()
@@ -135,7 +135,7 @@ def _of_hashes(run: _Run, hashes: pl.Series) -> pl.DataFrame:
 
 
 def _merged(
-    table: Table, runs: Sequence[_Run], dropped: pl.Series, folder: Path, portion_rows: int
+    table: TableSpec, runs: Sequence[_Run], dropped: pl.Series, folder: Path, portion_rows: int
 ) -> Iterator[tuple[Path, int]]:
     """Write the rows that are kept, sorted over all runs; yield the files in order, and how many rows each has."""
     first = pl.concat([run.first for run in runs]).sort()
@@ -153,11 +153,11 @@ def _merged(
         if dropped.len():
             rows = rows.filter(~pl.col(POSITION).is_in(dropped.implode()))
         file = folder / f"part-{number:05d}.arrow"
-        write_spilled(rows.select(bronze_schema(table).names()).sort(order_of(table)), file)
+        write_spilled(rows.select(bronze_schema(table).names()).sort(table.order), file)
         yield file, rows.height
 
 
-def _scanned(table: Table, parts: Sequence[tuple[Path, int]]) -> SpilledRows:
+def _scanned(table: TableSpec, parts: Sequence[tuple[Path, int]]) -> SpilledRows:
     if not parts:
         return SpilledRows(pl.LazyFrame(schema=bronze_schema(table)), 0)
     return SpilledRows(read_spilled(*(file for file, _ in parts)), sum(rows for _, rows in parts))

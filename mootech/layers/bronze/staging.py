@@ -24,12 +24,12 @@ import msgspec
 
 from mootech.errors import IncompleteError, RefusedError
 from mootech.lake.disk import mapped
-from mootech.model import Table
 from mootech.source.body import TransientError
 from mootech.source.dialect import Dialect
 from mootech.source.guards import START, Page, Progress, TotalChangedError
 from mootech.source.http import Answer
 from mootech.source.pages import read_page, rows_of
+from mootech.tables import TableSpec
 
 _JOURNAL_VERSION = 2
 _STALE_SECONDS = 6 * 3600
@@ -54,7 +54,7 @@ class StagedDay:
     def __init__(  # noqa: PLR0913  # what tells one staging from another
         self,
         root: Path,
-        table: Table,
+        table: TableSpec,
         day: date,
         *,
         source: str,
@@ -76,8 +76,8 @@ class StagedDay:
 
         """
         self.page_size = page_size
-        self.dialect = (dialect or Dialect(table)).on(day)
-        self._folder = root / table / day.isoformat()
+        self.dialect = (dialect or Dialect(table.name)).on(day)
+        self._folder = root / table.name / day.isoformat()
         if number > 1:
             self._folder /= f"pass-{number}"
         self._header = {
@@ -87,7 +87,7 @@ class StagedDay:
             "utc_date": day.isoformat(),
             "page_size": page_size,
         }
-        if self.dialect.digest != Dialect(table).digest:
+        if self.dialect.digest != Dialect(table.name).digest:
             self._header["dialect"] = self.dialect.digest
         self._started = time.time()
         self._whole: list[_Whole] = []

@@ -6,18 +6,19 @@ from datetime import date, timedelta
 
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
-from mootech.model import InputStanding, Standing, Table
+from mootech.model import InputStanding, Standing
+from mootech.tables import TableSpec
 
 
-def inputs_of(lake: Lake, inputs: Mapping[Table, Collection[date | None]]) -> tuple[InputStanding, ...]:
+def inputs_of(lake: Lake, inputs: Mapping[TableSpec, Collection[date | None]]) -> tuple[InputStanding, ...]:
     """Return what is known of the rows that a report has read, as the receipts in raw_data say.
 
     `inputs` are its tables with the days that it has read; None stands for all that the lake holds.
     """
     standings = []
     for table, days in inputs.items():
-        held = lake.known(Layer.RAW, table)
-        standings.append(_input(table, {day: each for day, each in held.items() if None in days or day in days}))
+        held = lake.known(Layer.RAW, table.name)
+        standings.append(_input(table.name, {day: each for day, each in held.items() if None in days or day in days}))
     return tuple(standings)
 
 

@@ -20,12 +20,13 @@ from mootech.errors import EmptyLakeError, UsageError
 from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake
 from mootech.lake.parquet import DamagedError
-from mootech.lake.paths import SNAPSHOTS, Layer, object_key
+from mootech.lake.paths import Layer, object_key
 from mootech.layers.gold import products as naming
 from mootech.layers.gold.freshness import inputs_of, standing_of
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.restatements import changes, publish
-from mootech.model import SCHEMA_VERSION, ReportResult, Table
+from mootech.model import SCHEMA_VERSION, ReportResult
+from mootech.tables import PRODUCTS, TABLES, TableSpec
 
 _NAMES = "products_known.sql"
 BY_PRODUCT = "sales"
@@ -71,14 +72,14 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
     declared = {each.name for each in definition.parameters}
     if request.products and PRODUCT_IDS not in declared:
         raise UsageError(f"the report {definition.name} is not about single products", hint="Leave out --product.")
-    inputs = {Table(name): _objects(lake, Table(name)) for name in definition.inputs}
+    inputs = {TABLES.named(name): _objects(lake, TABLES.named(name)) for name in definition.inputs}
     held_days = [day for day in next(iter(inputs.values())) if day is not None]
     if HELD_DAYS in declared:
         arguments[HELD_DAYS] = held_days
     names: dict[str, str] = {}
     asked: list[str] = []
     if PRODUCT_IDS in declared:
-        names = _products(lake, engine, inputs[Table.PRODUCTS])
+        names = _products(lake, engine, inputs[PRODUCTS])
         arguments[PRODUCT_IDS] = asked = naming.resolve(request.products, names)
     objects = [held for of_table in inputs.values() for held in of_table.values()]
     inputs_hash = _inputs_hash(definition, objects)
@@ -123,7 +124,7 @@ class _Keeper:
     lake: Lake
     engine: Engine
     request: Request
-    inputs: Mapping[Table, "_Objects"]
+    inputs: Mapping[TableSpec, "_Objects"]
     inputs_hash: str | None
     """None for a report that is not kept."""
 
@@ -202,34 +203,34 @@ _Objects = Mapping[date | None, Held]
 """A table's objects in silver by day, oldest first; None is the day of one that has no days."""
 
 
-def _objects(lake: Lake, table: Table) -> _Objects:
-    if table not in SNAPSHOTS:
-        held = lake.held(Layer.SILVER, table)
+def _objects(lake: Lake, table: TableSpec) -> _Objects:
+    if not table.is_snapshot:
+        held = lake.held(Layer.SILVER, table.name)
         if not held:
             raise _empty(lake, table)
         return {day: held[day] for day in sorted(held)}
-    snapshots = lake.held_object(Layer.SILVER, table)
+    snapshots = lake.held_object(Layer.SILVER, table.name)
     if snapshots is None:
         raise _empty(lake, table)
     return {None: snapshots}
 
 
-def _view(engine: Engine, table: Table, objects: _Objects) -> None:
-    engine.view(table, [held.entry for held in objects.values()], partitioned=table not in SNAPSHOTS)
+def _view(engine: Engine, table: TableSpec, objects: _Objects) -> None:
+    engine.view(table.name, [held.entry for held in objects.values()], partitioned=not table.is_snapshot)
 
 
 def _products(lake: Lake, engine: Engine, snapshots: _Objects) -> dict[str, str]:
     """Return the latest name of every product there has ever been, by id."""
-    _view(engine, Table.PRODUCTS, snapshots)
+    _view(engine, PRODUCTS, snapshots)
     names = dict(engine.query(_NAMES).iter_rows())
     if not names:
-        raise _empty(lake, Table.PRODUCTS)
+        raise _empty(lake, PRODUCTS)
     return names
 
 
-def _empty(lake: Lake, table: Table) -> EmptyLakeError:
+def _empty(lake: Lake, table: TableSpec) -> EmptyLakeError:
     hint = f"Fetch some days first: mootech ingest -t {table} --start 2023-03-01, then mootech silver"
-    if lake.held(Layer.RAW, table):
+    if lake.held(Layer.RAW, table.name):
         hint = f"Bronze holds {table}; bring silver up to date: mootech silver -t {table}"
     return EmptyLakeError(f"silver holds no {table}, so there is nothing to report", hint=hint)
 

@@ -17,10 +17,11 @@ from mootech.engines.engine import Engine
 from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreError
 from mootech.lake.canonical import combined_hash
 from mootech.lake.lake import Held, Lake
-from mootech.lake.paths import SNAPSHOTS, Layer
+from mootech.lake.paths import Layer
 from mootech.lake.publishing import LAST_MODIFIED
 from mootech.layers.silver import days as silver_days
-from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress, Table
+from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress
+from mootech.tables import TableSpec
 
 _DAYS_AT_ONCE = 4
 """Days that are rebuilt beside each other: while one waits for the disk or S3, another one computes."""
@@ -45,7 +46,7 @@ def snapshots_are_stale(bronze: Mapping[date, Held], silver: Held | None) -> boo
     return not _fresh(silver, _snapshots_hash(bronze))
 
 
-def days_behind(lake: Lake, table: Table) -> int:
+def days_behind(lake: Lake, table: TableSpec) -> int:
     """Count the days of bronze whose silver must be rebuilt; users and products, one object each, count as one."""
     return len(_plan(lake, table, full=False).stale)
 
@@ -66,7 +67,7 @@ class Builder:
     today: date
 
     def build(
-        self, tables: Sequence[Table], *, full: bool = False, progress: Progress | None = None
+        self, tables: Sequence[TableSpec], *, full: bool = False, progress: Progress | None = None
     ) -> tuple[DayResult, ...]:
         """Rebuild what is not up to date, or everything; one failed day does not stop the others.
 
@@ -87,18 +88,18 @@ class Builder:
         """
         plans = [_plan(self.lake, table, full=full) for table in tables]
         if not any(plan.bronze or plan.orphans for plan in plans):
-            msg = f"bronze holds no day of {', '.join(tables)}"
+            msg = f"bronze holds no day of {', '.join(map(str, tables))}"
             raise EmptyLakeError(msg, hint="Fetch some days first: mootech ingest --start 2023-03-01")
         return tuple(result for plan in plans for result in self._results(plan, progress))
 
     def _results(self, plan: "_Plan", progress: Progress | None) -> Iterator[DayResult]:
         if progress:
-            progress.planned(plan.table, len(plan.stale))
+            progress.planned(plan.table.name, len(plan.stale))
         for day in plan.orphans:
             note = "bronze no longer holds it; its silver is kept"
-            yield DayResult(plan.table, day, DayStatus.UNCHANGED, note=note)
+            yield DayResult(plan.table.name, day, DayStatus.UNCHANGED, note=note)
         rows = [held.receipt.published for held in plan.bronze.values() if held.receipt is not None]
-        rebuild = self._ranges(plan) if plan.table in SNAPSHOTS else self._days(plan)
+        rebuild = self._ranges(plan) if plan.table.is_snapshot else self._days(plan)
         with ThreadPoolExecutor(_DAYS_AT_ONCE if max(rows, default=0) < _LARGE_DAY_ROWS else 1) as pool:
             try:
                 for result in pool.map(partial(_result, plan.table, rebuild), plan.stale):
@@ -123,7 +124,7 @@ class Builder:
                 msg = f"bronze {plan.table} of {day} does not have the columns of its contract"
                 raise StoreError(msg, hint=_refetch(plan.table, day)) from exc
             frame = self._dated(silver_days.finished(plan.table, day, rows))
-            return frame.height, self.lake.publish_silver(plan.table, day, frame, inputs_hash)
+            return frame.height, self.lake.publish_silver(plan.table.name, day, frame, inputs_hash)
 
         return rebuild
 
@@ -137,7 +138,7 @@ class Builder:
             self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
             frame = self._dated(self.engine.query(silver_days.file(plan.table), {HELD_DAYS: days}))
             inputs_hash = _snapshots_hash(plan.bronze)
-            return frame.height, self.lake.publish_object(Layer.SILVER, plan.table, frame, inputs_hash)
+            return frame.height, self.lake.publish_object(Layer.SILVER, plan.table.name, frame, inputs_hash)
 
         return rebuild
 
@@ -149,33 +150,33 @@ _Rebuild = Callable[[date], tuple[int, bool]]
 """Rebuilds silver of a day; returns its rows, and whether it was written."""
 
 
-def _result(table: Table, rebuild: _Rebuild, day: date) -> DayResult:
+def _result(table: TableSpec, rebuild: _Rebuild, day: date) -> DayResult:
     try:
         rows, changed = rebuild(day)
     except LockHeldError:
         raise
     except MootechError as exc:
-        return DayResult(table, day, DayStatus.FAILED, error=exc)
-    return DayResult(table, day, DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED, published=rows)
+        return DayResult(table.name, day, DayStatus.FAILED, error=exc)
+    return DayResult(table.name, day, DayStatus.PUBLISHED if changed else DayStatus.UNCHANGED, published=rows)
 
 
 @dataclass(frozen=True)
 class _Plan:
     """What there is to do for one table."""
 
-    table: Table
+    table: TableSpec
     bronze: Mapping[date, Held]
     stale: list[date]
     orphans: list[date]
 
 
-def _plan(lake: Lake, table: Table, *, full: bool) -> _Plan:
-    bronze = lake.held(Layer.RAW, table)
-    if table in SNAPSHOTS:
-        ranges = lake.held_object(Layer.SILVER, table)
+def _plan(lake: Lake, table: TableSpec, *, full: bool) -> _Plan:
+    bronze = lake.held(Layer.RAW, table.name)
+    if table.is_snapshot:
+        ranges = lake.held_object(Layer.SILVER, table.name)
         stale = bool(bronze) and (full or snapshots_are_stale(bronze, ranges))
         return _Plan(table, bronze, sorted(bronze)[-1:] if stale else [], [])
-    silver = lake.held(Layer.SILVER, table)
+    silver = lake.held(Layer.SILVER, table.name)
     return _Plan(table, bronze, stale_days(bronze, silver, full=full), sorted(silver.keys() - bronze.keys()))
 
 
@@ -201,5 +202,5 @@ def _certified(plan: _Plan, day: date) -> str:
     return content
 
 
-def _refetch(table: Table, day: date) -> str:
+def _refetch(table: TableSpec, day: date) -> str:
     return f"Its silver was not changed. Fetch the day again: mootech ingest -t {table} --start {day} --end {day}"

@@ -18,9 +18,10 @@ from mootech.lake.rows import POLARS_ERRORS
 from mootech.lake.stores.store import Store
 from mootech.layers.bronze.exports.rows import DAY, day_of_row, json_rows, shaped
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.qa.contract import delivered_schema
 from mootech.source.pages import parse_page
+from mootech.tables import TableSpec
 
 _MOST_BYTES = 2**30
 """Of one file: it passes through memory."""
@@ -46,7 +47,7 @@ class DeliveredFile:
 class Delivery:
     """The files of one job, which holds the rows of a range of days of one table."""
 
-    table: Table
+    table: TableSpec
     days: DayRange
     files: Sequence[DeliveredFile]
     declared: int | None

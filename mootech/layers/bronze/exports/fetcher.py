@@ -23,10 +23,11 @@ from mootech.layers.bronze.exports.delivery import Delivery, NotWholeError, down
 from mootech.layers.bronze.exports.service import Standing, State
 from mootech.layers.bronze.exports.tickets import Ticket, Tickets
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import DayRange, Job, Table
+from mootech.model import DayRange, Job
 from mootech.source.body import TransientError
 from mootech.source.http import Api, Connection
 from mootech.source.metrics import Metrics, metrics_of
+from mootech.tables import TableSpec
 
 _LOG = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class JobFetcher:
             SourceError: the shop has none, or did not answer.
 
         """
-        if not self._terms.metrics or job.table is not Table.CLICKSTREAM:
+        if not self._terms.metrics or not job.table.has_metrics:
             return None
         return await metrics_of(api, job.day, older=True)
 
@@ -172,14 +173,14 @@ class JobFetcher:
                 break
         return note
 
-    def _is_ours(self, ticket: Ticket, table: Table, days: DayRange) -> bool:
+    def _is_ours(self, ticket: Ticket, table: TableSpec, days: DayRange) -> bool:
         here = (ticket.source, ticket.destination) == (self.connection.url, self._terms.destination)
         return here and ticket.is_good_for(table, days)
 
-    async def _order(self, api: Api, table: Table, days: DayRange) -> Ticket:
+    async def _order(self, api: Api, table: TableSpec, days: DayRange) -> Ticket:
         """Order a job; its ticket is on disk before the service hears of it."""
         place = self.connection.url, self._terms.destination
-        ticket = Ticket(*place, table, days.first, days.last, ordered=time.time())
+        ticket = Ticket(*place, table.name, days.first, days.last, ordered=time.time())
 
         def destination() -> tuple[str, str]:
             nonlocal ticket
@@ -218,7 +219,7 @@ class JobFetcher:
         with work:
             try:
                 files = await asyncio.to_thread(download, self._destination(), ticket.directory, Path(work.name))
-                delivery = Delivery(ticket.table, ticket.days, files, told.rows)
+                delivery = Delivery(next(iter(staged)).table, ticket.days, files, told.rows)
                 await asyncio.to_thread(delivery.check)
                 for job, each in staged.items():
                     await asyncio.to_thread(each.clear)

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from mootech.errors import RefusedError
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
 from mootech.source.backoff import wait_seconds
 from mootech.source.body import TransientError
 from mootech.source.http import Api, Sent
 from mootech.source.metrics import older_day
+from mootech.tables import TableSpec
 
 AT_ONCE = 2
 """Jobs that the service runs at a time."""
@@ -63,7 +64,7 @@ class _Status(msgspec.Struct, frozen=True):
 _ORDERS, _STATUSES = msgspec.json.Decoder(_Ordered), msgspec.json.Decoder(_Status)
 
 
-async def order(api: Api, table: Table, days: DayRange, destination: Callable[[], tuple[str, str]]) -> str | int:
+async def order(api: Api, table: TableSpec, days: DayRange, destination: Callable[[], tuple[str, str]]) -> str | int:
     """Order a range of days; return the job's id.
 
     Args:

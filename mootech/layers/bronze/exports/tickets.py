@@ -17,7 +17,8 @@ from uuid import uuid4
 import msgspec
 
 from mootech.lake.disk import fsync_file, fsync_folder, mapped, private_folder
-from mootech.model import DayRange, Table
+from mootech.model import DayRange
+from mootech.tables import TableSpec
 
 _FRESH_SECONDS = 6 * 3600
 """Files of an older job are not taken: the shop's rows may have changed since."""
@@ -30,7 +31,8 @@ class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     """URL of the shop's API."""
     destination: str
-    table: Table
+    table: str
+    """Its name."""
     first: date
     last: date
     ordered: float
@@ -64,9 +66,9 @@ class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the ticket with the job that was begun; None: with none whose files are to be taken."""
         return msgspec.structs.replace(self, job_id=job_id)
 
-    def is_good_for(self, table: Table, days: DayRange) -> bool:
+    def is_good_for(self, table: TableSpec, days: DayRange) -> bool:
         """Say whether its job is delivering these days, and has been ordered lately."""
-        there = self.job_id is not None and self.table is table
+        there = self.job_id is not None and self.table == table.name
         return self.is_fresh and there and days.first in self.days and days.last in self.days
 
 

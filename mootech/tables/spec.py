@@ -1,0 +1,186 @@
+"""What a table is: its name, kind, key, columns and rules, and what its silver looks like. A value, read from TOML.
+
+Everything else that is said of a table is derived from its spec: how JSON is decoded, the pandera contract, the
+settings, silver's order, what `verify` checks, the sandbox's OpenAPI, the help texts.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cached_property
+
+import msgspec
+
+from mootech.errors import ConfigError
+
+UTC_DATE = "utc_date"
+"""The column that every table is delivered with: the UTC day of the row. In the lake it stands in the path."""
+
+
+class Kind(StrEnum):
+    """When a row belongs to a day."""
+
+    EVENTS = "events"
+    """A row belongs to the day it happened on. Silver has one partition per day."""
+    SNAPSHOT = "snapshot"
+    """A row belongs to the day it was taken on. Silver is one object with validity ranges."""
+
+
+class Type(StrEnum):
+    """What a column holds."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    """64 bits, signed."""
+    NUMBER = "number"
+    """A 64-bit floating-point number."""
+    SECONDS = "seconds"
+    """Unix seconds, UTC, from 1990 to 2100. Silver makes a timestamp of it."""
+    TEXTS = "texts"
+    """A list of texts."""
+
+
+class Format(StrEnum):
+    """What a text looks like."""
+
+    FILLED = "filled"
+    """Anything but white space alone."""
+    EMAIL = "email"
+    """Something, an @, something; no white space."""
+    CURRENCY = "currency"
+    """An active code of ISO 4217."""
+    UNSIGNED_64_BIT = "unsigned_64_bit"
+    """Decimal digits of an unsigned 64-bit number."""
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One column as the shop delivers it, and the rules that its values keep."""
+
+    type: Type
+    nullable: bool = False
+    """Optional: a row may leave the value NULL."""
+    category: bool = False
+    """It has few values; `qa` lists them with their counts."""
+    meaning: str = ""
+    format: Format | None = None
+    matches: str = ""
+    """A regular expression that a text matches; empty for none."""
+    one_of: tuple[str, ...] = ()
+    """The values that a text may have; empty for any."""
+    least: float | None = None
+    """The smallest number, included."""
+    most: float | None = None
+    """The largest number, included."""
+    each_filled: str = ""
+    """For texts: the reason a row is rejected for when an entry is NULL or empty; empty for no such rule."""
+    counts: str = ""
+    """The column of texts whose entries this number counts; empty for none."""
+    counts_reason: str = ""
+    """The reason a row is rejected for when the number does not agree."""
+
+
+class Silver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the recipe's result looks like. The recipe itself is `layers/silver/<name>.sql`."""
+
+    key: tuple[str, ...]
+    """The columns that tell its rows apart."""
+    time: str | None = None
+    """Events: the timestamp whose day is the partition's."""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The columns that its rows are sorted by: the time, then the key."""
+        return self.key if self.time is None else (self.time, *self.key)
+
+
+class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """One table of the shop."""
+
+    name: str
+    kind: Kind
+    key: tuple[str, ...]
+    """The columns that identify a row within one day."""
+    columns: Mapping[str, Column]
+    """As the shop delivers them, in order; `utc_date`, which every table has, is left out."""
+    silver: Silver
+    event_time: str | None = None
+    """The column with the event's Unix seconds; None for a snapshot."""
+    visitor: tuple[str, ...] = ()
+    """The columns that identify a visitor. The shop counts hits and visitors of a table that has them."""
+
+    def __hash__(self) -> int:
+        """Hash the name: its columns are a mapping."""
+        return hash(self.name)
+
+    def __lt__(self, other: "TableSpec") -> bool:
+        """Sort by name."""
+        return self.name < other.name
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Say whether its silver is one object with validity ranges instead of a partition per day."""
+        return self.kind is Kind.SNAPSHOT
+
+    @property
+    def has_metrics(self) -> bool:
+        """Say whether the shop has counts of its own to hold a day against."""
+        return bool(self.visitor)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The columns that bronze is sorted by: the event time, then the key."""
+        return self.key if self.event_time is None else (self.event_time, *self.key)
+
+    @cached_property
+    def delivered(self) -> Mapping[str, Column]:
+        """Every column of a row as the shop delivers it, in order, `utc_date` included."""
+        return {**self.columns, UTC_DATE: Column(Type.TEXT, meaning="UTC day")}
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """The columns that have few values."""
+        return tuple(name for name, column in self.columns.items() if column.category)
+
+    @cached_property
+    def times(self) -> tuple[str, ...]:
+        """The columns of Unix seconds, which silver makes timestamps of."""
+        return tuple(name for name, column in self.columns.items() if column.type is Type.SECONDS)
+
+
+def read(text: str, file: str) -> TableSpec:
+    """Return the spec that a TOML text describes.
+
+    Raises:
+        ConfigError: it is no TOML, or not a spec; the message names the file and what is wrong.
+
+    """
+    try:
+        spec = msgspec.convert(tomllib.loads(text), TableSpec)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise _wrong(file, str(exc)) from exc
+    _check(spec, file)
+    return spec
+
+
+def _check(spec: TableSpec, file: str) -> None:
+    """Refuse a spec whose parts do not fit together."""
+    named = {"key": spec.key, "visitor": spec.visitor, "event_time": (spec.event_time,) if spec.event_time else ()}
+    named |= {f"columns.{name}.counts": (each.counts,) for name, each in spec.columns.items() if each.counts}
+    for place, names in named.items():
+        for name in names:
+            if name not in spec.columns:
+                raise _wrong(file, f"{place} names {name!r}, which is no column")
+    if spec.is_snapshot == (spec.event_time is not None):
+        raise _wrong(file, "events have an event_time, and a snapshot has none")
+    if spec.event_time is not None and spec.columns[spec.event_time].type is not Type.SECONDS:
+        raise _wrong(file, "event_time is a column of seconds")
+    if spec.is_snapshot == (spec.silver.time is not None):
+        raise _wrong(file, "the silver of events has a time, and that of a snapshot has none")
+
+
+def _wrong(file: str, what: str) -> ConfigError:
+    return ConfigError(f"{file}: {what}", hint="Nothing was done. docs/design.md says what a table's spec holds.")
