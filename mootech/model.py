@@ -157,18 +157,43 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """What a derived object (silver, results) is made from, and by which recipe."""
+
+    inputs_hash: str
+    """Of the content hashes of everything that it is computed from."""
+    recipe: str | None = None
+    """Fingerprint of the SQL that makes it; None for an object that was written before recipes had fingerprints."""
+    recipe_version: int = 0
+    """The number in the recipe's header; a newer recipe has a larger one."""
+
+
+@dataclass(frozen=True)
 class Provenance:
-    """What a derived object (silver, results) was made from; it stands in its Parquet footer."""
+    """What a derived object was made from; it stands in its Parquet footer."""
 
     content_hash: str
     """Of this object's own rows and columns, `last_modified` left out."""
     inputs_hash: str
-    """Of the content hashes of everything it was computed from."""
+    """See Lineage, as for the recipe."""
     schema_version: int = SCHEMA_VERSION
+    recipe: str | None = None
+    recipe_version: int = 0
+
+    def is_by(self, recipe: str) -> bool:
+        """Say whether the recipe of this fingerprint made the object; one that names no recipe counts as made by it."""
+        return self.recipe in (None, recipe)
+
+    def is_by_newer(self, version: int) -> bool:
+        """Say whether a newer recipe than this version made the object: a newer mootech has been here."""
+        return self.recipe_version > version
 
     def to_json(self) -> str:
         """Render as one line of JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True)
+        fields = asdict(self)
+        if self.recipe is None:
+            del fields["recipe"], fields["recipe_version"]
+        return json.dumps(fields, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -65,7 +65,7 @@ def noon(day: date) -> int:
 def silver_of(table: TableSpec, bronze: pl.DataFrame, day: date = DAY) -> pl.DataFrame:
     """Return what rows of bronze, all of one day, are in silver, without last_modified."""
     with deriving() as derive:
-        return silver_days.finished(table, day, derive(silver_days.file(table), day, bronze))
+        return silver_days.finished(table, day, derive(silver_days.recipe_of(table), day, bronze))
 
 
 def sales(lake: Lake, engine: DuckDB, products: Sequence[str] = ()) -> tuple[ReportResult, ...]:

@@ -1,10 +1,13 @@
 """What every section of mootech.toml has in common."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer, create_model
 
-from mootech.tables import TABLES
+from mootech.tables import TABLES, TableSpec
+
+NamedTable = Annotated[InstanceOf[TableSpec], PlainSerializer(str)]
+"""A table, which stands in the file and in dumps by its name."""
 
 
 class Section(BaseModel):

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 from mootech.config.dialect import AuthSettings, PagesSettings, TablesSettings
 from mootech.config.keycommand import key_from
-from mootech.config.section import Section, as_tuple, one_for_each_table
+from mootech.config.section import NamedTable, Section, as_tuple, one_for_each_table
 from mootech.errors import ConfigError, UsageError
 from mootech.model import parse_day
-from mootech.tables import TABLES, TableSpec
+from mootech.tables import TABLES
 
 
 def _day(value: object) -> object:
@@ -204,7 +204,7 @@ class JobsSettings(Section):
 class IngestSettings(Section):
     """What `ingest` fetches when no option says so."""
 
-    tables: Annotated[tuple[InstanceOf[TableSpec], ...], BeforeValidator(_tables)] = Field(
+    tables: Annotated[tuple[NamedTable, ...], BeforeValidator(_tables)] = Field(
         default=tuple(TABLES), min_length=1, description="Tables to fetch, in this order."
     )
     start: Annotated[date | None, BeforeValidator(_day)] = Field(

@@ -1,4 +1,4 @@
-"""DuckDB, set up to read one lake and to run the SQL files of mootech.layers.sql.
+"""DuckDB, set up to read one lake and to run recipes over its objects.
 
 It reads explicit lists of objects, never globs: what is read is exactly what the lake listed. S3 is read by DuckDB's
 own httpfs, loaded from the PyPI package of the same version; nothing is ever downloaded.
@@ -22,7 +22,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from mootech.definition import Definition, Value
 from mootech.engines.failures import changed_while_read, errors, mistakes
 from mootech.engines.person import by_key, mistaken
-from mootech.engines.sql import MACROS, statement
+from mootech.engines.recipe import Macro, Recipe
 from mootech.errors import StoreError
 from mootech.lake import parquet
 from mootech.lake.copies import Copies
@@ -102,13 +102,9 @@ class DuckDB:
                 f" SELECT * FROM read_parquet(getvariable('{name}_objects'), {hive})"
             )
             self._viewed.add(name)
-            for file, reads in MACROS.items():
-                if reads <= self._viewed:
-                    # Not before: DuckDB looks for what a macro reads when it is defined.
-                    self._connection.execute(statement(file))
 
-    def query(self, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
-        """Run the statement of a .sql file, and return its rows: see Engine.
+    def query(self, recipe: Recipe, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+        """Run a recipe, and return its rows: see Engine.
 
         When an object on S3 is replaced while it is read, the statement is run again, a few times.
 
@@ -117,21 +113,26 @@ class DuckDB:
             MootechError: DuckDB refused the statement.
 
         """
-        text = statement(file)
-        with errors(f"running {file}"):
+        with errors(f"running {recipe.file}"):
+            self._define(recipe.macros)
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
-            return self._retrying()(lambda: pl.DataFrame(self._connection.sql(text, params=dict(parameters or {}))))
+            arguments = dict(parameters or {})
+            return self._retrying()(lambda: pl.DataFrame(self._connection.sql(recipe.sql, params=arguments)))
 
-    def days(self, file: str, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
+    def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
         """Return what makes one day of silver: see Engine. Rows are read here, and made in memory."""
 
         def made(day: date) -> pl.DataFrame:
-            return _derived(self._connection, file, day, parquet.read(self._store, entries[day].key))
+            return _derived(self._connection, recipe, day, parquet.read(self._store, entries[day].key))
 
         return made
 
-    def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
+    def report(
+        self, definition: Definition, arguments: Mapping[str, Value], macros: Sequence[Macro] = ()
+    ) -> pl.DataFrame:
         """Run a report that a person has written: see Engine. Errors name the line too, where DuckDB does."""
+        with errors(f"running {definition.file}"):
+            self._define(macros)
         self._confine()
         with errors(f"running {definition.file}"), mistakes(definition):
             statements = self._connection.extract_statements(definition.sql)
@@ -139,6 +140,12 @@ class DuckDB:
                 raise mistaken(definition, "it is not one SELECT statement, and a report only reads")
             rows = self._retrying()(lambda: self._typed(definition, arguments))
         return by_key(definition, rows)
+
+    def _define(self, macros: Sequence[Macro]) -> None:
+        """Define the macros whose views are there: DuckDB looks for what a macro reads when it is defined."""
+        for macro in macros:
+            if macro.reads <= self._viewed:
+                self._connection.execute(macro.sql)
 
     def _typed(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
         relation = self._connection.sql(definition.sql, params=dict(arguments))
@@ -177,8 +184,8 @@ class DuckDB:
         )
 
 
-Derive = Callable[[str, date, pl.DataFrame], pl.DataFrame]
-"""Makes one UTC day of silver by the statement of a .sql file from these rows of bronze; in any order."""
+Derive = Callable[[Recipe, date, pl.DataFrame], pl.DataFrame]
+"""Makes one UTC day of silver by a recipe from these rows of bronze; in any order."""
 
 
 @contextmanager
@@ -188,11 +195,11 @@ def deriving() -> Iterator[Derive]:
         yield partial(_derived, connection)
 
 
-def _derived(database: duckdb.DuckDBPyConnection, file: str, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
-    with errors(f"running {file}"), database.cursor() as connection:
+def _derived(database: duckdb.DuckDBPyConnection, recipe: Recipe, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
+    with errors(f"running {recipe.file}"), database.cursor() as connection:
         # As a stream, which can be read once: DuckDB would take a frame by way of pyarrow, where there is one.
         connection.register("bronze", bronze.with_columns(utc_date=pl.lit(day)).__arrow_c_stream__())
-        return pl.DataFrame(connection.sql(statement(file)))
+        return pl.DataFrame(connection.sql(recipe.sql))
 
 
 def _without_pattern(uri: str) -> str:

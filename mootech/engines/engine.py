@@ -7,11 +7,12 @@ from typing import Protocol
 import polars as pl
 
 from mootech.definition import Definition, Value
+from mootech.engines.recipe import Macro, Recipe
 from mootech.lake.stores.store import Entry
 
 
 class Engine(Protocol):
-    """Runs the SQL files of mootech.layers.sql over objects of one lake; time zone UTC.
+    """Runs recipes over objects of one lake; time zone UTC.
 
     Whichever it is, the same rows come back, in the same types. Not for more than one thread at a time, but for what
     `days` returns.
@@ -30,8 +31,8 @@ class Engine(Protocol):
 
         """
 
-    def query(self, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
-        """Run the statement of a .sql file with named parameters, and return its rows.
+    def query(self, recipe: Recipe, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+        """Run a recipe with named parameters over what has been viewed, and return its rows.
 
         Raises:
             StoreError: the lake could not be read.
@@ -39,11 +40,11 @@ class Engine(Protocol):
 
         """
 
-    def days(self, file: str, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
+    def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
         """Return what makes one day of silver, with its `utc_date`, in any order, from its object of bronze.
 
         Args:
-            file: the .sql file; it reads the view `bronze`.
+            recipe: it reads the view `bronze`.
             entries: the object of every day that will be asked for, each once, about in order.
 
         Returns:
@@ -52,8 +53,12 @@ class Engine(Protocol):
 
         """
 
-    def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
+    def report(
+        self, definition: Definition, arguments: Mapping[str, Value], macros: Sequence[Macro] = ()
+    ) -> pl.DataFrame:
         """Run a report that a person has written; return its rows, sorted by its key.
+
+        It may call those of the macros whose views are there.
 
         It reaches the objects viewed so far and nothing else, and changes nothing; no view is possible after it.
 

@@ -1,4 +1,4 @@
-"""Spark, by way of Spark Connect: the same .sql files as DuckDB runs, translated (translate.py), on a cluster.
+"""Spark, by way of Spark Connect: the same recipes as DuckDB runs, translated (translate.py), on a cluster.
 
 Nothing imports this module unless Spark is asked for. The cluster reads the lake's objects itself, so it must reach
 them by the same address as this host; results come back as Arrow.
@@ -17,9 +17,9 @@ from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spa
 
 from mootech.definition import Definition, Value
 from mootech.engines.person import by_key, mistaken
+from mootech.engines.recipe import Macro, Recipe
 from mootech.engines.spark_failures import errors, mistakes
 from mootech.engines.spark_session import opened_session
-from mootech.engines.sql import MACROS, statement
 from mootech.engines.translate import check_reach, to_spark, type_on_spark
 from mootech.errors import MootechError, StoreError
 from mootech.lake.stores.store import Entry, Store
@@ -59,20 +59,24 @@ class Spark:
             self._read(entries, partitioned=partitioned).createOrReplaceTempView(name)
         self._viewed.add(name)
 
-    def query(self, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
-        """Run the statement of a .sql file, and return its rows: see Engine."""
-        with errors(f"running {file} on Spark"):
-            return _rows(self._session.sql(to_spark(statement(file), self._macros()), args=_bound(parameters or {})))
+    def query(self, recipe: Recipe, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+        """Run a recipe, and return its rows: see Engine."""
+        with errors(f"running {recipe.file} on Spark"):
+            statement = to_spark(recipe.sql, self._callable(recipe.macros))
+            return _rows(self._session.sql(statement, args=_bound(parameters or {})))
 
-    def days(self, file: str, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
+    def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
         """Return what makes one day of silver: see Engine. Spark makes many small days in one go."""
-        return _Portions(self, file, entries)
+        return _Portions(self, recipe, entries)
 
-    def report(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
+    def report(
+        self, definition: Definition, arguments: Mapping[str, Value], macros: Sequence[Macro] = ()
+    ) -> pl.DataFrame:
         """Run a report that a person has written: see Engine."""
+        callable_macros = self._callable(macros)
         with errors(f"running {definition.file} on Spark"), mistakes(definition):
-            check_reach(definition.sql, self._viewed, self._macros())
-            frame = self._session.sql(to_spark(definition.sql, self._macros()), args=_bound(arguments))
+            check_reach(definition.sql, self._viewed, callable_macros)
+            frame = self._session.sql(to_spark(definition.sql, callable_macros), args=_bound(arguments))
             found = [f"{field.name} {field.dataType.simpleString()}" for field in frame.schema.fields]
             said = [f"{column.name} {type_on_spark(column.type)}" for column in definition.columns]
             if found != said:
@@ -80,8 +84,8 @@ class Spark:
             rows = _rows(frame)
         return by_key(definition, rows)
 
-    def _macros(self) -> list[str]:
-        return [statement(file) for file, reads in MACROS.items() if reads <= self._viewed]
+    def _callable(self, macros: Sequence[Macro]) -> list[str]:
+        return [macro.sql for macro in macros if macro.reads <= self._viewed]
 
     def _read(self, entries: Sequence[Entry], *, partitioned: bool) -> DataFrame:
         uris = [_with_scheme(self._store.uri(entry.key)) for entry in entries]
@@ -95,9 +99,9 @@ class Spark:
 class _Portions:
     """Makes days in portions: a query of its own costs a cluster more than a small day does."""
 
-    def __init__(self, engine: Spark, file: str, entries: Mapping[date, Entry]) -> None:
+    def __init__(self, engine: Spark, recipe: Recipe, entries: Mapping[date, Entry]) -> None:
         self._engine = engine
-        self._file = file
+        self._recipe = recipe
         self._entries = entries
         self._waiting = {day: portion for portion in _portions(entries) for day in portion}
         self._made: dict[date, pl.DataFrame] = {}
@@ -128,7 +132,7 @@ class _Portions:
 
     def _make(self, days: Sequence[date]) -> dict[date, pl.DataFrame]:
         self._engine.view("bronze", [self._entries[day] for day in days], partitioned=True)
-        rows = self._engine.query(self._file)
+        rows = self._engine.query(self._recipe)
         by_day = rows.partition_by(_DAY, as_dict=True)
         return {day: by_day.get((day,), rows.clear()) for day in days}
 

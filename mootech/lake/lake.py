@@ -36,7 +36,7 @@ from mootech.lake.paths import (
 )
 from mootech.lake.publishing import DayRows, Publisher
 from mootech.lake.stores.store import Store, open_store, put_bytes
-from mootech.model import FORMAT_VERSION, Receipt
+from mootech.model import FORMAT_VERSION, Lineage, Receipt
 from mootech.tables import TableSpec
 
 __all__ = ["DayRows", "Held", "Lake", "Layer"]
@@ -168,13 +168,13 @@ class Lake:
         """Publish a day of raw_data; return its receipt, and whether it changed. See `Publisher.day`."""
         return self._publisher.day(day)
 
-    def publish_silver(self, table: str, day: date, frame: pl.DataFrame, inputs_hash: str) -> bool:
+    def publish_silver(self, table: str, day: date, frame: pl.DataFrame, lineage: Lineage) -> bool:
         """Publish a day of silver; return whether it was written: only when its content changed."""
-        return self._publisher.derived(Layer.SILVER, table, day, frame, inputs_hash)
+        return self._publisher.derived(Layer.SILVER, table, day, frame, lineage)
 
-    def publish_object(self, layer: Layer, name: str, frame: pl.DataFrame, inputs_hash: str) -> bool:
+    def publish_object(self, layer: Layer, name: str, frame: pl.DataFrame, lineage: Lineage) -> bool:
         """Publish an object that has no days; return whether it was written: only when its content changed."""
-        return self._publisher.derived(layer, name, None, frame, inputs_hash)
+        return self._publisher.derived(layer, name, None, frame, lineage)
 
     def set_aside(self, name: str) -> None:
         """Keep a report as it stands, before it is published anew. Needs the lock."""

@@ -20,7 +20,7 @@ from mootech.lake.disk import ScratchError, scratch_file
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
 from mootech.lake.rows import Rows
 from mootech.lake.stores.store import ABSENT, Entry, Store
-from mootech.model import SCHEMA_VERSION, Provenance, Receipt, Reconciled
+from mootech.model import SCHEMA_VERSION, Lineage, Provenance, Receipt, Reconciled
 from mootech.tables import TableSpec
 
 CONTENT_HASH = "mootech.content_hash"
@@ -102,13 +102,18 @@ class Publisher:
             raise
         return receipt, changed
 
-    def derived(self, layer: Layer, table: str, day: date | None, frame: pl.DataFrame, inputs_hash: str) -> bool:
+    def derived(self, layer: Layer, table: str, day: date | None, frame: pl.DataFrame, lineage: Lineage) -> bool:
         """Publish silver or results (`day` None: one object without days); return whether the object was written.
 
         It is left alone when its content, `last_modified` left out, is the same; then only the manifest learns that it
-        also stands for the new inputs.
+        also stands for the new inputs, or for the new recipe.
         """
-        provenance = Provenance(content_hash(frame, leave_out=(LAST_MODIFIED,)), inputs_hash)
+        provenance = Provenance(
+            content_hash(frame, leave_out=(LAST_MODIFIED,)),
+            lineage.inputs_hash,
+            recipe=lineage.recipe,
+            recipe_version=lineage.recipe_version,
+        )
         if day is None:
             key, held = object_key(layer, table), self._catalog.single(layer, table)
         else:

@@ -1,12 +1,11 @@
 """What the lake holds, and how fresh it is."""
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 from mootech.config import Settings
-from mootech.lake.lake import Held, Lake
+from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.layers.silver import build as silver
+from mootech.layers.silver.build import days_behind
 from mootech.model import DayRange, StatusOutcome, TableStatus, utc_today
 from mootech.pipeline.qa import blocked_days
 from mootech.pipeline.session import opened
@@ -40,14 +39,6 @@ def _table_status(lake: Lake, table: TableSpec) -> TableStatus:
         rows=sum(receipt.published for receipt in receipts),
         quarantined=sum(receipt.quarantined for receipt in receipts),
         blocked=tuple(finding.utc_date for finding in blocked_days(lake, (table,)) if finding.utc_date),
-        silver_behind=_silver_behind(lake, table, bronze),
+        silver_behind=days_behind(lake, table),
         freshness_days=(utc_today() - timedelta(days=1) - days[-1]).days if days else None,
     )
-
-
-def _silver_behind(lake: Lake, table: TableSpec, bronze: Mapping[date, Held]) -> int:
-    """Count the days of bronze that silver was not made from."""
-    if table.is_snapshot:
-        stale = silver.snapshots_are_stale(bronze, lake.held_object(Layer.SILVER, table.name))
-        return len(bronze) if stale else 0
-    return len(silver.stale_days(bronze, lake.held(Layer.SILVER, table.name), full=False))

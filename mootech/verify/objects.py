@@ -1,11 +1,13 @@
 """What `verify` asks of one object: that it opens, that its hash, receipt and keys hold, that no byte has changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 import polars as pl
 
+from mootech.engines.recipe import Recipe
 from mootech.errors import StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
@@ -23,8 +25,17 @@ _SECONDS_A_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
 _NAME_DIGITS = 16
 """Of its content hash, in a quarantine object's name."""
-Remake = Callable[[TableSpec, date, pl.DataFrame], pl.DataFrame]
-"""Makes a UTC day of silver once more from the rows of its bronze, as it is published, without `last_modified`."""
+
+
+class Remake(Protocol):
+    """Makes silver once more, as it is published, without `last_modified`."""
+
+    def __call__(self, table: TableSpec, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
+        """Make a UTC day from the rows of its bronze."""
+
+    def recipe(self, table: TableSpec) -> Recipe:
+        """Return what makes the table's silver."""
+
 
 _OTHER_BYTES = "the rows are right, and yet the file is not as it was written"
 
@@ -78,8 +89,11 @@ def silver_partition(
     yield from problems
     if problems or bronze is None or made is None:
         return
-    # Silver that is behind bronze is no broken promise: `status` says so, and `silver` brings it up to date.
-    current = (made.inputs_hash, made.schema_version) == (bronze.receipt.content_hash, SCHEMA_VERSION)
+    # Silver that is behind bronze, or by another recipe, is no broken promise: `silver` brings it up to date.
+    current = made.is_by(remake.recipe(job.table).fingerprint) and (made.inputs_hash, made.schema_version) == (
+        bronze.receipt.content_hash,
+        SCHEMA_VERSION,
+    )
     if current and content_hash(remake(job.table, job.day, bronze.rows)) != made.content_hash:
         yield Problem("replaced", "the rows are not those that bronze gives", Mend.REBUILD)
 

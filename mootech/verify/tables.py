@@ -81,6 +81,24 @@ def verify_table(lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -
         if whole:
             told = f"objects whose hash, account and keys hold: {len(whole):,}"
             yield Finding(str(table), None, None, f"{layer}", told, ok=True, data={"partitions": len(whole)})
+    yield from _by_other_recipes(scope)
+
+
+def _by_other_recipes(scope: _Scope) -> Iterator[Finding]:
+    """Yield how many objects of silver another recipe made: no broken promise, but somebody should know."""
+    single = scope.lake.held_object(Layer.SILVER, scope.table.name) if scope.table.is_snapshot else None
+    held = scope.silver.values() if not scope.table.is_snapshot else [single] if single is not None else []
+    recipe = scope.remake.recipe(scope.table)
+    others = [each.provenance for each in held if each.provenance and not each.provenance.is_by(recipe.fingerprint)]
+    newer = sum(each.is_by_newer(recipe.version) for each in others)
+    for count, what in (
+        (len(others) - newer, "an older recipe: run `mootech silver`"),
+        (newer, "a newer recipe, of a newer mootech: upgrade it here"),
+    ):
+        if count:
+            message = f"{Layer.SILVER}: {count:,} objects were made by {what}"
+            data = {"objects": count}
+            yield Finding(str(scope.table), None, None, "recipe", message, ok=True, warning=True, data=data)
 
 
 def foreign_folders(lake: Lake) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import InstanceOf, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from typer import Context
 from typer.core import TyperGroup
@@ -17,7 +17,7 @@ from typer.main import get_command
 from mootech.cli import app
 from mootech.config import Settings
 from mootech.config.explain import SECTIONS, inner_sections, sections_below
-from mootech.tables import TableSpec
+from mootech.config.section import NamedTable
 
 DOCS = Path(__file__).parents[2] / "docs"
 _MADE = "<!-- Made from the code by `make docs`; a test compares it. -->"
@@ -63,7 +63,7 @@ _TYPES: dict[object, str] = {
     Path: "path",
     date: "date",
     SecretStr: "text",
-    tuple[InstanceOf[TableSpec], ...]: "list of tables",
+    tuple[NamedTable, ...]: "list of tables",
     tuple[str, ...]: "list of texts",
     dict[str, str]: "section of texts",
 }

@@ -13,6 +13,7 @@ from mootech.lake.lake import Lake, Layer
 from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store, open_store
+from mootech.model import Lineage
 from tests.clocks import Time
 from tests.faults.days import NEW, OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.stores import DAY, FlakyStore, MemoryStore
@@ -28,8 +29,8 @@ def run(store: Store, host: Host) -> None:
         for _ in range(2):
             lake.publish_day(NEW)
         rows = NEW.rows.lazy().collect()
-        lake.publish_silver("transactions", DAY, rows, "inputs")
-        lake.publish_object(Layer.RESULTS, SALES, rows, "inputs")
+        lake.publish_silver("transactions", DAY, rows, Lineage("inputs"))
+        lake.publish_object(Layer.RESULTS, SALES, rows, Lineage("inputs"))
         lake.save_manifests()
         lake.record_run({"run_id": f"{host.terms.clock.now():%Y%m%dT%H%M%SZ}-0000"})
 

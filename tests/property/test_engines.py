@@ -55,7 +55,7 @@ class Both:
         """Return the silver that each makes of a day of bronze."""
         entry = self._written(f"{table}/utc_date={DAY}", bronze)
         return [
-            silver_days.finished(table, DAY, engine.days(silver_days.file(table), {DAY: entry})(DAY))
+            silver_days.finished(table, DAY, engine.days(silver_days.recipe_of(table), {DAY: entry})(DAY))
             for engine in self.engines
         ]
 
@@ -65,7 +65,7 @@ class Both:
         made = []
         for engine in self.engines:
             engine.view("snapshots", entries, partitioned=True)
-            made.append(engine.query(f"silver_{table}.sql", {"held_days": sorted(days)}))
+            made.append(engine.query(silver_days.recipe_of(table), {"held_days": sorted(days)}))
         return made
 
     def report(self, definition: Definition) -> list[pl.DataFrame]:

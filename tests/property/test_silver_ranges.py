@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mootech.engines.duckdb import DuckDB
 from mootech.lake.stores.store import Entry, open_store
+from mootech.layers.silver.days import recipe_of
 from mootech.qa.contract import bronze_schema
 from mootech.tables import PRODUCTS, USERS, TableSpec
 
@@ -52,7 +53,7 @@ def _ranges(engine: DuckDB, folder: Path, table: TableSpec, snapshots: Snapshots
         pl.DataFrame(values, schema=bronze_schema(table), orient="row").write_parquet(folder / key)
         keys.append(key)
     engine.view("snapshots", [Entry(key, 0, "") for key in keys], partitioned=True)
-    return engine.query(f"silver_{table}.sql", {"held_days": sorted(snapshots)}).rows()
+    return engine.query(recipe_of(table), {"held_days": sorted(snapshots)}).rows()
 
 
 def _oracle(snapshots: Snapshots) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from mootech.definition import HELD_DAYS
 from mootech.engines.engine import Engine
 from mootech.lake.stores.store import Entry
 from mootech.layers.gold.library import packaged
+from mootech.layers.gold.statements import recipe_of
 from mootech.qa.contract import bronze_schema
 from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec
 from tests.bronze import silver_of
@@ -64,7 +65,7 @@ class Views:
         definition = packaged()[report]
         bound: dict[str, Any] = {**definition.arguments({}), HELD_DAYS: list(held_days), **values}
         return self._engine.query(
-            f"report_{report}.sql", {parameter.name: bound[parameter.name] for parameter in definition.parameters}
+            recipe_of(definition), {parameter.name: bound[parameter.name] for parameter in definition.parameters}
         )
 
     def _write(self, name: str, frame: pl.DataFrame) -> Entry:

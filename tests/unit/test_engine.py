@@ -12,8 +12,11 @@ import pytest
 
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.failures import changed_while_read
+from mootech.engines.recipe import Recipe
 from mootech.errors import MootechError, StoreError
 from mootech.lake.stores.store import Entry, open_store
+from mootech.layers.gold.library import packaged
+from mootech.layers.gold.statements import PRODUCTS_KNOWN, recipe_of
 
 PRODUCTS = pl.Schema({"product_id": pl.String(), "product_name": pl.String(), "valid_from": pl.Date()})
 DAYS = (date(2024, 2, 29), date(2024, 3, 1))
@@ -45,16 +48,15 @@ def _entries(*days: date) -> list[Entry]:
 def test_a_view_is_exactly_the_objects_named(engine: DuckDB) -> None:
     """Characters of a glob in the lake's own path mean themselves, and no other object is read."""
     engine.view("products", _entries(DAYS[0]), partitioned=True)
-    assert engine.query("products_known.sql").rows() == [("P1", "lake[1] 2024-02-29")]
+    assert engine.query(PRODUCTS_KNOWN).rows() == [("P1", "lake[1] 2024-02-29")]
 
 
-def test_the_partition_s_day_is_a_date(engine: DuckDB, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_partition_s_day_is_a_date(engine: DuckDB) -> None:
     """utc_date is typed DATE for one object and for several, with an empty one first."""
-    (tmp_path / "days.sql").write_text("SELECT *, typeof(utc_date) AS type FROM days WHERE utc_date <= $last")
-    monkeypatch.setattr("mootech.engines.duckdb.resources.files", lambda _: tmp_path)
+    recipe = Recipe("days.sql", "SELECT *, typeof(utc_date) AS type FROM days WHERE utc_date <= $last")
     for entries in (_entries(DAYS[0]), _entries(*reversed(DAYS))):
         engine.view("days", entries, partitioned=True)
-        [row] = engine.query("days.sql", {"last": DAYS[0]}).rows(named=True)
+        [row] = engine.query(recipe, {"last": DAYS[0]}).rows(named=True)
         assert (row["utc_date"], row["type"]) == (DAYS[0], "DATE")
 
 
@@ -66,14 +68,14 @@ def test_an_object_that_was_replaced_is_read_anew(engine: DuckDB, folder: Path) 
         pl.read_parquet(file, hive_partitioning=False, glob=False).with_columns(
             product_name=pl.lit(name)
         ).write_parquet(file)
-        assert engine.query("products_known.sql").rows() == [("P1", name)]
+        assert engine.query(PRODUCTS_KNOWN).rows() == [("P1", name)]
 
 
 def test_results_need_no_pyarrow(engine: DuckDB, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows come through the Arrow C stream; pyarrow is no dependency of mootech."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     engine.view("products", _entries(*DAYS), partitioned=True)
-    assert engine.query("products_known.sql").height == 1
+    assert engine.query(PRODUCTS_KNOWN).height == 1
 
 
 def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: DuckDB, folder: Path) -> None:
@@ -84,15 +86,15 @@ def test_a_missing_or_damaged_object_is_the_store_s_failure(engine: DuckDB, fold
     engine.view("products", _entries(DAYS[0]), partitioned=True)
     (folder / _entries(DAYS[0])[0].key).write_bytes(b"PAR1 not a Parquet file PAR1")
     with pytest.raises(StoreError, match=r"running products_known\.sql failed"):
-        engine.query("products_known.sql")
+        engine.query(PRODUCTS_KNOWN)
 
 
 def test_objects_of_other_columns_are_mootech_s_failure(engine: DuckDB) -> None:
     """A view without a column that the statement needs names the statement, and how to rebuild silver."""
     engine.view("transactions", _entries(DAYS[0]), partitioned=True)
     engine.view("products", _entries(DAYS[0]), partitioned=True)
-    with pytest.raises(MootechError, match=r"running report_sales\.sql failed: .*items") as caught:
-        engine.query("report_sales.sql", {"product_ids": ["P1"], "held_days": list(DAYS)})
+    with pytest.raises(MootechError, match=r"running sales\.sql failed: .*items") as caught:
+        engine.query(recipe_of(packaged()["sales"]), {"product_ids": ["P1"], "held_days": list(DAYS)})
     assert not isinstance(caught.value, StoreError)
     assert "mootech silver --full" in caught.value.hint
 
@@ -122,11 +124,11 @@ def test_a_statement_whose_objects_change_under_it_is_run_again(
     connection = _Changing(engine._connection, changed, times=2)  # noqa: SLF001  # no server changes an object on cue
     monkeypatch.setattr(engine, "_connection", connection)
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    assert engine.query("products_known.sql").height == 1
+    assert engine.query(PRODUCTS_KNOWN).height == 1
     assert connection.calls == 3
     connection.calls, connection.times = 0, 99
     with pytest.raises(StoreError, match=r"ETag|decode"):
-        engine.query("products_known.sql")
+        engine.query(PRODUCTS_KNOWN)
     assert connection.calls == 4
 
 

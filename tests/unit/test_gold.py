@@ -11,6 +11,7 @@ import pytest
 
 from mootech.definition import Value
 from mootech.engines.duckdb import DuckDB
+from mootech.engines.recipe import Recipe
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.layers.gold.products import object_slugs, resolve
 from mootech.layers.silver.build import Builder
@@ -128,9 +129,9 @@ def test_a_report_is_computed_where_its_inputs_changed_or_its_object_did(
     first = sales(sold.lake, sold.engine)
     computed: list[object] = []
 
-    def query(self: DuckDB, file: str, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
+    def query(self: DuckDB, recipe: Recipe, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
         computed.extend(parameters["product_ids"] if parameters else ())  # type: ignore[arg-type]  # a list of ids
-        return _query(self, file, parameters)
+        return _query(self, recipe, parameters)
 
     monkeypatch.setattr(DuckDB, "query", query)
     assert [replace(report, changed=True) for report in sales(sold.lake, sold.engine)] == list(first)

@@ -17,7 +17,7 @@ from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import Layer, partition_key, quarantine_prefix
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
-from mootech.model import Provenance, Receipt
+from mootech.model import Lineage, Provenance, Receipt
 from tests.stores import DAY, CutAfter, RecordingStore, day_rows
 
 KEY = partition_key(Layer.RAW, "transactions", DAY)
@@ -230,9 +230,9 @@ def silver(*, amount: int = 1, written: date = DAY) -> pl.DataFrame:
 def test_silver_is_written_when_its_content_changes(store: RecordingStore, state_dir: Path) -> None:
     """Another last_modified leaves the object alone; another value writes it, with its provenance."""
     with locked(store, state_dir) as lake:
-        assert lake.publish_silver("transactions", DAY, silver(), "a")
-        assert not lake.publish_silver("transactions", DAY, silver(written=date(2025, 1, 1)), "a")
-        assert lake.publish_silver("transactions", DAY, silver(amount=2), "b")
+        assert lake.publish_silver("transactions", DAY, silver(), Lineage("a"))
+        assert not lake.publish_silver("transactions", DAY, silver(written=date(2025, 1, 1)), Lineage("a"))
+        assert lake.publish_silver("transactions", DAY, silver(amount=2), Lineage("b"))
     held = Lake(store, state_dir=state_dir).held(Layer.SILVER, "transactions")[DAY]
     assert held.provenance == Provenance(content_hash(silver(amount=2), leave_out=("last_modified",)), "b")
 
@@ -245,8 +245,8 @@ def test_new_inputs_with_the_same_content_are_remembered(
 
     def write(lake: Lake, inputs: str) -> bool:
         if single:
-            return lake.publish_object(Layer.RESULTS, "sales", silver(), inputs)
-        return lake.publish_silver("transactions", DAY, silver(), inputs)
+            return lake.publish_object(Layer.RESULTS, "sales", silver(), Lineage(inputs))
+        return lake.publish_silver("transactions", DAY, silver(), Lineage(inputs))
 
     def inputs_held() -> str | None:
         lake = Lake(store, state_dir=state_dir)
@@ -268,10 +268,10 @@ def test_new_inputs_with_the_same_content_are_remembered(
 def test_a_missing_object_is_none_and_is_published_again(store: RecordingStore, state_dir: Path) -> None:
     """A report that was deleted is not held, and the same content is written again."""
     with locked(store, state_dir) as lake:
-        lake.publish_object(Layer.RESULTS, "sales", silver(), "a")
+        lake.publish_object(Layer.RESULTS, "sales", silver(), Lineage("a"))
         store.delete("results/sales/data.parquet")
         assert lake.held_object(Layer.RESULTS, "sales") is None
-        assert lake.publish_object(Layer.RESULTS, "sales", silver(), "a")
+        assert lake.publish_object(Layer.RESULTS, "sales", silver(), Lineage("a"))
 
 
 def test_the_metadata_tell_two_receipts_apart(store: RecordingStore, state_dir: Path) -> None:

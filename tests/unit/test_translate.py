@@ -2,8 +2,8 @@
 
 import pytest
 
-from mootech.engines.sql import macros
 from mootech.engines.translate import TranslationError, check_reach, to_spark, type_on_spark
+from mootech.layers.gold.statements import MACROS
 
 MACRO = "CREATE MACRO sold(ids) AS TABLE SELECT * FROM orders WHERE ids IS NULL OR list_contains(ids, id)"
 
@@ -80,7 +80,7 @@ def test_types_are_named_as_spark_names_them(ours: str, theirs: str) -> None:
 )
 def test_what_reads_its_inputs_is_let_through(sql: str) -> None:
     """Joins, CTEs, subqueries, lists and what our own reports have in common are all a report may need."""
-    check_reach(sql, {"transactions", "products"}, [macros()])
+    check_reach(sql, {"transactions", "products"}, [macro.sql for macro in MACROS])
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_what_reads_its_inputs_is_let_through(sql: str) -> None:
 def test_what_reaches_elsewhere_is_refused(sql: str) -> None:
     """Files, other tables, the JVM, the session, and whatever is no single SELECT."""
     with pytest.raises(TranslationError):
-        check_reach(sql, {"transactions"}, [macros()])
+        check_reach(sql, {"transactions"}, [macro.sql for macro in MACROS])

@@ -9,10 +9,10 @@ from importlib import resources
 from pathlib import Path
 
 from mootech.definition import Definition, DefinitionError, parse
-from mootech.engines.sql import SQL_PACKAGE
 from mootech.errors import ConfigError, UsageError
+from mootech.layers.gold import reports
 
-_PREFIX, _SUFFIX = "report_", ".sql"
+_SUFFIX = ".sql"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TAKEN = "sales_report_"
 """How the objects of the sales report begin, one for each product."""
@@ -46,11 +46,11 @@ class Library:
 @cache
 def packaged() -> dict[str, Definition]:
     """Return the reports that come with mootech, by name."""
-    files = {each.name: each for each in resources.files(SQL_PACKAGE).iterdir()}
+    files = {each.name: each for each in resources.files(reports).iterdir() if each.name.endswith(_SUFFIX)}
     return {
-        name: parse(name, file.read_text("utf-8"), file.name)
+        name: parse(name, file.read_text("utf-8"), file_name)
         for file_name, file in sorted(files.items())
-        if file_name.startswith(_PREFIX) and (name := file_name.removeprefix(_PREFIX).removesuffix(_SUFFIX))
+        if (name := file_name.removesuffix(_SUFFIX))
     }
 
 

@@ -15,7 +15,6 @@ import polars as pl
 
 from mootech.definition import HELD_DAYS, PRODUCT_IDS, Definition, Value
 from mootech.engines.engine import Engine
-from mootech.engines.sql import macros, statement
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.lake.canonical import combined_hash, content_hash
 from mootech.lake.lake import Held, Lake
@@ -25,10 +24,10 @@ from mootech.layers.gold import products as naming
 from mootech.layers.gold.freshness import inputs_of, standing_of
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.restatements import changes, publish
-from mootech.model import SCHEMA_VERSION, ReportResult
+from mootech.layers.gold.statements import MACROS, PRODUCTS_KNOWN, recipe_of, shared_fingerprint
+from mootech.model import SCHEMA_VERSION, Lineage, ReportResult
 from mootech.tables import PRODUCTS, TABLES, TableSpec
 
-_NAMES = "products_known.sql"
 BY_PRODUCT = "sales"
 """The report that is one object per product."""
 _READERS = 16
@@ -159,8 +158,8 @@ class _Keeper:
         for table, objects in self.inputs.items():
             _view(self.engine, table, objects)
         if definition.name in packaged():
-            return self.engine.query(definition.file, arguments)
-        return self.engine.report(definition, arguments)
+            return self.engine.query(recipe_of(definition), arguments)
+        return self.engine.report(definition, arguments, MACROS)
 
     def _kept(self, names: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Return the reports that lie in the lake as they were computed from these inputs."""
@@ -183,7 +182,9 @@ class _Keeper:
         definition = self.request.definition
         changed = False
         if written and self.inputs_hash is not None:
-            changed = publish(self.lake, name, frame, self.inputs_hash)
+            recipe = recipe_of(definition)
+            lineage = Lineage(self.inputs_hash, recipe.fingerprint, recipe.version)
+            changed = publish(self.lake, name, frame, lineage)
         if not self.request.changes:
             return _Found(name, title, frame.rows(), changed, definition)
         told, shown = changes(self.lake, name, frame, definition)
@@ -222,7 +223,7 @@ def _view(engine: Engine, table: TableSpec, objects: _Objects) -> None:
 def _products(lake: Lake, engine: Engine, snapshots: _Objects) -> dict[str, str]:
     """Return the latest name of every product there has ever been, by id."""
     _view(engine, PRODUCTS, snapshots)
-    names = dict(engine.query(_NAMES).iter_rows())
+    names = dict(engine.query(PRODUCTS_KNOWN).iter_rows())
     if not names:
         raise _empty(lake, PRODUCTS)
     return names
@@ -241,4 +242,4 @@ def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    return combined_hash([macros(), statement(_NAMES), definition.sql, *objects])
+    return combined_hash([shared_fingerprint(), recipe_of(definition).fingerprint, *objects])

@@ -15,6 +15,7 @@ from mootech.lake.canonical import content_hash
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
+from mootech.model import Lineage
 
 _AMOUNT = "DECIMAL(38,4)"
 _MEANINGS = (
@@ -32,13 +33,13 @@ _MOST = 10**30
 """Beyond it a number has no four places in that type."""
 
 
-def publish(lake: Lake, name: str, frame: pl.DataFrame, inputs_hash: str) -> bool:
+def publish(lake: Lake, name: str, frame: pl.DataFrame, lineage: Lineage) -> bool:
     """Publish a report where its content changed, and keep what it said until then; return whether it changed."""
     held = lake.held_object(Layer.RESULTS, name)
     # Before, because afterwards it is gone; a run that is killed between the two keeps the same once more.
     if held is not None and held.provenance is not None and held.provenance.content_hash != content_hash(frame):
         lake.set_aside(name)
-    return lake.publish_object(Layer.RESULTS, name, frame, inputs_hash)
+    return lake.publish_object(Layer.RESULTS, name, frame, lineage)
 
 
 def changes(

@@ -14,13 +14,14 @@ import polars as pl
 
 from mootech.definition import HELD_DAYS
 from mootech.engines.engine import Engine
-from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreError
+from mootech.engines.recipe import Recipe
+from mootech.errors import EmptyLakeError, LockHeldError, MootechError, StoreError, UsageError
 from mootech.lake.canonical import combined_hash
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
 from mootech.lake.publishing import LAST_MODIFIED
 from mootech.layers.silver import days as silver_days
-from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Progress
+from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Lineage, Progress
 from mootech.tables import TableSpec
 
 _DAYS_AT_ONCE = 4
@@ -29,26 +30,13 @@ _LARGE_DAY_ROWS = 100_000
 """Rows from which on a day is rebuilt alone: it is in memory whole."""
 
 
-def stale_days(bronze: Mapping[date, Held], silver: Mapping[date, Held], *, full: bool) -> list[date]:
-    """Return the days of bronze whose silver is missing, older or made from something else, oldest first.
-
-    Args:
-        bronze: the table's partitions; one without a receipt is always stale.
-        silver: what was made from them so far.
-        full: every day of bronze.
-
-    """
-    return [day for day, held in sorted(bronze.items()) if full or not _fresh(silver.get(day), _content(held))]
-
-
-def snapshots_are_stale(bronze: Mapping[date, Held], silver: Held | None) -> bool:
-    """Say whether the validity ranges in silver are missing, older or made from other snapshots than these."""
-    return not _fresh(silver, _snapshots_hash(bronze))
-
-
 def days_behind(lake: Lake, table: TableSpec) -> int:
-    """Count the days of bronze whose silver must be rebuilt; users and products, one object each, count as one."""
-    return len(_plan(lake, table, full=False).stale)
+    """Count the days of bronze whose silver must be rebuilt: it is missing, or was made from something else.
+
+    A snapshot table, whose silver is one object, counts as one.
+    """
+    plan = _plan(lake, table, full=False)
+    return len(plan.stale) + len(plan.locked)
 
 
 @dataclass(frozen=True)
@@ -98,6 +86,10 @@ class Builder:
         for day in plan.orphans:
             note = "bronze no longer holds it; its silver is kept"
             yield DayResult(plan.table.name, day, DayStatus.UNCHANGED, note=note)
+        if plan.kept:
+            note = f"{len(plan.kept):,} days were made by a newer mootech's recipe; they are left alone"
+            yield DayResult(plan.table.name, plan.kept[-1], DayStatus.UNCHANGED, note=note)
+        yield from (DayResult(plan.table.name, day, DayStatus.FAILED, error=_newer(plan, day)) for day in plan.locked)
         rows = [held.receipt.published for held in plan.bronze.values() if held.receipt is not None]
         rebuild = self._ranges(plan) if plan.table.is_snapshot else self._days(plan)
         with ThreadPoolExecutor(_DAYS_AT_ONCE if max(rows, default=0) < _LARGE_DAY_ROWS else 1) as pool:
@@ -112,10 +104,10 @@ class Builder:
 
     def _days(self, plan: "_Plan") -> "_Rebuild":
         """Return what rebuilds one day of events."""
-        made = self.engine.days(silver_days.file(plan.table), {day: plan.bronze[day].entry for day in plan.stale})
+        made = self.engine.days(plan.recipe, {day: plan.bronze[day].entry for day in plan.stale})
 
         def rebuild(day: date) -> tuple[int, bool]:
-            inputs_hash = _certified(plan, day)
+            lineage = plan.lineage(_certified(plan, day))
             try:
                 rows = made(day)
             except StoreError:
@@ -124,7 +116,7 @@ class Builder:
                 msg = f"bronze {plan.table} of {day} does not have the columns of its contract"
                 raise StoreError(msg, hint=_refetch(plan.table, day)) from exc
             frame = self._dated(silver_days.finished(plan.table, day, rows))
-            return frame.height, self.lake.publish_silver(plan.table.name, day, frame, inputs_hash)
+            return frame.height, self.lake.publish_silver(plan.table.name, day, frame, lineage)
 
         return rebuild
 
@@ -136,9 +128,9 @@ class Builder:
                 _certified(plan, day)
             days = sorted(plan.bronze)
             self.engine.view("snapshots", [plan.bronze[day].entry for day in days], partitioned=True)
-            frame = self._dated(self.engine.query(silver_days.file(plan.table), {HELD_DAYS: days}))
-            inputs_hash = _snapshots_hash(plan.bronze)
-            return frame.height, self.lake.publish_object(Layer.SILVER, plan.table.name, frame, inputs_hash)
+            frame = self._dated(self.engine.query(plan.recipe, {HELD_DAYS: days}))
+            lineage = plan.lineage(_snapshots_hash(plan.bronze))
+            return frame.height, self.lake.publish_object(Layer.SILVER, plan.table.name, frame, lineage)
 
         return rebuild
 
@@ -168,16 +160,43 @@ class _Plan:
     bronze: Mapping[date, Held]
     stale: list[date]
     orphans: list[date]
+    kept: list[date]
+    """Days whose silver a newer recipe made from the bronze that is there."""
+    locked: list[date]
+    """Days whose silver a newer recipe made, and whose bronze has changed since: a newer mootech must rebuild them."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes the table's silver."""
+        return silver_days.recipe_of(self.table)
+
+    def lineage(self, inputs_hash: str) -> Lineage:
+        """Return what an object is made from when it is made now."""
+        return Lineage(inputs_hash, self.recipe.fingerprint, self.recipe.version)
 
 
 def _plan(lake: Lake, table: TableSpec, *, full: bool) -> _Plan:
     bronze = lake.held(Layer.RAW, table.name)
+    recipe = silver_days.recipe_of(table)
     if table.is_snapshot:
-        ranges = lake.held_object(Layer.SILVER, table.name)
-        stale = bool(bronze) and (full or snapshots_are_stale(bronze, ranges))
-        return _Plan(table, bronze, sorted(bronze)[-1:] if stale else [], [])
-    silver = lake.held(Layer.SILVER, table.name)
-    return _Plan(table, bronze, stale_days(bronze, silver, full=full), sorted(silver.keys() - bronze.keys()))
+        ranges, last = lake.held_object(Layer.SILVER, table.name), max(bronze, default=None)
+        inputs: dict[date, str | None] = {} if last is None else {last: _snapshots_hash(bronze)}
+        silver = {} if last is None or ranges is None else {last: ranges}
+        orphans = []
+    else:
+        silver = lake.held(Layer.SILVER, table.name)
+        inputs = {day: _content(held) for day, held in sorted(bronze.items())}
+        orphans = sorted(silver.keys() - bronze.keys())
+    newer = {day for day, held in silver.items() if held.provenance and held.provenance.is_by_newer(recipe.version)}
+    behind = [day for day, content in inputs.items() if not _is_fresh(silver.get(day), content, recipe)]
+    return _Plan(
+        table,
+        bronze,
+        stale=[day for day in (inputs if full else behind) if day not in newer],
+        orphans=orphans,
+        kept=sorted(newer.intersection(inputs).difference(behind)),
+        locked=[day for day in behind if day in newer],
+    )
 
 
 def _content(held: Held) -> str | None:
@@ -188,9 +207,12 @@ def _snapshots_hash(bronze: Mapping[date, Held]) -> str:
     return combined_hash(f"{day} {_content(held)}" for day, held in sorted(bronze.items()))
 
 
-def _fresh(silver: Held | None, inputs_hash: str | None) -> bool:
+def _is_fresh(silver: Held | None, inputs_hash: str | None, recipe: Recipe) -> bool:
+    """Say whether silver was made from these inputs, by this recipe or by a newer one."""
     made = silver.provenance if silver else None
-    return made is not None and made.inputs_hash == inputs_hash and made.schema_version >= SCHEMA_VERSION
+    if made is None or made.inputs_hash != inputs_hash or made.schema_version < SCHEMA_VERSION:
+        return False
+    return made.is_by(recipe.fingerprint) or made.is_by_newer(recipe.version)
 
 
 def _certified(plan: _Plan, day: date) -> str:
@@ -204,3 +226,10 @@ def _certified(plan: _Plan, day: date) -> str:
 
 def _refetch(table: TableSpec, day: date) -> str:
     return f"Its silver was not changed. Fetch the day again: mootech ingest -t {table} --start {day} --end {day}"
+
+
+def _newer(plan: _Plan, day: date) -> UsageError:
+    return UsageError(
+        f"silver {plan.table} of {day} was made by a newer mootech, and its raw_data has changed since",
+        hint=f"It was not changed. This mootech knows recipe {plan.recipe.version}; upgrade it on this machine.",
+    )

@@ -1,19 +1,23 @@
 """Silver's event tables: one UTC day of bronze in, the same rows out with real types. Columns: docs/silver.md."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import polars as pl
 
-from mootech.engines.duckdb import deriving
+from mootech.engines.duckdb import Derive, deriving
+from mootech.engines.recipe import Recipe, read_recipe
 from mootech.tables import TableSpec
 from mootech.tables.spec import UTC_DATE
 
 
-def file(table: TableSpec) -> str:
-    """Return the .sql file that makes the table's silver."""
-    return f"silver_{table}.sql"
+@cache
+def recipe_of(table: TableSpec) -> Recipe:
+    """Return what makes the table's silver: `<name>.sql` beside this file."""
+    return read_recipe(__package__, f"{table}.sql")
 
 
 def finished(table: TableSpec, day: date, rows: pl.DataFrame) -> pl.DataFrame:
@@ -40,8 +44,23 @@ def _is_sorted(rows: pl.DataFrame) -> bool:
     return bool(rows.select(follows.slice(1).all()).item())
 
 
+@dataclass(frozen=True)
+class Remaking:
+    """Makes silver once more from rows in memory, for who has no lake open for it: see verify.objects.Remake."""
+
+    derive: Derive
+
+    def __call__(self, table: TableSpec, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
+        """Return a UTC day as it is published, without `last_modified`, from the rows of its bronze."""
+        return finished(table, day, self.derive(recipe_of(table), day, bronze))
+
+    def recipe(self, table: TableSpec) -> Recipe:
+        """Return what makes the table's silver."""
+        return recipe_of(table)
+
+
 @contextmanager
-def remaking() -> Iterator[Callable[[TableSpec, date, pl.DataFrame], pl.DataFrame]]:
-    """Yield what makes a day of silver from the rows of its bronze, as it is published, without a lake open for it."""
+def remaking() -> Iterator[Remaking]:
+    """Yield what makes silver once more, until the end of the block."""
     with deriving() as derive:
-        yield lambda table, day, bronze: finished(table, day, derive(file(table), day, bronze))
+        yield Remaking(derive)

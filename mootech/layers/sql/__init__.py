@@ -1,1 +1,0 @@
-"""One statement per file: the reports, and the silver tables that are made from many days."""
