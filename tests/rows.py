@@ -52,6 +52,17 @@ def order(order_id: str = "o1", **changes: object) -> dict[str, Any]:
     return {**row, **changes}
 
 
+def user(account_id: str = "u1", **changes: object) -> dict[str, Any]:
+    """Return a good customer of a snapshot."""
+    row: dict[str, Any] = {
+        "account_id": account_id,
+        "email": "ada@example.com",
+        "first_time_time_stamp": NOON,
+        "utc_date": DAY.isoformat(),
+    }
+    return {**row, **changes}
+
+
 def product(product_id: str = "p1", **changes: object) -> dict[str, Any]:
     """Return a good line of the products' snapshot."""
     row = {"product_id": product_id, "product_name": "Tumbler", "price": 17.68, "utc_date": DAY.isoformat()}
