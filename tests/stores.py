@@ -34,6 +34,16 @@ class Wrapper:
         """The inner store's address."""
         return self.inner.url
 
+    @property
+    def endpoint(self) -> str:
+        """The inner store's server."""
+        return self.inner.endpoint
+
+    @property
+    def folder(self) -> Path | None:
+        """The inner store's directory."""
+        return self.inner.folder
+
     def list(self, prefix: str) -> list[Entry]:
         """Pass on."""
         return self.inner.list(prefix)
@@ -78,8 +88,11 @@ class Wrapper:
 class MemoryStore:
     """Objects in memory, with everything a good S3 server does: user metadata, conditions, one winner per create.
 
-    Its address looks like S3's, so that a Lake on it takes the lease.
+    It is nobody's directory, so that a Lake on it takes the lease.
     """
+
+    endpoint = ""
+    folder: Path | None = None
 
     def __init__(self, url: str = "s3://memory/lake") -> None:
         """Begin empty."""

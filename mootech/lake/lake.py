@@ -35,7 +35,8 @@ from mootech.lake.paths import (
     table_prefix,
 )
 from mootech.lake.publishing import DayRows, Publisher
-from mootech.lake.stores.store import Store, open_store, put_bytes
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store, put_bytes
 from mootech.model import FORMAT_VERSION, Lineage, Receipt
 from mootech.tables import TableSpec
 
@@ -70,16 +71,16 @@ class Lake:
         self.warnings: list[str] = []
         self._write = write
         self._fence: Fence | None = None
-        # Not every store has an endpoint; where there is one, two buckets of one name are two lakes.
-        address = f"{getattr(store, 'endpoint', '')} {store.url}"
+        address = f"{store.endpoint} {store.url}"
         self._state = state_dir / "lakes" / hashlib.sha256(address.encode()).hexdigest()[:16]
-        self._remote = store.url.startswith("s3://")
-        self._work = self._state / "work" if self._remote else Path(store.url) / TEMPORARY
+        folder = store.folder
+        # Files that are to be put are made on the store's own file system, where there is one.
+        self._work = self._state / "work" if folder is None else folder / TEMPORARY
         self._lock: BucketLock | DirectoryLock
-        if self._remote:
+        if folder is None:
             self._lock = BucketLock(store, self._state, self._work, terms or Terms(), self.warnings, shard)
         else:
-            self._lock = DirectoryLock(Path(store.url) / OWN, terms or Terms(), shard)
+            self._lock = DirectoryLock(folder / OWN, terms or Terms(), shard)
         if write:
             self._make_writable()
         self._check_format()
@@ -162,7 +163,7 @@ class Lake:
 
     def copies(self, limit_bytes: int) -> Copies | None:
         """Return this host's copies of the lake's objects; None for a lake that is on this host's disk itself."""
-        return Copies(self.store, self._state / "copies", limit_bytes) if self._remote else None
+        return Copies(self.store, self._state / "copies", limit_bytes) if self.store.folder is None else None
 
     def publish_day(self, day: DayRows) -> tuple[Receipt, bool]:
         """Publish a day of raw_data; return its receipt, and whether it changed. See `Publisher.day`."""
@@ -243,7 +244,7 @@ class Lake:
         self._fence()
 
     def _make_writable(self) -> None:
-        if self._remote:
+        if self.store.folder is None:
             private_folder(self._work)
             probe = f"{PROBES}{uuid4().hex}"
             put_bytes(self.store, probe, b"", self._work)

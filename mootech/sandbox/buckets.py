@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from mootech.errors import StoreError, UsageError
-from mootech.lake.stores.store import Store, check_key, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store, check_key
 
 S3: Final = "s3://"
 """Stands for the buckets of the S3 server that the AWS variables name."""

@@ -9,7 +9,8 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.disk import ScratchError
-from mootech.lake.stores.store import ABSENT, Store, open_store, put_bytes
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import ABSENT, Store, put_bytes
 from tests.stores import MemoryStore
 
 KEY = "raw_data/users/utc_date=2023-03-01/data.parquet"

@@ -12,7 +12,8 @@ import pytest
 
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running
 from mootech.tables import PRODUCTS, TABLES, TableSpec

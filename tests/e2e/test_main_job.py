@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mootech.lake.paths import Layer, partition_key
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.model import utc_today
 from mootech.tables import CLICKSTREAM, TABLES, TRANSACTIONS, USERS, TableSpec
 from tests.e2e.conftest import Mootech, RunningShop

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import mootech as package
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from tests.e2e.conftest import Mootech
 from tests.environment import environment
 from tests.wire import answer, problem, routed, serving

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from mootech.config import Settings, SourceSettings
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer, partition_key, quarantine_key
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.layers.bronze.selection import Selection
 from mootech.model import Receipt
 from mootech.pipeline.ingest import ingest

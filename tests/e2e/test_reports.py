@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.tables import PRODUCTS, TRANSACTIONS
 from tests.bronze import noon, workshop
 from tests.e2e.conftest import COMMAND, Mootech

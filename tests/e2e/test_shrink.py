@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.paths import Layer, partition_key
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.tables import PRODUCTS
 from tests.e2e.conftest import Mootech
 from tests.rows import DAY, page_body, product

@@ -23,7 +23,8 @@ import polars as pl
 
 from mootech.lake.catalog import RECEIPT
 from mootech.lake.paths import MANIFESTS, OWN, Layer, belongs, partition_day, partition_key, quarantine_key
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.model import DayRange, Receipt, utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop

@@ -17,7 +17,8 @@ from random import Random
 import polars as pl
 
 from mootech.lake.paths import OWN, Layer, partition_key
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.model import DayRange
 from mootech.tables import TableSpec
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command

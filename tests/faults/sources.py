@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.model import DayRange
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running

@@ -3,18 +3,22 @@
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores.local import LocalStore
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
 from tests.clocks import Time
 from tests.faults.days import OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.faults.disks import fill, remount, small_disk
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
 from tests.stores import MemoryStore, day_rows
+
+if TYPE_CHECKING:
+    from mootech.lake.stores.store import Store
 
 pytestmark = pytest.mark.fault(4)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mootech.errors import StoreError
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from tests.faults.disks import as_nobody, remount, small_disk
 from tests.faults.invariants import COMMAND, World, check_converged, contents, ingest_command
 from tests.faults.unprivileged import NOBODY

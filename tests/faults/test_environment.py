@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.tables import PRODUCTS, USERS
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.faults.watched import WAIT_SECONDS, Watched, watched

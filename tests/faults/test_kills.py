@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.tables import USERS
 from tests.conftest import S3Server
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command

@@ -10,7 +10,7 @@ import pytest
 from mootech.config import Settings, SourceSettings
 from mootech.errors import ConfigError
 from mootech.lake.paths import Layer
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus, Outcome, utc_today
 from mootech.pipeline.ingest import repair

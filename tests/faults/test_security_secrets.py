@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.model import utc_today
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop

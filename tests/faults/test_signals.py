@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.model import utc_today
 from mootech.process.signals import STOP_SECONDS
 from mootech.sandbox.server import running

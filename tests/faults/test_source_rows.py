@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.model import DayRange
 from mootech.tables import PRODUCTS, TRANSACTIONS, USERS
 from tests.faults.invariants import World, contents

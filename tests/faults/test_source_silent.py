@@ -12,7 +12,7 @@ import pytest
 
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.model import Receipt
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running

@@ -12,7 +12,7 @@ from tenacity import wait_none
 from mootech.errors import StoreError
 from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores import s3_client
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from tests.clocks import Time
 from tests.conftest import S3Server
 from tests.faults import proxy as faults

@@ -12,7 +12,8 @@ from mootech.errors import StoreError
 from mootech.lake.lake import Lake, Layer
 from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores.local import LocalStore
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.model import Lineage
 from tests.clocks import Time
 from tests.faults.days import NEW, OLD, Host, check_converges, check_whole, failure, objects, oracle

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.paths import Layer
-from mootech.lake.stores.store import Store, open_store, put_bytes
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store, put_bytes
 from tests.faults.days import NEW, OLD, Host, check_converges, objects, oracle
 from tests.stores import MemoryStore
 

@@ -14,7 +14,8 @@ from mootech.config import Settings, SourceSettings
 from mootech.errors import SourceError, StoreError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.lake.stores.store import Head, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Head
 from mootech.layers.bronze.selection import Selection
 from mootech.layers.silver.days import remaking
 from mootech.model import DayRange, Finding, Outcome, QaOutcome

@@ -7,7 +7,8 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.copies import Copies
-from mootech.lake.stores.store import Entry, Store, open_store, put_bytes
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Entry, Store, put_bytes
 from tests.stores import MemoryStore, Wrapper
 
 DAYS = [f"silver/transactions/utc_date=2024-03-0{day}/data.parquet" for day in (1, 2, 3)]

@@ -18,9 +18,10 @@ from mootech.lake.lake import Lake, Layer
 from mootech.lake.locks.runlock import SINGLE_HOST_WARNING
 from mootech.lake.paths import partition_key
 from mootech.lake.stores import s3_client
+from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.s3 import S3Store
 from mootech.lake.stores.s3_parts import Sizes
-from mootech.lake.stores.store import open_store, put_bytes
+from mootech.lake.stores.store import put_bytes
 from tests.conftest import SECRET_KEY, S3Server
 from tests.stores import DAY, BlindStore, RecordingStore, day_rows
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from mootech.config import IngestSettings, Settings, SourceSettings
 from mootech.lake.lake import Lake
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.layers.bronze.publishing import Rules
 from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus

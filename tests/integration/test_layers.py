@@ -8,7 +8,8 @@ import pytest
 
 from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
-from mootech.lake.stores.store import Entry, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Entry
 from mootech.layers.silver.build import Builder
 from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import noon, sales, workshop

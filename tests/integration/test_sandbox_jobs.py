@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.model import DayRange
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import running

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mootech.engines.duckdb import DuckDB
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from tests.property.views import Views
 
 

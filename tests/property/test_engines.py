@@ -17,7 +17,8 @@ from mootech.definition import Definition, parse
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.engine import Engine
 from mootech.engines.spark import Spark
-from mootech.lake.stores.store import Entry, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Entry
 from mootech.layers.silver import days as silver_days
 from mootech.qa.contract import bronze_schema
 from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec

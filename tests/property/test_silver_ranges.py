@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mootech.engines.duckdb import DuckDB
-from mootech.lake.stores.store import Entry, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Entry
 from mootech.layers.silver.days import recipe_of
 from mootech.qa.contract import bronze_schema
 from mootech.tables import PRODUCTS, USERS, TableSpec

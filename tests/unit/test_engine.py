@@ -14,7 +14,8 @@ from mootech.engines.duckdb import DuckDB
 from mootech.engines.failures import changed_while_read
 from mootech.engines.recipe import Recipe
 from mootech.errors import MootechError, StoreError
-from mootech.lake.stores.store import Entry, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Entry
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.statements import PRODUCTS_KNOWN, recipe_of
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, belongs, object_key, partition_day, partition_key, quarantine_key, run_key
-from mootech.lake.stores.store import check_key, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import check_key
 from mootech.tables import TABLES, TRANSACTIONS, USERS, TableSpec
 
 DAY = date(2023, 3, 1)

@@ -32,6 +32,16 @@ class LocalStore:
         """The directory's absolute path."""
         return str(self.root)
 
+    @property
+    def endpoint(self) -> str:
+        """There is no server."""
+        return ""
+
+    @property
+    def folder(self) -> Path | None:
+        """The directory itself."""
+        return self.root
+
     def list(self, prefix: str) -> list[Entry]:
         """Walk the folder. A symbolic link is listed as itself and not followed."""
         folder = self._path(check_prefix(prefix)[:-1]) if prefix else self.root

@@ -65,6 +65,11 @@ class S3Store:
         """The server's address: two stores may have buckets of one name."""
         return str(self._fs.s3.meta.endpoint_url)
 
+    @property
+    def folder(self) -> Path | None:
+        """None: the objects are in the bucket."""
+        return None
+
     @cached_property
     def _uploads(self) -> Uploads:
         # Not before the first use: asking for the endpoint resolves profile and credentials, which may fail.

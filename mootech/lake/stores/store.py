@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
-from mootech.errors import StoreError, UsageError
+from mootech.errors import StoreError
 from mootech.lake.disk import mapped, scratch_file
 
 MAX_KEY_BYTES = 1024
@@ -45,6 +44,14 @@ class Store(Protocol):
     @property
     def url(self) -> str:
         """The lake's address as a person would write it, without secrets."""
+
+    @property
+    def endpoint(self) -> str:
+        """The server's address, because two servers may have buckets of one name; empty where there is no server."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The directory of this host in which the objects are files; None: they are elsewhere, and hosts share them."""
 
     def list(self, prefix: str) -> list[Entry]:
         """Return every object below a folder ("" or ending in "/"), sorted by key. Never a stale answer."""
@@ -109,41 +116,6 @@ def check_prefix(prefix: str) -> str:
     if prefix:
         check_key(prefix[:-1])
     return prefix
-
-
-def open_store(url: str, *, journal: Path | None = None) -> Store:
-    """Return the store of a lake's address: a directory (plain path or file://) or s3://bucket/prefix.
-
-    An S3 store has answered once when this returns; a directory need not exist yet. `journal` is this host's folder
-    for notes about unfinished uploads; None keeps none.
-
-    Raises:
-        UsageError: the address is neither.
-        StoreError: the bucket is missing, refused or out of reach (in less than 15 seconds).
-
-    """
-    # Imported here: each store imports this module, and a local lake must not pay for the S3 client.
-    from mootech.lake.stores.local import LocalStore  # noqa: PLC0415
-
-    if "://" not in url:
-        if not url.strip() or "\x00" in url:
-            raise UsageError("the lake's address is empty", hint="Set --lake to a directory or s3://bucket/prefix.")
-        return LocalStore(Path(url).expanduser().absolute())
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path and not parts.query:
-        return LocalStore(Path(unquote(parts.path)).absolute())
-    if parts.scheme == "s3" and parts.netloc and "@" not in parts.netloc and not (parts.query or parts.fragment):
-        from mootech.lake.stores.s3 import S3Store  # noqa: PLC0415
-
-        prefix = parts.path.strip("/")
-        return S3Store.connect(parts.netloc, check_key(prefix) if prefix else "", journal=journal)
-    # The address itself stays out of the message: a mistaken one may hold a password.
-    msg = f"a lake cannot be kept at this {parts.scheme}:// address"
-    raise UsageError(
-        msg,
-        hint="--lake is a directory, file:///directory or s3://bucket/prefix; "
-        "credentials come from the standard AWS variables and profiles.",
-    )
 
 
 def put_bytes(store: Store, key: str, data: bytes, work: Path) -> Entry:

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from mootech.errors import IncompleteError, RefusedError, SourceError, StoreError
 from mootech.lake.disk import mapped, private_folder
-from mootech.lake.stores.store import Store, open_store
+from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
 from mootech.layers.bronze.exports import service as jobs
 from mootech.layers.bronze.exports.delivery import Delivery, NotWholeError, download, remove
 from mootech.layers.bronze.exports.service import Standing, State
