@@ -10,13 +10,15 @@
     --             campaign  VARCHAR  as delivered, NULL for none
     --             hits      BIGINT   hits
     -- Key         day, campaign
+    -- Objects     one per product, product_id: Traffic of {product}
     -- Figures     hits
     -- Chart       line day hits by campaign
     -- Source      where the definition of the figures comes from
 
-A further line of a section is indented as its first one is. Parameters, Figures, Chart and Source may be missing; the
-columns are those of the result, in its order; the key's are the ones that tell its rows apart and that they are sorted
-by; figures are what `--changes` compares, every numeric column besides the key where none are named.
+A further line of a section is indented as its first one is. Objects, Parameters, Figures, Chart and Source may be
+missing. The columns are those of the result, in its order. The key's columns tell its rows apart, and the rows are
+sorted by them. Without Objects the report is one object of the lake. Figures are what `--changes` compares: every
+numeric column besides the key where none are named.
 """
 
 import re
@@ -39,7 +41,10 @@ CHANGE_COLUMNS = ("figure", "before", "now", "change")
 
 CHARTS = ("line", "bar", "stacked", "heat")
 
-_SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Figures", "Chart", "Source")
+PRODUCT = "{product}"
+"""Stands for the product's name in the title of a report that is one object per product."""
+
+_SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Objects", "Figures", "Chart", "Source")
 _NEEDED = ("Grain", "Inputs", "Columns", "Key")
 _SECTION = re.compile(rf"({'|'.join(_SECTIONS)}) +(\S.*)")
 _MISWRITTEN = re.compile(rf"(?:{'|'.join(_SECTIONS)})(?::|\t)")
@@ -47,6 +52,7 @@ _TITLE = re.compile(r"([^:]+): *(\S.*)")
 _INPUT = re.compile(rf"({'|'.join(TABLES.names)}): *(\S.*)")
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ('(?:[^']|'')*'|[^:]*?))?: *(\S.*)")
 _COLUMN = re.compile(r"([a-z_][a-z0-9_]*) +([A-Z]+(?:\(\d+, ?\d+\))?(?:\[\])?)(?: +(\S.*))?")
+_OBJECTS = re.compile(rf"one per product, ([a-z_][a-z0-9_]*)(?:: *(.*{re.escape(PRODUCT)}.*))?")
 _CHART = re.compile(rf"({'|'.join(CHARTS)}) ([a-z0-9_]+) ([a-z0-9_]+)(?: by ([a-z0-9_]+))?")
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _NUMBER: Mapping[str, Callable[[str], int | float]] = {"BIGINT": int, "INTEGER": int, "DOUBLE": float}
@@ -103,6 +109,16 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class PerProduct:
+    """How a report is split into one object per product."""
+
+    column: str
+    """The column that holds the product's id."""
+    title: str
+    """Of one object; PRODUCT stands for the product's name."""
+
+
+@dataclass(frozen=True)
 class Definition:
     """One report."""
 
@@ -118,6 +134,8 @@ class Definition:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     """Columns that tell the rows apart, and that they are sorted by."""
+    per_product: PerProduct | None
+    """None: the report is one object."""
     figures: tuple[str, ...]
     """Columns, all numeric, that are compared when a report changes."""
     chart: Chart | None
@@ -127,6 +145,11 @@ class Definition:
     """The whole file."""
     file: str
     """For messages: the file's name, or path where a person has written it."""
+
+    @property
+    def objects_start(self) -> str:
+        """How the names of its objects in the lake begin; a report that is one object is called just that."""
+        return self.name if self.per_product is None else f"{self.name}_report_"
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError when there is none."""
@@ -190,6 +213,7 @@ def parse(name: str, sql: str, file: str) -> Definition:
         parameters=parameters,
         columns=columns,
         key=_names(sections["Key"]),
+        per_product=_per_product(sections.get("Objects"), title[1], file),
         figures=_names(sections["Figures"]) if "Figures" in sections else _numeric(columns, _names(sections["Key"])),
         chart=_chart(sections.get("Chart"), file),
         source=_text(sections.get("Source", [])),
@@ -255,6 +279,15 @@ def _numeric(columns: Sequence[Column], key: Sequence[str]) -> tuple[str, ...]:
     return tuple(each.name for each in columns if each.is_numeric and each.name not in key)
 
 
+def _per_product(lines: Lines | None, title: str, file: str) -> PerProduct | None:
+    if lines is None:
+        return None
+    [match] = _all(
+        _OBJECTS, [(lines[0][0], _text(lines))], file, f"not 'one per product, column: title with {PRODUCT}'"
+    )
+    return PerProduct(match[1], match[2] or f"{title} of {PRODUCT}")
+
+
 def _chart(lines: Lines | None, file: str) -> Chart | None:
     if lines is None:
         return None
@@ -270,12 +303,23 @@ def _check(found: Definition, sections: Mapping[str, Lines]) -> None:
     _check_figures(found, sections)
     chart = found.chart
     drawn = (chart.x, chart.y, chart.series) if chart else ()
-    for section, columns in (("Key", found.key), ("Figures", found.figures), ("Chart", drawn)):
+    split = (found.per_product.column,) if found.per_product else ()
+    named = (("Key", found.key), ("Objects", split), ("Figures", found.figures), ("Chart", drawn))
+    for section, columns in named:
         for name in columns:
             if name is not None and name not in names:
                 raise _wrong(found.file, sections[section][0][0], f"{section} names {name!r}, which is no column")
+    if found.per_product:
+        _check_objects(found, found.per_product, sections["Objects"][0][0])
     for (number, _), parameter in zip(sections.get("Parameters", []), found.parameters, strict=True):
         _check_parameter(parameter, found.file, number)
+
+
+def _check_objects(found: Definition, split: PerProduct, line: int) -> None:
+    if found.column(split.column).type != "VARCHAR":
+        raise _wrong(found.file, line, f"Objects names {split.column!r}, which is no VARCHAR and so no product's id")
+    if not _asks_for_products(found):
+        raise _wrong(found.file, line, f"one object per product needs the parameter ${PRODUCT_IDS}")
 
 
 def _check_figures(found: Definition, sections: Mapping[str, Lines]) -> None:
@@ -286,8 +330,12 @@ def _check_figures(found: Definition, sections: Mapping[str, Lines]) -> None:
     for name in found.key:
         if name in CHANGE_COLUMNS:
             raise _wrong(found.file, sections["Key"][0][0], f"{name!r} is what --changes calls a column of its own")
-    if PRODUCT_IDS in {each.name for each in found.parameters} and "products" not in found.inputs:
+    if _asks_for_products(found) and "products" not in found.inputs:
         raise _wrong(found.file, sections["Inputs"][0][0], f"${PRODUCT_IDS} needs products among the Inputs")
+
+
+def _asks_for_products(found: Definition) -> bool:
+    return PRODUCT_IDS in {each.name for each in found.parameters}
 
 
 def _check_parameter(parameter: Parameter, file: str, line: int) -> None:

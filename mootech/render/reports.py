@@ -1,4 +1,4 @@
-"""Reports as tables for people, with bars: the sales report's beside each month, any other's below its table."""
+"""Reports as tables for people, with bars: beside each month of sales, and below any other table."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +24,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MOST_ROWS, _MOST_PRINTED, _MOST_BARS = 60, 500, 24
 _MAX_LABEL = 24
 _SUMMED = ("bar", "stacked")
+_MONTHLY = {"transaction_year", "transaction_month", "total_items_sold", "total_sale", "growth_pct", "is_partial"}
+"""Columns of a month's sales: a report that has them is printed as a line per month with its bar in it."""
 
 
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
@@ -40,14 +42,15 @@ def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_on
             console.print(Text(fresh, style="dim"), soft_wrap=True)
         told = fresh
         shown = report.rows[-(_MOST_ROWS if console.is_terminal else _MOST_PRINTED) :]
-        if report.name == "sales" and "total_sale" in report.columns:
-            _print_sales(report, len(shown), console, ascii_only=ascii_only)
+        is_monthly = set(report.columns) >= _MONTHLY
+        if is_monthly:
+            _print_months(report, len(shown), console, ascii_only=ascii_only)
         else:
             _print_plain(report, len(shown), console)
         if len(shown) < len(report.rows):
             left_out = plural(len(report.rows) - len(shown), "earlier row")
             console.print(Text(f"{left_out} left out; --format csv prints all", style="dim"), soft_wrap=True)
-        if report.name != "sales":
+        if not is_monthly:
             _print_bars(report, console, ascii_only=ascii_only)
         console.print()
 
@@ -62,7 +65,7 @@ def bar(value: Decimal | float, largest: Decimal | float, width: int, *, ascii_o
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _print_sales(report: ReportResult, latest: int, console: Console, *, ascii_only: bool) -> None:
+def _print_months(report: ReportResult, latest: int, console: Console, *, ascii_only: bool) -> None:
     months = rows_of(report)[len(report.rows) - latest :]
     width = max(8, min(_MAX_BAR, console.width - _BESIDE_BAR))
     largest = max((Decimal(month["total_sale"]) for month in months), default=Decimal(0))

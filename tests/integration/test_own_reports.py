@@ -115,6 +115,39 @@ def test_a_report_that_is_wrong_is_named_with_its_line(shop: Workshop, sql: str,
     assert "Inputs: transactions" in caught.value.hint
 
 
+def test_a_person_s_report_may_be_one_object_per_product(shop: Workshop) -> None:
+    """Each product has an object and a title of its own, is kept on its own, and compared with what it said before."""
+    sql = """\
+-- Stock: what each product costs.
+-- Grain       product
+-- Inputs      products: silver
+-- Parameters  $product_ids VARCHAR[]: the products
+-- Columns     product  VARCHAR
+--             price    DECIMAL(18,2)
+-- Key         product
+-- Objects     one per product, product: Price of {product}
+SELECT product_id AS product, price::DECIMAL(18, 2) AS price
+FROM products
+WHERE list_contains($product_ids, product_id) AND valid_to IS NULL
+"""
+    definition = parse("stock", sql, "stock.sql")
+
+    def made(request: Request) -> tuple[ReportResult, ...]:
+        with DuckDB.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
+            return report(shop.lake, engine, request, TODAY)
+
+    [tumbler] = made(Request(definition, ["tumbler"]))
+    assert (tumbler.title, tumbler.object_key) == ("Price of Tumbler", "results/stock_report_tumbler/data.parquet")
+    assert [row[0] for row in tumbler.rows] == ["p1"]
+    shop.publish(PRODUCTS, DAY, [product(price=18.0), product("p2", product_name="Mug")])
+    Builder(shop.lake, shop.engine, TODAY).build([PRODUCTS])
+    tumbler, mug = made(Request(definition))
+    assert tumbler.changed
+    assert (mug.title, mug.rows[0][0]) == ("Price of Mug", "p2")
+    [changed] = made(Request(definition, ["p1"], changes=True))
+    assert [row[1] for row in changed.rows] == ["price"]
+
+
 def test_a_damaged_lake_is_not_the_report_s_fault(tmp_path: Path, state_dir: Path) -> None:
     """An object that cannot be read is the store's failure, as for every report."""
     with workshop(str(tmp_path / "lake"), state_dir) as shop:
