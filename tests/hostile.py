@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from mootech.model import InputStanding, ReportResult, Standing
+from mootech.outcomes import InputStanding, ReportResult, Standing
 from tests.definitions import definition
 
 NAMES = (

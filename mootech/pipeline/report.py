@@ -10,7 +10,8 @@ from mootech.errors import LockHeldError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.gold import report as gold
 from mootech.layers.gold.library import Library, library
-from mootech.model import LibraryOutcome, ReportOutcome, ReportResult, utc_today
+from mootech.model import utc_today
+from mootech.outcomes import LibraryOutcome, ReportOutcome, ReportResult
 from mootech.pipeline.session import locked, opened
 
 

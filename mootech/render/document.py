@@ -10,10 +10,9 @@ from typing import Any
 
 from mootech.definition import Definition
 from mootech.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, MootechError
-from mootech.model import (
-    DayResult,
+from mootech.model import DayResult, Outcome
+from mootech.outcomes import (
     LibraryOutcome,
-    Outcome,
     QaOutcome,
     ReportOutcome,
     ReportResult,

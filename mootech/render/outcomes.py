@@ -6,14 +6,10 @@ from itertools import groupby
 
 from rich.text import Text
 
-from mootech.definition import GIVEN
 from mootech.errors import MootechError
-from mootech.model import (
-    DayResult,
-    DayStatus,
-    Finding,
+from mootech.model import DayResult, DayStatus, Finding, Outcome
+from mootech.outcomes import (
     LibraryOutcome,
-    Outcome,
     QaOutcome,
     ReportOutcome,
     RunOutcome,
@@ -76,8 +72,10 @@ def _body(outcome: Outcome, screen: Screen, *, brief: bool) -> None:
 def _library(outcome: LibraryOutcome, screen: Screen) -> None:
     table = grid("Report", "What it says", "Parameters (--set)")
     for each in outcome.definitions:
-        own = [parameter for parameter in each.parameters if parameter.name not in GIVEN]
-        said = (f"{parameter.name}={NOTHING if parameter.default is None else parameter.default}" for parameter in own)
+        said = (
+            f"{parameter.name}={NOTHING if parameter.default is None else parameter.default}"
+            for parameter in each.settable
+        )
         table.add_row(clean(each.name), clean(f"{each.title}: {each.summary}"), clean(", ".join(said)))
     print_grid(table, screen.out)
 

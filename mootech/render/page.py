@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from mootech.model import DayQuality, DayState, QaOutcome
+from mootech.outcomes import DayQuality, DayState, QaOutcome
 from mootech.render.html import page, text
 from mootech.render.text import count, plural
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from mootech.definition import Column, Definition
-from mootech.model import InputStanding, ReportOutcome, ReportResult
+from mootech.outcomes import InputStanding, ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of
 from mootech.render.charts import FEW, MOST_CHARTS, chart_svg, have_charts
 from mootech.render.html import page, table, text

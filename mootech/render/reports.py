@@ -8,7 +8,7 @@ from decimal import Decimal
 from rich.console import Console
 from rich.text import Text
 
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.cells import cell, columns_of, summed
 from mootech.render.document import rows_of
 from mootech.render.screen import grid, print_grid

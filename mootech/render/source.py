@@ -1,6 +1,6 @@
 """What was understood of the shop's API, for people."""
 
-from mootech.model import SourceOutcome, TableCheck
+from mootech.outcomes import SourceOutcome, TableCheck
 from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.text import NOTHING, clean, count
 

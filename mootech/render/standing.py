@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mootech.model import InputStanding, Standing
+from mootech.outcomes import InputStanding, Standing
 from mootech.render.text import count, day_month, plural
 
 _LITTLE = 0.01

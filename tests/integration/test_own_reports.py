@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mootech.definition import DefinitionError, parse
+from mootech.definition import DefinitionError
 from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
 from mootech.lake.lake import Lake
+from mootech.layers.gold.header import parse
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.tables import PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import Workshop, workshop
 from tests.rows import DAY, order, product

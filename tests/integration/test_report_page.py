@@ -13,7 +13,7 @@ import pytest
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import ReportOutcome
+from mootech.outcomes import ReportOutcome
 from mootech.render.formats import Format, encoded, formatted
 from mootech.render.report_page import report_page
 from mootech.tables import CLICKSTREAM

@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
-from mootech.definition import Chart, Column, DefinitionError, Parameter, PerProduct, Value, parse
+from mootech.definition import Chart, Column, DefinitionError, Parameter, PerProduct, Value
 from mootech.errors import UsageError
+from mootech.layers.gold.header import parse
 
 GOOD = """\
 -- Traffic: hits of each day.

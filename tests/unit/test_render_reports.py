@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import UsageError
-from mootech.model import ReportResult, Standing
+from mootech.outcomes import ReportResult, Standing
 from mootech.render import Format, encoded, formatted
 from mootech.render.reports import bar, print_reports
 from mootech.render.screen import console_for

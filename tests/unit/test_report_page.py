@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from mootech.model import InputStanding, ReportOutcome, ReportResult, Standing
+from mootech.outcomes import InputStanding, ReportOutcome, ReportResult, Standing
 from mootech.render.report_page import MOST_ROWS, report_page, versions
 from mootech.render.standing import quality, standing_words
 from tests.hostile import INPUTS, NAMES, funnel, traffic

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
-from mootech.model import InputStanding, Standing
+from mootech.outcomes import InputStanding, Standing
 from mootech.tables import TableSpec
 
 

@@ -8,9 +8,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from mootech.definition import Definition, DefinitionError, parse
+from mootech.definition import Definition, DefinitionError
 from mootech.errors import ConfigError, UsageError
 from mootech.layers.gold import reports
+from mootech.layers.gold.header import parse
 
 _SUFFIX = ".sql"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

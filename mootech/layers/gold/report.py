@@ -25,7 +25,8 @@ from mootech.layers.gold.freshness import inputs_of, standing_of
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.restatements import changes, publish
 from mootech.layers.gold.statements import MACROS, PRODUCTS_KNOWN, recipe_of, shared_fingerprint
-from mootech.model import SCHEMA_VERSION, Lineage, ReportResult
+from mootech.model import SCHEMA_VERSION, Lineage
+from mootech.outcomes import ReportResult
 from mootech.tables import PRODUCTS, TABLES, TableSpec
 
 _READERS = 16

@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from mootech.definition import CHANGE_COLUMNS, Column, Definition
+from mootech.definition import Column, Definition
 from mootech.lake.canonical import content_hash
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
+from mootech.layers.gold.header import CHANGE_COLUMNS
 from mootech.model import Lineage
 
 _AMOUNT = "DECIMAL(38,4)"
