@@ -61,6 +61,13 @@ def test_a_person_s_report_is_computed_and_kept(shop: Workshop, room: int) -> No
     assert not _run(shop, HEADER + GOOD).changed
 
 
+def test_a_default_in_the_comment_counts_as_an_input(shop: Workshop) -> None:
+    """A default that was edited changes the rows, though the SQL below the comment is the same."""
+    _run(shop, HEADER + GOOD)
+    found = _run(shop, HEADER.replace("BIGINT = 1", "BIGINT = 2") + GOOD)
+    assert (found.rows, found.changed) == ((("purchase", 2),), True)
+
+
 def test_a_report_of_other_parameters_is_not_kept(shop: Workshop) -> None:
     """What lies in the lake is always the report as it is without options."""
     _run(shop, HEADER + GOOD)

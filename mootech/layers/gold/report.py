@@ -242,4 +242,6 @@ def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    return combined_hash([shared_fingerprint(), recipe_of(definition).fingerprint, *objects])
+    # The fingerprint leaves comments out, and what the header says of these decides on the rows, too.
+    header = repr((definition.parameters, definition.key, definition.per_product))
+    return combined_hash([shared_fingerprint(), recipe_of(definition).fingerprint, header, *objects])
