@@ -48,7 +48,7 @@ class QaOutcome(Outcome):
 
 
 @dataclass(frozen=True)
-class InputStanding:
+class InputCoverage:
     """What a report has read of one table. Days are UTC; None where nothing is held."""
 
     table: str
@@ -65,7 +65,7 @@ class InputStanding:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Freshness:
     """How fresh a report's main input is, and how complete the last month of it."""
 
     last: date
@@ -93,9 +93,9 @@ class ReportResult:
     changed: bool
     """True when the object in the lake was written because its content changed."""
     definition: Definition
-    inputs: tuple[InputStanding, ...] = ()
+    coverage: tuple[InputCoverage, ...] = ()
     """In the definition's order."""
-    standing: Standing | None = None
+    freshness: Freshness | None = None
     """Of the first input; None for one that holds no day."""
 
 

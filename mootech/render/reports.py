@@ -11,9 +11,9 @@ from rich.text import Text
 from mootech.outcomes import ReportResult
 from mootech.render.cells import cell, columns_of, summed
 from mootech.render.document import rows_of
+from mootech.render.freshness import freshness_message
 from mootech.render.screen import grid, print_grid
 from mootech.render.series import drawing, words
-from mootech.render.standing import standing_words
 from mootech.render.text import NOTHING, clean, count, money, percent, plural
 
 _MAX_BAR = 40
@@ -34,13 +34,13 @@ def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_on
     `ascii_only` draws bars of # for an encoding without blocks. Of a long report the latest rows are printed, more of
     them where it is no terminal, and it is told so: whoever wants all wants another format.
     """
-    told = ""
+    previous = ""
     for report in reports:
         console.print(Text(clean(report.title), style="bold"), soft_wrap=True)
-        fresh = standing_words(report.standing)
-        if fresh and fresh != told:
+        fresh = freshness_message(report.freshness)
+        if fresh and fresh != previous:
             console.print(Text(fresh, style="dim"), soft_wrap=True)
-        told = fresh
+        previous = fresh
         shown = report.rows[-(_MOST_ROWS if console.is_terminal else _MOST_PRINTED) :]
         is_monthly = set(report.columns) >= _MONTHLY
         if is_monthly:
@@ -94,22 +94,22 @@ def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
 
 def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
     """Print the report's chart as bars that fit the console; nothing where there is none, or only one bar."""
-    told = _bars(report)
-    if told is None or len(told.bars) == 1:
+    chart = _bars(report)
+    if chart is None or len(chart.bars) == 1:
         return
-    column = report.definition.column(told.y)
-    figures = [NOTHING if value is None else summed(value, column) for _, value in told.bars]
-    labels = [label[:_MAX_LABEL] for label, _ in told.bars]
-    x, y = words(told.x), words(told.y)
+    column = report.definition.column(chart.y)
+    figures = [NOTHING if value is None else summed(value, column) for _, value in chart.bars]
+    labels = [label[:_MAX_LABEL] for label, _ in chart.bars]
+    x, y = words(chart.x), words(chart.y)
     beside = max(map(len, [x, *labels])) + max(map(len, [y, *figures])) + 4
     width = max(8, min(_MAX_BAR, console.width - beside - 2))
-    largest = max(value or 0 for _, value in told.bars)
+    largest = max(value or 0 for _, value in chart.bars)
     table = grid(x, y, "", right=(y,))
-    for label, figure, (_, value) in zip(labels, figures, told.bars, strict=True):
+    for label, figure, (_, value) in zip(labels, figures, chart.bars, strict=True):
         table.add_row(label, figure, bar(value or 0, largest, width, ascii_only=ascii_only))
     console.print()
     print_grid(table, console)
-    for note in told.notes:
+    for note in chart.notes:
         console.print(Text(note, style="dim"), soft_wrap=True)
 
 

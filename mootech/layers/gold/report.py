@@ -21,7 +21,7 @@ from mootech.lake.lake import Held, Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer, object_key
 from mootech.layers.gold import products as naming
-from mootech.layers.gold.freshness import inputs_of, standing_of
+from mootech.layers.gold.freshness import coverage_of, freshness_of
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.restatements import changes, publish
 from mootech.layers.gold.statements import MACROS, PRODUCTS_KNOWN, recipe_of, shared_fingerprint
@@ -88,18 +88,18 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
     keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
     split = definition.per_product
     found = keeper.whole(arguments) if split is None else keeper.by_product(split, arguments, names, asked)
-    told = inputs_of(lake, inputs)
+    coverage = coverage_of(lake, inputs)
     return tuple(
         ReportResult(
             name=definition.name,
             title=each.title,
             object_key=object_key(Layer.RESULTS, each.name) if ordinary else "",
-            columns=tuple(column.name for column in each.shown.columns),
+            columns=tuple(column.name for column in each.definition.columns),
             rows=tuple(each.rows),
             changed=each.changed,
-            definition=each.shown,
-            inputs=told,
-            standing=standing_of(held_days, today),
+            definition=each.definition,
+            coverage=coverage,
+            freshness=freshness_of(held_days, today),
         )
         for each in found
     )
@@ -107,13 +107,14 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
 
 @dataclass(frozen=True)
 class _Found:
-    """One object of a report, and what is to be shown of it."""
+    """One object of a report, and what is shown of it."""
 
     name: str
     title: str
     rows: Sequence[tuple[Any, ...]]
     changed: bool
-    shown: Definition
+    definition: Definition
+    """Of the rows: the report's own, or that of its changes."""
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,8 @@ class _Keeper:
             changed = publish(self.lake, name, frame, lineage)
         if not self.request.changes:
             return _Found(name, title, frame.rows(), changed, definition)
-        told, shown = changes(self.lake, name, frame, definition)
-        return _Found(name, f"{title}: what it says otherwise than before", told, changed, shown)
+        rows, compared = changes(self.lake, name, frame, definition)
+        return _Found(name, f"{title}: what it says otherwise than before", rows, changed, compared)
 
 
 def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
