@@ -1,22 +1,6 @@
-"""What a report's SQL file says of itself: the comment that it begins with. Pure.
+"""What a report is: its inputs, parameters, columns, key, objects and chart. Pure values.
 
-    -- Traffic: hits, visits and visitors of each day.
-    --
-    -- Grain       UTC day and campaign.
-    -- Inputs      clickstream: silver, one row per hit.
-    -- Parameters  $at_least BIGINT = 0: campaigns with fewer hits are left out.
-    --             $held_days DATE[]: the days that the lake holds of the first input.
-    -- Columns     day       DATE     UTC day
-    --             campaign  VARCHAR  as delivered, NULL for none
-    --             hits      BIGINT   hits
-    -- Key         day, campaign
-    -- Figures     hits
-    -- Chart       line day hits by campaign
-    -- Source      where the definition of the figures comes from
-
-A further line of a section is indented as its first one is. Parameters, Figures, Chart and Source may be missing; the
-columns are those of the result, in its order; the key's are the ones that tell its rows apart and that they are sorted
-by; figures are what `--changes` compares, every numeric column besides the key where none are named.
+A report's SQL file says all of it in the comment that it begins with: layers/gold/header.py reads that.
 """
 
 import re
@@ -25,36 +9,27 @@ from dataclasses import dataclass
 from datetime import date
 
 from mootech.errors import UsageError
-from mootech.tables import TABLES
 
 Value = str | int | float | bool | date | Sequence[str] | Sequence[date] | None
 """What can be bound to a parameter of a statement."""
 
 HELD_DAYS, PRODUCT_IDS = "held_days", "product_ids"
 GIVEN = {HELD_DAYS: "DATE[]", PRODUCT_IDS: "VARCHAR[]"}
-"""Parameters that nobody sets: the days that the lake holds of the first input, and the products asked for."""
-
-CHANGE_COLUMNS = ("figure", "before", "now", "change")
-"""What a comparison with an earlier report has beside the report's key."""
+"""Parameters that mootech sets, with their types: the days held of the first input, and the products asked for."""
 
 CHARTS = ("line", "bar", "stacked", "heat")
 
-_SECTIONS = ("Grain", "Inputs", "Parameters", "Columns", "Key", "Figures", "Chart", "Source")
-_NEEDED = ("Grain", "Inputs", "Columns", "Key")
-_SECTION = re.compile(rf"({'|'.join(_SECTIONS)}) +(\S.*)")
-_MISWRITTEN = re.compile(rf"(?:{'|'.join(_SECTIONS)})(?::|\t)")
-_TITLE = re.compile(r"([^:]+): *(\S.*)")
-_INPUT = re.compile(rf"({'|'.join(TABLES.names)}): *(\S.*)")
-_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*) ([A-Z]+(?:\[\])?)(?: = ('(?:[^']|'')*'|[^:]*?))?: *(\S.*)")
-_COLUMN = re.compile(r"([a-z_][a-z0-9_]*) +([A-Z]+(?:\(\d+, ?\d+\))?(?:\[\])?)(?: +(\S.*))?")
-_CHART = re.compile(rf"({'|'.join(CHARTS)}) ([a-z0-9_]+) ([a-z0-9_]+)(?: by ([a-z0-9_]+))?")
+PRODUCT = "{product}"
+"""Stands for the product's name in the title of a report that is one object per product."""
+
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _NUMBER: Mapping[str, Callable[[str], int | float]] = {"BIGINT": int, "INTEGER": int, "DOUBLE": float}
-_TYPES = (*_NUMBER, "VARCHAR", "DATE", "BOOLEAN", "VARCHAR[]")
+PARAMETER_TYPES = (*_NUMBER, "VARCHAR", "DATE", "BOOLEAN", "VARCHAR[]")
+"""Types of the parameters that people set."""
 
 
 class DefinitionError(UsageError):
-    """A report's SQL file does not say of itself what it must; the message names file and line."""
+    """A report's SQL file is not a valid definition, or its SQL does not work; the message names file and line."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +56,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that the statement is given."""
+    """A value that is bound to the statement."""
 
     name: str
     type: str
     default: str | None
-    """As text; None: it has to be given."""
+    """As text; None: a person has to give a value."""
     meaning: str
+
+    def value(self, text: str) -> Value:
+        """Return a person's text as a value of the parameter's type; UsageError where it is none."""
+        try:
+            return _typed(self.type, text)
+        except ValueError as exc:
+            msg = f"{self.name} is {self.type}, and {text!r} is none"
+            raise UsageError(msg, hint=f"Nothing was computed. It means: {self.meaning}") from exc
 
 
 @dataclass(frozen=True)
@@ -103,43 +86,65 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class PerProduct:
+    """How a report is split into one object per product."""
+
+    column: str
+    """The column that holds the product's id."""
+    title: str
+    """Of one object; PRODUCT stands for the product's name."""
+
+
+@dataclass(frozen=True)
 class Definition:
     """One report."""
 
     name: str
-    """What it is asked for by."""
+    """What a person types to get it."""
     title: str
     summary: str
     """One sentence: what it says."""
     grain: str
     inputs: Mapping[str, str]
-    """Tables of silver, and what of them is read; the first one is the main one."""
+    """Tables of silver, and what the report reads of them. The first one is the main one."""
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    """Columns that tell the rows apart, and that they are sorted by."""
+    """Columns that tell the rows apart. The rows are sorted by them."""
+    per_product: PerProduct | None
+    """None: the report is one object."""
     figures: tuple[str, ...]
-    """Columns, all numeric, that are compared when a report changes."""
+    """Numeric columns that `--changes` compares."""
     chart: Chart | None
     source: str
     """Where the definition of the figures comes from; may be empty."""
     sql: str
     """The whole file."""
     file: str
-    """For messages: the file's name, or path where a person has written it."""
+    """For messages: the file's name, or its path where a person wrote it."""
+
+    @property
+    def settable(self) -> tuple[Parameter, ...]:
+        """The parameters that people set."""
+        return tuple(each for each in self.parameters if each.name not in GIVEN)
+
+    @property
+    def objects_start(self) -> str:
+        """What the names of its objects in the lake begin with; the whole name where the report is one object."""
+        return self.name if self.per_product is None else f"{self.name}_report_"
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError when there is none."""
         return next(column for column in self.columns if column.name == name)
 
     def arguments(self, given: Mapping[str, str]) -> dict[str, Value]:
-        """Return what a person's texts and the defaults make of the parameters that people set.
+        """Return the values of the parameters that people set: by their texts, else by the defaults.
 
         Raises:
-            UsageError: a value that is not of its type, one that is missing, or a parameter that there is not.
+            UsageError: a value is not of its parameter's type or is missing, or there is no such parameter.
 
         """
-        own = {each.name: each for each in self.parameters if each.name not in GIVEN}
+        own = {each.name: each for each in self.settable}
         for name in given.keys() - own.keys():
             known = f"Its parameters: {', '.join(own)}." if own else "It has none."
             raise UsageError(f"the report {self.name} has no parameter {name!r}", hint=known)
@@ -149,170 +154,8 @@ class Definition:
             if text is None:
                 hint = f"Say --set {name}=…: {parameter.meaning}"
                 raise UsageError(f"the report {self.name} needs the parameter {name}", hint=hint)
-            values[name] = _value(parameter, text)
+            values[name] = parameter.value(text)
         return values
-
-
-def parse(name: str, sql: str, file: str) -> Definition:
-    """Return what a report's SQL says of itself.
-
-    Raises:
-        DefinitionError: it does not say enough, or says what cannot be understood.
-
-    """
-    header = _header(sql)
-    if not header:
-        raise _wrong(file, 1, "no comment that says what the report is")
-    title = _TITLE.fullmatch(header[0].strip())
-    if title is None:
-        raise _wrong(file, 1, "the first line is not 'Title: what the report says.'")
-    sections = _sections(header, file)
-    for section in _NEEDED:
-        if section not in sections:
-            raise _wrong(file, 1, f"the comment has no {section}")
-    columns = tuple(
-        Column(match[1], match[2].replace(" ", ""), (match[3] or "").strip())
-        for match in _all(_COLUMN, sections["Columns"], file, "not 'name TYPE meaning'")
-    )
-    parameters = tuple(
-        Parameter(match[1], match[2], _unquoted(match[3]), match[4])
-        for match in _all(_PARAMETER, sections.get("Parameters", []), file, "not '$name TYPE = default: meaning'")
-    )
-    inputs = _all(
-        _INPUT, sections["Inputs"], file, f"not 'table: what of it is read', a table of {', '.join(TABLES.names)}"
-    )
-    found = Definition(
-        name=name,
-        title=title[1],
-        summary=title[2],
-        grain=_text(sections["Grain"]),
-        inputs={match[1]: match[2] for match in inputs},
-        parameters=parameters,
-        columns=columns,
-        key=_names(sections["Key"]),
-        figures=_names(sections["Figures"]) if "Figures" in sections else _numeric(columns, _names(sections["Key"])),
-        chart=_chart(sections.get("Chart"), file),
-        source=_text(sections.get("Source", [])),
-        sql=sql,
-        file=file,
-    )
-    _check(found, sections)
-    return found
-
-
-Lines = list[tuple[int, str]]
-"""A section's lines, with their numbers in the file."""
-
-
-def _header(sql: str) -> list[str]:
-    """Return the lines of the comment at the top, without their dashes."""
-    lines = []
-    for line in sql.splitlines():
-        if not line.startswith("--"):
-            break
-        lines.append(line[2:])
-    return lines
-
-
-def _sections(header: Sequence[str], file: str) -> dict[str, Lines]:
-    found: dict[str, Lines] = {}
-    lines: Lines | None = None
-    for number, line in enumerate(header[1:], start=2):
-        text = line.strip()
-        if not text:
-            lines = None
-        elif match := _SECTION.fullmatch(line.removeprefix(" ").rstrip()):
-            if match[1] in found:
-                raise _wrong(file, number, f"{match[1]} for the second time")
-            lines = found[match[1]] = [(number, match[2])]
-        elif _MISWRITTEN.match(text):
-            raise _wrong(file, number, f"a section is its name, blanks and text: {text}")
-        elif lines is not None and line.startswith("   "):
-            lines.append((number, text))
-    return found
-
-
-def _all(pattern: re.Pattern[str], lines: Lines, file: str, wanted: str) -> list[re.Match[str]]:
-    """Return each line as the pattern takes it apart."""
-    found = []
-    for number, text in lines:
-        match = pattern.fullmatch(text)
-        if match is None:
-            raise _wrong(file, number, f"{wanted}: {text}")
-        found.append(match)
-    return found
-
-
-def _text(lines: Lines) -> str:
-    return " ".join(text for _, text in lines)
-
-
-def _names(lines: Lines) -> tuple[str, ...]:
-    return tuple(part.strip() for part in _text(lines).split(","))
-
-
-def _numeric(columns: Sequence[Column], key: Sequence[str]) -> tuple[str, ...]:
-    return tuple(each.name for each in columns if each.is_numeric and each.name not in key)
-
-
-def _chart(lines: Lines | None, file: str) -> Chart | None:
-    if lines is None:
-        return None
-    [match] = _all(_CHART, lines[:1], file, "not 'line|bar|stacked|heat x y [by series]'")
-    return Chart(match[1], match[2], match[3], match[4])
-
-
-def _check(found: Definition, sections: Mapping[str, Lines]) -> None:
-    """Refuse what does not fit together."""
-    names = [column.name for column in found.columns]
-    if len(set(names)) < len(names):
-        raise _wrong(found.file, sections["Columns"][0][0], "two columns have one name")
-    _check_figures(found, sections)
-    chart = found.chart
-    drawn = (chart.x, chart.y, chart.series) if chart else ()
-    for section, columns in (("Key", found.key), ("Figures", found.figures), ("Chart", drawn)):
-        for name in columns:
-            if name is not None and name not in names:
-                raise _wrong(found.file, sections[section][0][0], f"{section} names {name!r}, which is no column")
-    for (number, _), parameter in zip(sections.get("Parameters", []), found.parameters, strict=True):
-        _check_parameter(parameter, found.file, number)
-
-
-def _check_figures(found: Definition, sections: Mapping[str, Lines]) -> None:
-    types = {column.name: column for column in found.columns}
-    for name in found.figures:
-        if name in types and not types[name].is_numeric:
-            raise _wrong(found.file, sections["Figures"][0][0], f"Figures names {name!r}, which is no number")
-    for name in found.key:
-        if name in CHANGE_COLUMNS:
-            raise _wrong(found.file, sections["Key"][0][0], f"{name!r} is what --changes calls a column of its own")
-    if PRODUCT_IDS in {each.name for each in found.parameters} and "products" not in found.inputs:
-        raise _wrong(found.file, sections["Inputs"][0][0], f"${PRODUCT_IDS} needs products among the Inputs")
-
-
-def _check_parameter(parameter: Parameter, file: str, line: int) -> None:
-    wanted = GIVEN.get(parameter.name)
-    if wanted is not None and parameter.type != wanted:
-        raise _wrong(file, line, f"${parameter.name} is {wanted}")
-    if wanted is None and parameter.type not in _TYPES:
-        raise _wrong(file, line, f"{parameter.type} is none of {', '.join(_TYPES)}")
-    if parameter.default is not None:
-        try:
-            _value(parameter, parameter.default)
-        except UsageError as exc:
-            raise _wrong(file, line, exc.message) from exc
-
-
-def _unquoted(text: str | None) -> str | None:
-    return None if text is None else text.strip().removeprefix("'").removesuffix("'")
-
-
-def _value(parameter: Parameter, text: str) -> Value:
-    try:
-        return _typed(parameter.type, text)
-    except ValueError as exc:
-        msg = f"{parameter.name} is {parameter.type}, and {text!r} is none"
-        raise UsageError(msg, hint=f"Nothing was computed. It means: {parameter.meaning}") from exc
 
 
 def _typed(kind: str, text: str) -> Value:
@@ -327,9 +170,3 @@ def _typed(kind: str, text: str) -> Value:
     if kind == "VARCHAR[]":
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
-
-
-def _wrong(file: str, line: int, what: str) -> DefinitionError:
-    return DefinitionError(
-        f"{file}, line {line}: {what}", hint="Nothing was computed. docs/reports.md says what a report's file needs."
-    )

@@ -15,7 +15,7 @@ from mootech.lake.paths import Layer, partition_key
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver import days as silver_days
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.qa.contract import bronze_schema
 from mootech.tables import TableSpec
 from tests.rows import DAY

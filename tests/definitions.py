@@ -1,6 +1,7 @@
 """Definitions of reports for tests that are about something else."""
 
-from mootech.definition import Definition, parse
+from mootech.definition import Definition
+from mootech.layers.gold.header import parse
 from mootech.layers.gold.library import packaged
 
 SALES = packaged()["sales"]

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from mootech.model import InputStanding, ReportResult, Standing
+from mootech.outcomes import Freshness, InputCoverage, ReportResult
 from tests.definitions import definition
 
 NAMES = (
@@ -16,8 +16,8 @@ NAMES = (
     "newsletter",
     "search",
 )
-INPUTS = (InputStanding("clickstream", 58, date(2023, 1, 1), date(2023, 2, 28), 1, 10_000, 250),)
-STANDING = Standing(date(2023, 2, 28), 1, 28, 28)
+COVERAGE = (InputCoverage("clickstream", 58, date(2023, 1, 1), date(2023, 2, 28), 1, 10_000, 250),)
+FRESHNESS = Freshness(date(2023, 2, 28), 1, 28, 28)
 FIRST = date(2023, 1, 1)
 
 
@@ -40,8 +40,8 @@ def traffic(kind: str = "line", days: int = 30, names: tuple[str, ...] = NAMES, 
         rows,
         changed=True,
         definition=defined,
-        inputs=INPUTS,
-        standing=STANDING,
+        coverage=COVERAGE,
+        freshness=FRESHNESS,
     )
 
 

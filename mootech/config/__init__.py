@@ -2,7 +2,9 @@
 
 from mootech.config.dialect import FieldSettings, PagesSettings, TableSettings
 from mootech.config.load import load, state_dir, unset
-from mootech.config.settings import IngestSettings, QaSettings, ReportSettings, Settings, SourceSettings
+from mootech.config.quality import QaSettings
+from mootech.config.settings import IngestSettings, ReportSettings, Settings
+from mootech.config.source import SourceSettings
 
 __all__ = [
     "FieldSettings",

@@ -9,7 +9,8 @@ from mootech.config import IngestSettings, ReportSettings, Settings, SourceSetti
 from mootech.errors import UsageError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import DEMO_KEY, Layer
-from mootech.model import Progress, RunOutcome, utc_today
+from mootech.model import Progress, utc_today
+from mootech.outcomes import RunOutcome
 from mootech.pipeline.run import run
 from mootech.pipeline.session import opened_if_there
 from mootech.sandbox.server import running

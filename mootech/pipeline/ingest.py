@@ -11,23 +11,13 @@ from mootech.lake.paths import Layer
 from mootech.layers.bronze.blocked import BlockedDays
 from mootech.layers.bronze.completeness import Completeness
 from mootech.layers.bronze.exports.fetcher import JobFetcher, Terms
+from mootech.layers.bronze.gate import Drift
 from mootech.layers.bronze.plan import check_over
 from mootech.layers.bronze.publishing import Gatekeeper, Rules
 from mootech.layers.bronze.queue import Fetcher, Ingest, PageFetcher
 from mootech.layers.bronze.selection import Selection
 from mootech.layers.bronze.staging import staged_pages
-from mootech.model import (
-    DayResult,
-    DayStatus,
-    Drift,
-    Finding,
-    Job,
-    Outcome,
-    Progress,
-    Receipt,
-    Silent,
-    utc_today,
-)
+from mootech.model import DayResult, DayStatus, Finding, Job, Outcome, Progress, Receipt, Silent, utc_today
 from mootech.pipeline.session import locked, opened, opened_if_there
 from mootech.pipeline.verify import prove
 from mootech.qa.anomalies import Limits

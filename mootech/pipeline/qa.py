@@ -16,18 +16,8 @@ from mootech.layers.bronze.profiles import Profiles
 from mootech.layers.bronze.quarantine import quarantined_days, reasons
 from mootech.layers.bronze.replay import replay
 from mootech.layers.bronze.selection import FETCH_FIRST
-from mootech.model import (
-    DayQuality,
-    DayRange,
-    DayStatus,
-    Finding,
-    Job,
-    Outcome,
-    Progress,
-    QaOutcome,
-    Receipt,
-    utc_today,
-)
+from mootech.model import DayRange, DayStatus, Finding, Job, Outcome, Progress, Receipt, utc_today
+from mootech.outcomes import DayQuality, QaOutcome
 from mootech.pipeline.ingest import limits_of, rules_of
 from mootech.pipeline.session import locked, opened
 from mootech.qa.checks import days_behind, days_missing, summarise

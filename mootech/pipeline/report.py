@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from mootech.config import Settings
+from mootech.definition import Definition
 from mootech.engines.opening import opened_engine
 from mootech.errors import LockHeldError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.gold import report as gold
 from mootech.layers.gold.library import Library, library
-from mootech.model import LibraryOutcome, ReportOutcome, ReportResult, utc_today
+from mootech.model import utc_today
+from mootech.outcomes import LibraryOutcome, ReportOutcome, ReportResult
 from mootech.pipeline.session import locked, opened
 
 
@@ -48,8 +50,7 @@ def report(
     """
     definition = library(settings.report.folder).named(name)
     definition.arguments(given or {})
-    wanted = products or (settings.report.products if name == gold.BY_PRODUCT else ())
-    request = gold.Request(definition, wanted, given or {}, changes=changes)
+    request = gold.Request(definition, products or _products(definition, settings), given or {}, changes=changes)
     opened(settings)
     return locked(settings, "report", lambda lake: make_reports(lake, settings, [lambda: request]))
 
@@ -67,7 +68,13 @@ def configured(settings: Settings) -> Iterator[Callable[[], gold.Request]]:
 
 
 def _request(known: Library, settings: Settings, name: str) -> gold.Request:
-    return gold.Request(known.named(name), settings.report.products if name == gold.BY_PRODUCT else ())
+    definition = known.named(name)
+    return gold.Request(definition, _products(definition, settings))
+
+
+def _products(definition: Definition, settings: Settings) -> tuple[str, ...]:
+    """Return the configured products: those of every report that is one object per product."""
+    return settings.report.products if definition.per_product else ()
 
 
 def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], gold.Request]]) -> ReportOutcome:

@@ -6,7 +6,8 @@ from mootech.config import Settings
 from mootech.errors import MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome, Progress, RunOutcome
+from mootech.model import DayStatus, Outcome, Progress
+from mootech.outcomes import RunOutcome
 from mootech.pipeline.ingest import ingest_jobs, receipts_of, rules_of
 from mootech.pipeline.qa import check_days
 from mootech.pipeline.report import configured, make_reports

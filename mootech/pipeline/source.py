@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from mootech.config import Settings
 from mootech.errors import MootechError, QualityError
 from mootech.layers.bronze.probe import probe
-from mootech.model import SourceOutcome, TableCheck, utc_today
+from mootech.model import utc_today
+from mootech.outcomes import SourceOutcome, TableCheck
 from mootech.source import interruptible
 from mootech.source.setup import connection_to, dialects_of
 from mootech.tables import TableSpec

@@ -6,7 +6,8 @@ from mootech.config import Settings
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.layers.silver.build import days_behind
-from mootech.model import DayRange, StatusOutcome, TableStatus, utc_today
+from mootech.model import DayRange, utc_today
+from mootech.outcomes import StatusOutcome, TableStatus
 from mootech.pipeline.qa import blocked_days
 from mootech.pipeline.session import opened
 from mootech.tables import TABLES, TableSpec

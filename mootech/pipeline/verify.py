@@ -7,7 +7,8 @@ from mootech.errors import BrokenPromiseError, EmptyLakeError
 from mootech.lake.lake import Lake
 from mootech.layers.bronze.selection import FETCH_FIRST, Selection
 from mootech.layers.silver.days import remaking
-from mootech.model import DayRange, Finding, QaOutcome
+from mootech.model import DayRange, Finding
+from mootech.outcomes import QaOutcome
 from mootech.pipeline.session import opened
 from mootech.source.setup import connection_to, dialects_of
 from mootech.tables import TABLES, TableSpec

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from mootech.definition import Column
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.text import NOTHING, clean
 
 _PLACES = 4

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mootech.errors import UsageError
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.series import Drawing, drawing
 from mootech.render.text import clean, plural
 from mootech.render.vega import AXIS, GRID, INK, WIDE, Rows, Vega

@@ -10,10 +10,9 @@ from typing import Any
 
 from mootech.definition import Definition
 from mootech.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, MootechError
-from mootech.model import (
-    DayResult,
+from mootech.model import DayResult, Outcome
+from mootech.outcomes import (
     LibraryOutcome,
-    Outcome,
     QaOutcome,
     ReportOutcome,
     ReportResult,
@@ -129,8 +128,8 @@ def _report(report: ReportResult) -> dict[str, Any]:
         "object_key": report.object_key,
         "columns": report.columns,
         "changed": report.changed,
-        "standing": None if report.standing is None else asdict(report.standing),
-        "inputs": [asdict(each) for each in report.inputs],
+        "standing": None if report.freshness is None else asdict(report.freshness),
+        "inputs": [asdict(each) for each in report.coverage],
     }
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from mootech.errors import UsageError
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.document import dumps, rows_of
 from mootech.render.parquet import parquet
 from mootech.render.reports import print_reports

@@ -39,9 +39,9 @@ def page(title: str, style: str, parts: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def text(of: object) -> str:
+def text(value: object) -> str:
     """Return text of any origin for an element or a quoted attribute."""
-    return escape(clean(of), quote=True)
+    return escape(clean(value), quote=True)
 
 
 def table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]], css: Sequence[str] = ()) -> str:
@@ -55,9 +55,11 @@ def table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]], css: 
 
     """
     classes = [f' class="{each}"' if each else "" for each in css or [""] * len(heads)]
-    head = "".join(f'<th scope="col"{of}>{text(said)}</th>' for said, of in zip(heads, classes, strict=True))
+    head = "".join(
+        f'<th scope="col"{attribute}>{text(name)}</th>' for name, attribute in zip(heads, classes, strict=True)
+    )
     body = "\n".join(
-        f"<tr>{''.join(f'<td{of}>{text(said)}</td>' for said, of in zip(row, classes, strict=True))}</tr>"
+        f"<tr>{''.join(f'<td{attribute}>{text(cell)}</td>' for cell, attribute in zip(row, classes, strict=True))}</tr>"
         for row in rows
     )
     return (

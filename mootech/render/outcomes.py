@@ -6,14 +6,10 @@ from itertools import groupby
 
 from rich.text import Text
 
-from mootech.definition import GIVEN
 from mootech.errors import MootechError
-from mootech.model import (
-    DayResult,
-    DayStatus,
-    Finding,
+from mootech.model import DayResult, DayStatus, Finding, Outcome
+from mootech.outcomes import (
     LibraryOutcome,
-    Outcome,
     QaOutcome,
     ReportOutcome,
     RunOutcome,
@@ -76,26 +72,26 @@ def _body(outcome: Outcome, screen: Screen, *, brief: bool) -> None:
 def _library(outcome: LibraryOutcome, screen: Screen) -> None:
     table = grid("Report", "What it says", "Parameters (--set)")
     for each in outcome.definitions:
-        own = [parameter for parameter in each.parameters if parameter.name not in GIVEN]
-        said = (f"{parameter.name}={NOTHING if parameter.default is None else parameter.default}" for parameter in own)
-        table.add_row(clean(each.name), clean(f"{each.title}: {each.summary}"), clean(", ".join(said)))
+        parameters = [f"{it.name}={NOTHING if it.default is None else it.default}" for it in each.settable]
+        table.add_row(clean(each.name), clean(f"{each.title}: {each.summary}"), clean(", ".join(parameters)))
     print_grid(table, screen.out)
 
 
 def _days(days: tuple[DayResult, ...], screen: Screen) -> None:
-    shown = [name for name in _COUNTS if any(getattr(day, name) is not None for day in days)]
-    table = grid("Table", "Days", *(name.capitalize() for name in shown), right=tuple(n.capitalize() for n in shown))
+    columns = [name for name in _COUNTS if any(getattr(day, name) is not None for day in days)]
+    heads = tuple(name.capitalize() for name in columns)
+    table = grid("Table", "Days", *heads, right=heads)
     for name, group in _by_table(days):
         statuses = Counter(day.status for day in group)
-        said = ", ".join(f"{count(statuses[status])} {status}" for status in DayStatus if statuses[status])
-        table.add_row(clean(name), said, *(_total(group, column) for column in shown))
+        summary = ", ".join(f"{count(statuses[status])} {status}" for status in DayStatus if statuses[status])
+        table.add_row(clean(name), summary, *(_total(group, column) for column in columns))
     print_grid(table, screen.out)
     for name, group in _by_table(days):
         planned = [day.utc_date for day in group if day.status is DayStatus.PLANNED]
         if planned:
             screen.line(f"{name}: would fetch {day_ranges(planned)}")
-        for note, noted in groupby((day for day in group if day.note), key=lambda day: day.note):
-            screen.note(f"{name} {day_ranges(day.utc_date for day in noted)}: {note}")
+        for note, of_note in groupby((day for day in group if day.note), key=lambda day: day.note):
+            screen.note(f"{name} {day_ranges(day.utc_date for day in of_note)}: {note}")
 
 
 def _by_table(days: Iterable[DayResult]) -> list[tuple[str, list[DayResult]]]:
@@ -198,5 +194,5 @@ def _freshness(status: TableStatus) -> str:
 
 def _last_run(outcome: StatusOutcome) -> str:
     run = outcome.last_run or {}
-    said = [f"{key.replace('_', ' ')} {run[key]}" for key in ("command", "finished", "exit_code", "host") if key in run]
-    return ", ".join(said) or "none"
+    keys = [key for key in ("command", "finished", "exit_code", "host") if key in run]
+    return ", ".join(f"{key.replace('_', ' ')} {run[key]}" for key in keys) or "none"

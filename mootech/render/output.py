@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from mootech.errors import MootechError, StoreError, UsageError
-from mootech.model import Outcome, QaOutcome, ReportOutcome
+from mootech.model import Outcome
+from mootech.outcomes import QaOutcome, ReportOutcome
 from mootech.render import (
     Format,
     clean,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from mootech.model import DayQuality, DayState, QaOutcome
+from mootech.outcomes import DayQuality, DayState, QaOutcome
 from mootech.render.html import page, text
 from mootech.render.text import count, plural
 
@@ -73,10 +73,11 @@ def _table(name: str, days: Sequence[DayQuality]) -> Iterator[str]:
     yield f"<section><h2>{text(name)}</h2>"
     for caption, cell in _MAPS:
         yield _map(f"{name}: {caption}", days, cell)
-    told = [(day.utc_date, remark) for day in days for remark in day.remarks]
-    if told:
-        rows = "".join(f"<tr><th>{day}</th><td>{text(remark)}</td></tr>" for day, remark in told[:_SHOWN])
-        more = f"<p>{plural(len(told) - _SHOWN, 'more remark')}: mootech qa --json</p>" if len(told) > _SHOWN else ""
+    remarks = [(day.utc_date, remark) for day in days for remark in day.remarks]
+    if remarks:
+        rows = "".join(f"<tr><th>{day}</th><td>{text(remark)}</td></tr>" for day, remark in remarks[:_SHOWN])
+        left_out = len(remarks) - _SHOWN
+        more = f"<p>{plural(left_out, 'more remark')}: mootech qa --json</p>" if left_out > 0 else ""
         yield f'<table class="list"><caption>{text(name)}: days to look at</caption>{rows}</table>{more}'
     yield "</section>"
 
@@ -149,10 +150,11 @@ _MAPS: tuple[tuple[str, Callable[[DayQuality], _Cell]], ...] = (
 
 def _general(outcome: QaOutcome) -> str:
     """Return the findings of no day that somebody should look at."""
-    told = [each for each in outcome.findings if each.utc_date is None and (each.warning or not each.ok)]
-    if not told:
+    findings = [each for each in outcome.findings if each.utc_date is None and (each.warning or not each.ok)]
+    if not findings:
         return ""
     rows = "".join(
-        f"<tr><th>{text(each.table)}</th><td>{text(each.check)}</td><td>{text(each.message)}</td></tr>" for each in told
+        f"<tr><th>{text(each.table)}</th><td>{text(each.check)}</td><td>{text(each.message)}</td></tr>"
+        for each in findings
     )
     return f'<table class="list"><caption>Of no single day</caption>{rows}</table>'

@@ -5,7 +5,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.cells import columns_of
 
 if TYPE_CHECKING:

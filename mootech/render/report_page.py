@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from mootech.definition import Column, Definition
-from mootech.model import InputStanding, ReportOutcome, ReportResult
+from mootech.outcomes import InputCoverage, ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of
 from mootech.render.charts import FEW, MOST_CHARTS, chart_svg, have_charts
+from mootech.render.freshness import freshness_message, quality
 from mootech.render.html import page, table, text
 from mootech.render.report_style import STYLE
 from mootech.render.series import Drawing, drawing, words
-from mootech.render.standing import quality, standing_words
 from mootech.render.text import NOTHING, count, plural
 from mootech.render.vega import NARROW, WIDE
 
@@ -54,20 +54,20 @@ def _title(reports: Sequence[ReportResult]) -> str:
     return reports[0].title if len(reports) == 1 else reports[0].definition.title
 
 
-def _sentence(said: str) -> str:
-    return said[:1].upper() + said[1:]
+def _sentence(summary: str) -> str:
+    return summary[:1].upper() + summary[1:]
 
 
 def _section(reports: Sequence[ReportResult], *, alone: bool) -> Iterator[str]:
     """Yield all about the reports of one definition."""
     first = reports[0]
     heading = "h1" if alone else "h2"
-    judged = quality(first.inputs)
+    judged = quality(first.coverage)
     css, sign = _BADGES[judged.good]
     yield f"<header><{heading}>{text(_title(reports))}</{heading}><p>{text(_sentence(first.definition.summary))}</p>"
-    if fresh := standing_words(first.standing):
-        yield f'<p class="standing">{text(fresh)}</p>'
-    yield f'<p class="badge {css}"><b aria-hidden="true">{sign}</b> {text(judged.words)}</p></header>'
+    if fresh := freshness_message(first.freshness):
+        yield f'<p class="freshness">{text(fresh)}</p>'
+    yield f'<p class="badge {css}"><b aria-hidden="true">{sign}</b> {text(judged.message)}</p></header>'
     yield from _charts(reports)
     yield _table(reports)
     yield _meaning(first.definition)
@@ -84,7 +84,7 @@ def _charts(reports: Sequence[ReportResult]) -> Iterator[str]:
     low = len(drawings) > FEW
     for report, drawn in drawings[:MOST_CHARTS]:
         title = f"<figcaption>{text(report.title)}</figcaption>" if len(reports) > 1 else ""
-        label = text(_told(report, drawn))
+        label = text(_description(report, drawn))
         notes = "".join(f'<p class="note">{text(note)}</p>' for note in drawn.notes)
         sizes = (("wide", WIDE), ("narrow", NARROW))
         # The two say the same; a style sheet shows one, and the other is not there for anybody.
@@ -97,7 +97,7 @@ def _charts(reports: Sequence[ReportResult]) -> Iterator[str]:
         yield f'<p class="note">{plural(len(drawings) - MOST_CHARTS, "more chart")} left out; the table goes on.</p>'
 
 
-def _told(report: ReportResult, drawn: Drawing) -> str:
+def _description(report: ReportResult, drawn: Drawing) -> str:
     """Return the chart in words."""
     kind = {"heat": "Heat map", "stacked": "Stacked bar chart"}.get(
         drawn.chart.kind, f"{drawn.chart.kind.title()} chart"
@@ -136,33 +136,34 @@ def _meaning(definition: Definition) -> str:
     rows = ((words(each.name), each.type, each.meaning) for each in definition.columns)
     source = f"<p>Source: {text(definition.source)}</p>" if definition.source else ""
     columns = table("Columns", ("Column", "Type", "Meaning"), rows, ("", "d", ""))
-    told = f"<p>One row is: {text(definition.grain)}</p>{source}"
-    return f"<section><h2>What the figures mean</h2>{told}{columns}</section>"
+    grain = f"<p>One row is: {text(definition.grain)}</p>"
+    return f"<section><h2>What the figures mean</h2>{grain}{source}{columns}</section>"
 
 
 def _foot(outcome: ReportOutcome, groups: Sequence[Sequence[ReportResult]], made_with: Mapping[str, str]) -> str:
     """Return where all of it comes from."""
     keys = [report.object_key for report in outcome.reports]
     more = f"and {plural(len(keys) - _MOST_KEYS, 'more object')}" if len(keys) > _MOST_KEYS else ""
-    told = {
+    entries = {
         "Lake": outcome.lake,
         "Run": outcome.run_id or "",
         "Objects": "\n".join([*keys[:_MOST_KEYS], *([more] if more else [])]),
         "Made with": ", ".join(f"{name} {made_with[name]}" for name in sorted(made_with, key=str.lower)),
     }
     lines = "".join(
-        f"<dt>{text(name)}</dt><dd>{'<br>'.join(text(line) for line in of.splitlines())}</dd>"
-        for name, of in told.items()
-        if of
+        f"<dt>{text(name)}</dt><dd>{'<br>'.join(text(line) for line in entry.splitlines())}</dd>"
+        for name, entry in entries.items()
+        if entry
     )
-    inputs: dict[str, InputStanding] = {}
+    coverage: dict[str, InputCoverage] = {}
     for group in groups:
-        inputs |= {each.table: each for each in group[0].inputs}
-    return f"<footer><h2>Where it comes from</h2><dl>{lines}</dl>{_inputs(list(inputs.values()))}</footer>"
+        coverage |= {each.table: each for each in group[0].coverage}
+    return f"<footer><h2>Where it comes from</h2><dl>{lines}</dl>{_inputs(list(coverage.values()))}</footer>"
 
 
-def _inputs(inputs: Sequence[InputStanding]) -> str:
-    if not inputs:
+def _inputs(coverage: Sequence[InputCoverage]) -> str:
+    """Return a table of what was read; empty where nothing was."""
+    if not coverage:
         return ""
     rows = (
         (
@@ -171,7 +172,7 @@ def _inputs(inputs: Sequence[InputStanding]) -> str:
             str(each.last or NOTHING),
             *map(count, (each.days, each.missing, each.fetched, each.quarantined)),
         )
-        for each in inputs
+        for each in coverage
     )
     heads = ("Read", "First day", "Last day", "Days", "Days missing", "Rows fetched", "Quarantined")
     return table("Inputs", heads, rows, ("", "d", "d", "r", "r", "r", "r"))

@@ -21,7 +21,7 @@ h1{{font-size:1.6rem;line-height:1.25;margin:0 0 .5rem}}
 h2{{font-size:1.15rem;margin:2rem 0 .5rem}}
 h1,p,dd,figcaption{{overflow-wrap:anywhere}}
 p{{margin:.4rem 0}}
-.standing{{font-weight:600}}
+.freshness{{font-weight:600}}
 .badge{{display:inline-block;color:var(--ink);border:1px solid var(--line);border-radius:.4rem;padding:.15rem .6rem}}
 .badge.good{{background:var(--good)}}
 .badge.look{{background:var(--l1)}}

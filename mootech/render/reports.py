@@ -1,4 +1,4 @@
-"""Reports as tables for people, with bars: the sales report's beside each month, any other's below its table."""
+"""Reports as tables for people, with bars: beside each month of sales, and below any other table."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from decimal import Decimal
 from rich.console import Console
 from rich.text import Text
 
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.cells import cell, columns_of, summed
 from mootech.render.document import rows_of
+from mootech.render.freshness import freshness_message
 from mootech.render.screen import grid, print_grid
 from mootech.render.series import drawing, words
-from mootech.render.standing import standing_words
 from mootech.render.text import NOTHING, clean, count, money, percent, plural
 
 _MAX_BAR = 40
@@ -24,6 +24,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MOST_ROWS, _MOST_PRINTED, _MOST_BARS = 60, 500, 24
 _MAX_LABEL = 24
 _SUMMED = ("bar", "stacked")
+_MONTHLY = {"transaction_year", "transaction_month", "total_items_sold", "total_sale", "growth_pct", "is_partial"}
+"""Columns of a month's sales: a report that has them is printed as a line per month with its bar in it."""
 
 
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
@@ -32,22 +34,23 @@ def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_on
     `ascii_only` draws bars of # for an encoding without blocks. Of a long report the latest rows are printed, more of
     them where it is no terminal, and it is told so: whoever wants all wants another format.
     """
-    told = ""
+    previous = ""
     for report in reports:
         console.print(Text(clean(report.title), style="bold"), soft_wrap=True)
-        fresh = standing_words(report.standing)
-        if fresh and fresh != told:
+        fresh = freshness_message(report.freshness)
+        if fresh and fresh != previous:
             console.print(Text(fresh, style="dim"), soft_wrap=True)
-        told = fresh
+        previous = fresh
         shown = report.rows[-(_MOST_ROWS if console.is_terminal else _MOST_PRINTED) :]
-        if report.name == "sales" and "total_sale" in report.columns:
-            _print_sales(report, len(shown), console, ascii_only=ascii_only)
+        is_monthly = set(report.columns) >= _MONTHLY
+        if is_monthly:
+            _print_months(report, len(shown), console, ascii_only=ascii_only)
         else:
             _print_plain(report, len(shown), console)
         if len(shown) < len(report.rows):
             left_out = plural(len(report.rows) - len(shown), "earlier row")
             console.print(Text(f"{left_out} left out; --format csv prints all", style="dim"), soft_wrap=True)
-        if report.name != "sales":
+        if not is_monthly:
             _print_bars(report, console, ascii_only=ascii_only)
         console.print()
 
@@ -62,7 +65,7 @@ def bar(value: Decimal | float, largest: Decimal | float, width: int, *, ascii_o
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _print_sales(report: ReportResult, latest: int, console: Console, *, ascii_only: bool) -> None:
+def _print_months(report: ReportResult, latest: int, console: Console, *, ascii_only: bool) -> None:
     months = rows_of(report)[len(report.rows) - latest :]
     width = max(8, min(_MAX_BAR, console.width - _BESIDE_BAR))
     largest = max((Decimal(month["total_sale"]) for month in months), default=Decimal(0))
@@ -91,22 +94,22 @@ def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
 
 def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
     """Print the report's chart as bars that fit the console; nothing where there is none, or only one bar."""
-    told = _bars(report)
-    if told is None or len(told.bars) == 1:
+    chart = _bars(report)
+    if chart is None or len(chart.bars) == 1:
         return
-    column = report.definition.column(told.y)
-    figures = [NOTHING if value is None else summed(value, column) for _, value in told.bars]
-    labels = [label[:_MAX_LABEL] for label, _ in told.bars]
-    x, y = words(told.x), words(told.y)
+    column = report.definition.column(chart.y)
+    figures = [NOTHING if value is None else summed(value, column) for _, value in chart.bars]
+    labels = [label[:_MAX_LABEL] for label, _ in chart.bars]
+    x, y = words(chart.x), words(chart.y)
     beside = max(map(len, [x, *labels])) + max(map(len, [y, *figures])) + 4
     width = max(8, min(_MAX_BAR, console.width - beside - 2))
-    largest = max(value or 0 for _, value in told.bars)
+    largest = max(value or 0 for _, value in chart.bars)
     table = grid(x, y, "", right=(y,))
-    for label, figure, (_, value) in zip(labels, figures, told.bars, strict=True):
+    for label, figure, (_, value) in zip(labels, figures, chart.bars, strict=True):
         table.add_row(label, figure, bar(value or 0, largest, width, ascii_only=ascii_only))
     console.print()
     print_grid(table, console)
-    for note in told.notes:
+    for note in chart.notes:
         console.print(Text(note, style="dim"), soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from mootech.definition import Chart
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.text import clean, plural
 
 MOST_SERIES = 8

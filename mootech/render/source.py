@@ -1,6 +1,6 @@
 """What was understood of the shop's API, for people."""
 
-from mootech.model import SourceOutcome, TableCheck
+from mootech.outcomes import SourceOutcome, TableCheck
 from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.text import NOTHING, clean, count
 
@@ -27,11 +27,11 @@ def show_source(outcome: SourceOutcome, screen: Screen) -> None:
 def _remarks(check: TableCheck) -> list[str]:
     if check.status is None:
         return []
-    told = [f"asked {check.url}"]
+    remarks = [f"asked {check.url}"]
     if not check.rows:
-        told.append("no rows that day; --day names another one")
+        remarks.append("no rows that day; --day names another one")
     if check.reasons:
-        told.append(f"the gate would reject {check.rejected} of {check.rows} rows: {', '.join(check.reasons)}")
+        remarks.append(f"the gate would reject {check.rejected} of {check.rows} rows: {', '.join(check.reasons)}")
     if check.extra:
-        told.append(f"kept in extra: {', '.join(check.extra)}")
-    return told
+        remarks.append(f"kept in extra: {', '.join(check.extra)}")
+    return remarks

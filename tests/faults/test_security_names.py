@@ -16,6 +16,8 @@ from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, object_key, quarantine_key, table_prefix
 from mootech.lake.stores.registry import open_store
 from mootech.model import DayQuality, DayState, Finding, QaOutcome, parse_day
+from mootech.lake.stores.registry import open_store
+from mootech.outcomes import DayQuality, DayState, QaOutcome
 from mootech.render import Format, qa_page
 from mootech.tables import TABLES
 from tests.faults.command import Command, command_for

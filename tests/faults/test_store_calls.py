@@ -72,7 +72,7 @@ def test_the_nth_call_fails(tmp_path: Path, kind: str, how: str) -> None:
 PUBLISH = """
 import sys
 from pathlib import Path
-from mootech.lake.stores.store import open_store
+from mootech.lake.stores.registry import open_store
 from tests.faults.days import NEW, Host
 from tests.stores import DyingStore
 Host(DyingStore(open_store(sys.argv[1]), dying=int(sys.argv[3])), Path(sys.argv[2])).publish(NEW)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mootech.definition import DefinitionError, parse
+from mootech.definition import DefinitionError
 from mootech.engines.duckdb import DuckDB
 from mootech.errors import StoreError
 from mootech.lake.lake import Lake
+from mootech.layers.gold.header import parse
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.tables import PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import Workshop, workshop
 from tests.rows import DAY, order, product
@@ -58,6 +59,13 @@ def test_a_person_s_report_is_computed_and_kept(shop: Workshop, room: int) -> No
     assert (found.object_key, found.changed) == ("results/orders/data.parquet", True)
     assert shop.lake.read(found.object_key).rows() == list(found.rows)
     assert not _run(shop, HEADER + GOOD).changed
+
+
+def test_a_default_in_the_comment_counts_as_an_input(shop: Workshop) -> None:
+    """A default that was edited changes the rows, though the SQL below the comment is the same."""
+    _run(shop, HEADER + GOOD)
+    found = _run(shop, HEADER.replace("BIGINT = 1", "BIGINT = 2") + GOOD)
+    assert (found.rows, found.changed) == ((("purchase", 2),), True)
 
 
 def test_a_report_of_other_parameters_is_not_kept(shop: Workshop) -> None:
@@ -113,6 +121,39 @@ def test_a_report_that_is_wrong_is_named_with_its_line(shop: Workshop, sql: str,
         _run(shop, HEADER + sql)
     assert "/reports/orders.sql" in caught.value.message
     assert "Inputs: transactions" in caught.value.hint
+
+
+def test_a_person_s_report_may_be_one_object_per_product(shop: Workshop) -> None:
+    """Each product has an object and a title of its own, is kept on its own, and compared with what it said before."""
+    sql = """\
+-- Stock: what each product costs.
+-- Grain       product
+-- Inputs      products: silver
+-- Parameters  $product_ids VARCHAR[]: the products
+-- Columns     product  VARCHAR
+--             price    DECIMAL(18,2)
+-- Key         product
+-- Objects     one per product, product: Price of {product}
+SELECT product_id AS product, price::DECIMAL(18, 2) AS price
+FROM products
+WHERE list_contains($product_ids, product_id) AND valid_to IS NULL
+"""
+    definition = parse("stock", sql, "stock.sql")
+
+    def made(request: Request) -> tuple[ReportResult, ...]:
+        with DuckDB.opened(shop.lake.store, state_dir=shop.lake.workspace, copies=shop.lake.copies(0)) as engine:
+            return report(shop.lake, engine, request, TODAY)
+
+    [tumbler] = made(Request(definition, ["tumbler"]))
+    assert (tumbler.title, tumbler.object_key) == ("Price of Tumbler", "results/stock_report_tumbler/data.parquet")
+    assert [row[0] for row in tumbler.rows] == ["p1"]
+    shop.publish(PRODUCTS, DAY, [product(price=18.0), product("p2", product_name="Mug")])
+    Builder(shop.lake, shop.engine, TODAY).build([PRODUCTS])
+    tumbler, mug = made(Request(definition))
+    assert tumbler.changed
+    assert (mug.title, mug.rows[0][0]) == ("Price of Mug", "p2")
+    [changed] = made(Request(definition, ["p1"], changes=True))
+    assert [row[1] for row in changed.rows] == ["price"]
 
 
 def test_a_damaged_lake_is_not_the_report_s_fault(tmp_path: Path, state_dir: Path) -> None:

@@ -13,13 +13,13 @@ import pytest
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import ReportOutcome
+from mootech.outcomes import ReportOutcome
 from mootech.render.formats import Format, encoded, formatted
 from mootech.render.report_page import report_page
 from mootech.tables import CLICKSTREAM
 from tests.bronze import workshop
 from tests.chromium import Page, tab
-from tests.hostile import INPUTS, NAMES, STANDING, traffic
+from tests.hostile import COVERAGE, FRESHNESS, NAMES, traffic
 from tests.rows import DAY, hit
 from tests.unit.test_render_reports import sales
 
@@ -149,8 +149,8 @@ def test_a_chart_is_told_to_who_cannot_see_it(pages: dict[str, Path]) -> None:
         label = browser.value(f"{SHOWN}[0].getAttribute('aria-label')")
         assert label.startswith(f"Line chart: hits over day, by campaign. Traffic of {NAMES[0]}. From 2023-01-01 to ")
         assert browser.value("document.querySelector('.badge').innerText").startswith("! Look closer: 250 of 10,000")
-        assert INPUTS[0].missing == 1
-        assert str(STANDING.last) in browser.value("document.querySelector('.standing').innerText")
+        assert COVERAGE[0].missing == 1
+        assert str(FRESHNESS.last) in browser.value("document.querySelector('.freshness').innerText")
 
 
 def test_hostile_names_travel_from_the_lake_into_every_export(tmp_path: Path, state_dir: Path) -> None:

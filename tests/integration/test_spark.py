@@ -13,14 +13,16 @@ import grpc
 import pytest
 from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
-from mootech.definition import DefinitionError, parse
+from mootech.definition import DefinitionError
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.spark import Spark
 from mootech.errors import ConfigError, StoreError
 from mootech.lake.paths import Layer, partition_key
+from mootech.layers.gold.header import parse
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
-from mootech.model import DayStatus, ReportResult
+from mootech.model import DayStatus
+from mootech.outcomes import ReportResult
 from mootech.tables import PRODUCTS, TABLES, TRANSACTIONS
 from tests.bronze import Workshop, noon, workshop
 from tests.rows import DAY, order, product

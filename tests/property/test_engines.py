@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mootech.definition import Definition, parse
+from mootech.definition import Definition
 from mootech.engines.duckdb import DuckDB
 from mootech.engines.engine import Engine
 from mootech.engines.spark import Spark
 from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Entry
+from mootech.layers.gold.header import parse
 from mootech.layers.silver import days as silver_days
 from mootech.qa.contract import bronze_schema
 from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec

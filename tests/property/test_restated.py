@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mootech.definition import parse
+from mootech.layers.gold.header import parse
 from mootech.layers.gold.restatements import differences
 
 HEADER = """\

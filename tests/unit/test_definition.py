@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
-from mootech.definition import Chart, Column, DefinitionError, Parameter, Value, parse
+from mootech.definition import Chart, Column, DefinitionError, Parameter, PerProduct, Value
 from mootech.errors import UsageError
+from mootech.layers.gold.header import parse
 
 GOOD = """\
 -- Traffic: hits of each day.
@@ -67,6 +68,11 @@ def test_a_header_is_understood_whole() -> None:
         ("-- Key         day, campaign", "-- Key         day, campaign\n-- Figures     campaign", 16, "no number"),
         ("campaign  VARCHAR\n", "change    VARCHAR\n", 15, "'campaign'"),
         ("$held_days DATE[]", "$product_ids VARCHAR[]", 7, "needs products"),
+        ("-- Chart ", "-- Objects     one per day, day\n-- Chart ", 16, "not 'one per product, column: title"),
+        ("-- Chart ", "-- Objects     one per product, day: Hits\n-- Chart ", 16, "title with {product}'"),
+        ("-- Chart ", "-- Objects     one per product, product\n-- Chart ", 16, "'product', which is no column"),
+        ("-- Chart ", "-- Objects     one per product, sale\n-- Chart ", 16, "which is no VARCHAR"),
+        ("-- Chart ", "-- Objects     one per product, campaign\n-- Chart ", 16, "needs the parameter $product_ids"),
     ],
 )
 def test_a_header_that_is_wrong_is_named_by_its_line(old: str, new: str, line: int, told: str) -> None:
@@ -75,6 +81,23 @@ def test_a_header_that_is_wrong_is_named_by_its_line(old: str, new: str, line: i
     with pytest.raises(DefinitionError, match=rf"^mine\.sql, line {line}: .*{re.escape(told)}") as caught:
         parse("mine", GOOD.replace(old, new), "mine.sql")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("objects", "title"),
+    [("", "Traffic of {product}"), (": What {product}\n--             brings", "What {product} brings")],
+)
+def test_a_report_may_be_one_object_per_product(objects: str, title: str) -> None:
+    """Objects names the column of the product's id and the title of one object; titles are made where it has none."""
+    sql = (
+        GOOD.replace("$held_days DATE[]", "$product_ids VARCHAR[]")
+        .replace("clickstream: silver, one row per hit.", "products: silver")
+        .replace("-- Chart ", f"-- Objects     one per product, campaign{objects}\n-- Chart ")
+    )
+    found = parse("traffic", sql, "traffic.sql")
+    assert found.per_product == PerProduct("campaign", title)
+    assert found.objects_start == "traffic_report_"
+    assert parse("traffic", GOOD, "traffic.sql").objects_start == "traffic"
 
 
 def test_a_default_may_hold_a_colon() -> None:

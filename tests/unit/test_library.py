@@ -43,6 +43,23 @@ def test_a_name_is_a_plain_word_of_its_own(tmp_path: Path, name: str) -> None:
     assert "Rename" in error.hint
 
 
+def test_a_name_does_not_lie_among_the_objects_of_a_report_per_product(tmp_path: Path) -> None:
+    """What an own report per product calls its objects is taken; the report itself, and names beside it, are not."""
+    split = (
+        MINE.replace("users", "products")
+        .replace("a BIGINT", "a VARCHAR")
+        .replace("-- Columns", "-- Parameters  $product_ids VARCHAR[]: asked for\n-- Columns")
+    )
+    (tmp_path / "stock.sql").write_text(f"{split}-- Objects     one per product, a\n")
+    for name in ("stock_report_mug", "stock_reports", "stock_report"):
+        (tmp_path / f"{name}.sql").write_text(MINE)
+    found = library(tmp_path)
+    assert found.broken.keys() == {"stock_report_mug"}
+    assert "among the objects of stock" in found.broken["stock_report_mug"].message
+    assert {"stock", "stock_reports", "stock_report"} < found.definitions.keys()
+    assert "stock_report_mug" not in found.definitions
+
+
 def test_a_file_that_is_wrong_costs_its_own_report_only(tmp_path: Path) -> None:
     """Bytes that are no text, a comment that says too little: every other report is there, and the wrong are told."""
     (tmp_path / "mine.sql").write_bytes(b"-- \xff\xfe")

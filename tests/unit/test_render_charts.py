@@ -15,7 +15,7 @@ import pytest
 import vl_convert
 
 from mootech.errors import UsageError
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render import charts
 from mootech.render.charts import MOST_CHARTS, chart_svg, picture
 from mootech.render.series import drawing

@@ -19,17 +19,8 @@ from mootech.errors import (
     SourceError,
     StoreError,
 )
-from mootech.model import (
-    DayResult,
-    DayStatus,
-    Finding,
-    Outcome,
-    QaOutcome,
-    ReportOutcome,
-    RunOutcome,
-    StatusOutcome,
-    TableStatus,
-)
+from mootech.model import DayResult, DayStatus, Finding, Outcome
+from mootech.outcomes import QaOutcome, ReportOutcome, RunOutcome, StatusOutcome, TableStatus
 from mootech.render import Screen, clean, document, dumps, progress_on, show
 from mootech.render.progress import Bars
 from mootech.render.screen import console_for

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import UsageError
-from mootech.model import ReportResult, Standing
+from mootech.outcomes import Freshness, ReportResult
 from mootech.render import Format, encoded, formatted
 from mootech.render.reports import bar, print_reports
 from mootech.render.screen import console_for
@@ -187,7 +187,7 @@ def test_of_a_long_report_the_latest_rows_are_printed() -> None:
 def test_what_is_the_same_is_said_once() -> None:
     """How fresh the data are stands below the first of several reports, and below another only where it differs."""
     stream = io.StringIO()
-    other = replace(traffic(days=1), standing=Standing(date(2023, 3, 14), 0, 14, 31))
+    other = replace(traffic(days=1), freshness=Freshness(date(2023, 3, 14), 0, 14, 31))
     print_reports([traffic(days=1), traffic(days=1), other], console_for(stream, 80), ascii_only=False)
     assert stream.getvalue().count("Data to 2023-02-28") == 1
     assert "Data to 2023-03-14, up to date. March 2023: 14 of 31 days." in stream.getvalue()

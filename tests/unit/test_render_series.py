@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mootech.model import ReportResult
+from mootech.outcomes import ReportResult
 from mootech.render.series import drawing
 from tests.definitions import definition
 from tests.hostile import NAMES, funnel, traffic

@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from mootech.model import InputStanding, ReportOutcome, ReportResult, Standing
+from mootech.outcomes import Freshness, InputCoverage, ReportOutcome, ReportResult
+from mootech.render.freshness import freshness_message, quality
 from mootech.render.report_page import MOST_ROWS, report_page, versions
-from mootech.render.standing import quality, standing_words
-from tests.hostile import INPUTS, NAMES, funnel, traffic
+from tests.hostile import COVERAGE, NAMES, funnel, traffic
 from tests.unit.test_render_reports import sales
 
 MADE_WITH = {"mootech": "0.1.0", "polars": "2.1.0"}
@@ -21,26 +21,26 @@ def page(*reports: ReportResult) -> str:
 
 
 @pytest.mark.parametrize(
-    ("standing", "words"),
+    ("freshness", "message"),
     [
         (None, ""),
-        (Standing(date(2023, 3, 14), 1, 14, 31), "Data to 2023-03-14, 1 day behind. March 2023: 14 of 31 days."),
-        (Standing(date(2023, 2, 28), 0, 28, 28), "Data to 2023-02-28, up to date. February 2023 is complete."),
-        (Standing(date(2023, 1, 5), 400, 1, 31), "Data to 2023-01-05, 400 days behind. January 2023: 1 of 31 days."),
+        (Freshness(date(2023, 3, 14), 1, 14, 31), "Data to 2023-03-14, 1 day behind. March 2023: 14 of 31 days."),
+        (Freshness(date(2023, 2, 28), 0, 28, 28), "Data to 2023-02-28, up to date. February 2023 is complete."),
+        (Freshness(date(2023, 1, 5), 400, 1, 31), "Data to 2023-01-05, 400 days behind. January 2023: 1 of 31 days."),
     ],
 )
-def test_how_fresh_a_report_is(standing: Standing | None, words: str) -> None:
+def test_how_fresh_a_report_is(freshness: Freshness | None, message: str) -> None:
     """One sentence says to which day there are data and how much of that month there is."""
-    assert standing_words(standing) == words
+    assert freshness_message(freshness) == message
 
 
-def read(table: str, missing: int, fetched: int, quarantined: int) -> InputStanding:
+def read(table: str, missing: int, fetched: int, quarantined: int) -> InputCoverage:
     """Return what was read of a table."""
-    return InputStanding(table, 10, date(2023, 1, 1), date(2023, 1, 10), missing, fetched, quarantined)
+    return InputCoverage(table, 10, date(2023, 1, 1), date(2023, 1, 10), missing, fetched, quarantined)
 
 
 @pytest.mark.parametrize(
-    ("inputs", "good", "words"),
+    ("coverage", "good", "message"),
     [
         ((), None, "Quality not known: nothing says how many rows were read."),
         ((replace(read("users", 0, 0, 0), days=0),), None, "Quality not known: nothing says how many rows were read."),
@@ -55,16 +55,16 @@ def read(table: str, missing: int, fetched: int, quarantined: int) -> InputStand
         ),
     ],
 )
-def test_how_good_the_inputs_are(inputs: tuple[InputStanding, ...], words: str, *, good: bool | None) -> None:
+def test_how_good_the_inputs_are(coverage: tuple[InputCoverage, ...], message: str, *, good: bool | None) -> None:
     """More than a row of a hundred rejected, or a day missing between the first and the last, is to be looked at."""
-    told = quality(inputs)
-    assert (told.good, told.words) == (good, words)
+    judged = quality(coverage)
+    assert (judged.good, judged.message) == (good, message)
 
 
 def test_the_page_says_what_the_report_is() -> None:
     """Title, freshness, quality, definitions and provenance stand on the page."""
     text = re.sub(
-        r"<[^>]+>", " ", page(replace(sales(), inputs=INPUTS, standing=Standing(date(2023, 3, 14), 1, 14, 31)))
+        r"<[^>]+>", " ", page(replace(sales(), coverage=COVERAGE, freshness=Freshness(date(2023, 3, 14), 1, 14, 31)))
     )
     for words in (
         "Sales of Tumbler",

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,17 @@ from mootech.qa.gate import Fetched, Judged, judge
 from mootech.source.dialect import Dialect
 from mootech.source.metrics import Metrics
 from mootech.tables import TableSpec
+
+
+class Drift(StrEnum):
+    """What becomes of fields that the contract does not name."""
+
+    EVOLVE = "evolve"
+    """They are kept, in the column `extra`."""
+    FREEZE = "freeze"
+    """A day with such fields is not published."""
+    DISCARD = "discard"
+    """They are dropped from published rows; every row stays."""
 
 
 @dataclass(frozen=True)

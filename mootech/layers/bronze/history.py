@@ -6,7 +6,8 @@ from datetime import date
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.layers.bronze.profiles import Profiles
-from mootech.model import DayQuality, DayRange, DayState, Finding
+from mootech.model import DayRange, Finding
+from mootech.outcomes import DayQuality, DayState
 from mootech.tables import TableSpec
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 
 from mootech.errors import SourceError
-from mootech.model import TableCheck
+from mootech.outcomes import TableCheck
 from mootech.qa.contract import delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge

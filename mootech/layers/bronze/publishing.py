@@ -16,12 +16,12 @@ from mootech.lake.lake import DayRows, Lake
 from mootech.lake.rows import Rows, SpilledRows
 from mootech.layers.bronze.blocked import BlockedDays
 from mootech.layers.bronze.completeness import Completeness, note
-from mootech.layers.bronze.gate import StagedPages, check_days, check_large_day
+from mootech.layers.bronze.gate import Drift, StagedPages, check_days, check_large_day
 from mootech.layers.bronze.plan import shrinks
 from mootech.layers.bronze.profiles import Profiles
 from mootech.layers.bronze.spill import PORTION_ROWS
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import DayResult, DayStatus, Drift, Job, Receipt
+from mootech.model import DayResult, DayStatus, Job, Receipt
 from mootech.qa.anomalies import Limits
 from mootech.qa.checks import undeclared
 from mootech.qa.contract import EXTRA, NO_EXTRA

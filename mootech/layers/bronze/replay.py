@@ -14,9 +14,10 @@ import polars as pl
 from mootech.errors import BrokenPromiseError, MootechError
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import quarantine_key
+from mootech.layers.bronze.gate import Drift
 from mootech.layers.bronze.publishing import Rules, accounted, failed, refused
 from mootech.layers.bronze.quarantine import rejects_of
-from mootech.model import DayResult, DayStatus, Drift, Job, Receipt
+from mootech.model import DayResult, DayStatus, Job, Receipt
 from mootech.qa.contract import EXTRA, NO_EXTRA, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge_again

@@ -6,26 +6,26 @@ from datetime import date, timedelta
 
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
-from mootech.model import InputStanding, Standing
+from mootech.outcomes import Freshness, InputCoverage
 from mootech.tables import TableSpec
 
 
-def inputs_of(lake: Lake, inputs: Mapping[TableSpec, Collection[date | None]]) -> tuple[InputStanding, ...]:
+def coverage_of(lake: Lake, inputs: Mapping[TableSpec, Collection[date | None]]) -> tuple[InputCoverage, ...]:
     """Return what is known of the rows that a report has read, as the receipts in raw_data say.
 
     `inputs` are its tables with the days that it has read; None stands for all that the lake holds.
     """
-    standings = []
+    coverage = []
     for table, days in inputs.items():
         held = lake.known(Layer.RAW, table.name)
-        standings.append(_input(table.name, {day: each for day, each in held.items() if None in days or day in days}))
-    return tuple(standings)
+        coverage.append(_covered(table.name, {day: each for day, each in held.items() if None in days or day in days}))
+    return tuple(coverage)
 
 
-def _input(table: str, held: Mapping[date, Held]) -> InputStanding:
+def _covered(table: str, held: Mapping[date, Held]) -> InputCoverage:
     receipts = [each.receipt for each in held.values() if each.receipt is not None]
     first, last = min(held, default=None), max(held, default=None)
-    return InputStanding(
+    return InputCoverage(
         table=table,
         days=len(held),
         first=first,
@@ -36,12 +36,12 @@ def _input(table: str, held: Mapping[date, Held]) -> InputStanding:
     )
 
 
-def standing_of(days: Sequence[date], today: date) -> Standing | None:
+def freshness_of(days: Sequence[date], today: date) -> Freshness | None:
     """Return how fresh days are, and how much of the last one's month they are; None without any."""
     if not days:
         return None
     last = max(days)
-    return Standing(
+    return Freshness(
         last=last,
         behind=max(0, (today - timedelta(days=1) - last).days),
         held=sum((day.year, day.month) == (last.year, last.month) for day in set(days)),

@@ -2,20 +2,19 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from mootech.definition import Definition, DefinitionError, parse
+from mootech.definition import Definition, DefinitionError
 from mootech.errors import ConfigError, UsageError
 from mootech.layers.gold import reports
+from mootech.layers.gold.header import parse
 
 _SUFFIX = ".sql"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_TAKEN = "sales_report_"
-"""How the objects of the sales report begin, one for each product."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +70,30 @@ def library(folder: Path | None) -> Library:
         except UsageError as exc:
             # A name of the package's still means the package's report.
             broken[str(file) if file.stem in found else file.stem] = exc
-    return Library(found, broken)
+    for name in [name for name in found if name not in packaged()]:
+        if clash := _clash(found[name], found.values()):
+            broken[name] = _renamed(found[name].file, name, f"would lie among the objects of {clash}")
+    return Library({name: each for name, each in found.items() if name not in broken}, broken)
+
+
+def _clash(definition: Definition, others: Iterable[Definition]) -> str | None:
+    """Return the report, one object per product, whose objects' names this one's would be among."""
+    start = definition.objects_start
+    split = (each for each in others if each.per_product and each.name != definition.name)
+    return next((each.name for each in split if start.startswith(each.objects_start)), None)
+
+
+def _renamed(file: object, name: str, why: str) -> ConfigError:
+    hint = "Nothing was computed. Rename it: small letters, digits and _, and a name of its own."
+    return ConfigError(f"{file}: {name!r} {why}", hint=hint)
 
 
 def _read(file: Path) -> Definition:
     name = file.stem
-    if not _NAME.fullmatch(name) or name in packaged() or name.startswith(_TAKEN):
-        why = "names no report" if not _NAME.fullmatch(name) else "is taken by a report of mootech's own"
-        hint = "Nothing was computed. Rename it: small letters, digits and _, and a name of its own."
-        raise ConfigError(f"{file}: {name!r} {why}", hint=hint)
+    if not _NAME.fullmatch(name):
+        raise _renamed(file, name, "names no report")
+    if name in packaged():
+        raise _renamed(file, name, "is taken by a report of mootech's own")
     try:
         # utf-8-sig: editors on Windows put a byte order mark in front.
         text = file.read_text("utf-8-sig")

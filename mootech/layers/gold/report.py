@@ -1,7 +1,7 @@
 """Gold: reports, computed from silver by their SQL and kept in the lake. docs/reports.md defines their numbers.
 
-Like silver it works as `make` does: a report whose inputs are what they were is read, not computed. The sales report is
-one object per product, every other report one object; one whose parameters a person has set otherwise is not kept.
+Like silver it works as `make` does: a report whose inputs are what they were is read, not computed. A report is one
+object, or one per product where its definition says so. A report whose parameters a person has set is not kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from mootech.definition import HELD_DAYS, PRODUCT_IDS, Definition, Value
+from mootech.definition import HELD_DAYS, PRODUCT, PRODUCT_IDS, Definition, PerProduct, Value
 from mootech.engines.engine import Engine
 from mootech.errors import EmptyLakeError, UsageError
 from mootech.lake.canonical import combined_hash, content_hash
@@ -21,15 +21,14 @@ from mootech.lake.lake import Held, Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer, object_key
 from mootech.layers.gold import products as naming
-from mootech.layers.gold.freshness import inputs_of, standing_of
+from mootech.layers.gold.freshness import coverage_of, freshness_of
 from mootech.layers.gold.library import packaged
 from mootech.layers.gold.restatements import changes, publish
 from mootech.layers.gold.statements import MACROS, PRODUCTS_KNOWN, recipe_of, shared_fingerprint
-from mootech.model import SCHEMA_VERSION, Lineage, ReportResult
+from mootech.model import SCHEMA_VERSION, Lineage
+from mootech.outcomes import ReportResult
 from mootech.tables import PRODUCTS, TABLES, TableSpec
 
-BY_PRODUCT = "sales"
-"""The report that is one object per product."""
 _READERS = 16
 
 
@@ -56,8 +55,8 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
         today: the UTC day, to say how fresh the data are.
 
     Returns:
-        The report; of sales one result per product, in the order asked for, else by id, without rows for a product
-        that was never sold. Columns and units are in docs/reports.md.
+        The report. One that is an object per product has a result per product: in the order asked for, else by id,
+        and without rows for a product that it says nothing of. Columns and units are in docs/reports.md.
 
     Raises:
         EmptyLakeError: silver holds nothing of an input.
@@ -82,24 +81,25 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
         arguments[PRODUCT_IDS] = asked = naming.resolve(request.products, names)
     objects = [held for of_table in inputs.values() for held in of_table.values()]
     inputs_hash = _inputs_hash(definition, objects)
-    ordinary = not request.given and (definition.name == BY_PRODUCT or not request.products)
+    ordinary = not request.given and (definition.per_product is not None or not request.products)
     if request.changes and not ordinary:
         hint = "What is kept, and can be compared, is the report as it is without options."
         raise UsageError(f"--changes of {definition.name} goes with none of its parameters or products", hint=hint)
     keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
-    found = keeper.by_product(arguments, names, asked) if definition.name == BY_PRODUCT else keeper.whole(arguments)
-    told = inputs_of(lake, inputs)
+    split = definition.per_product
+    found = keeper.whole(arguments) if split is None else keeper.by_product(split, arguments, names, asked)
+    coverage = coverage_of(lake, inputs)
     return tuple(
         ReportResult(
             name=definition.name,
             title=each.title,
             object_key=object_key(Layer.RESULTS, each.name) if ordinary else "",
-            columns=tuple(column.name for column in each.shown.columns),
+            columns=tuple(column.name for column in each.definition.columns),
             rows=tuple(each.rows),
             changed=each.changed,
-            definition=each.shown,
-            inputs=told,
-            standing=standing_of(held_days, today),
+            definition=each.definition,
+            coverage=coverage,
+            freshness=freshness_of(held_days, today),
         )
         for each in found
     )
@@ -107,13 +107,14 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
 
 @dataclass(frozen=True)
 class _Found:
-    """One object of a report, and what is to be shown of it."""
+    """One object of a report, and what is shown of it."""
 
     name: str
     title: str
     rows: Sequence[tuple[Any, ...]]
     changed: bool
-    shown: Definition
+    definition: Definition
+    """Of the rows: the report's own, or that of its changes."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,11 @@ class _Keeper:
         return [self._found(definition.name, definition.title, frame, written=not kept)]
 
     def by_product(
-        self, arguments: Mapping[str, Value], names: Mapping[str, str], asked: Sequence[str]
+        self, split: PerProduct, arguments: Mapping[str, Value], names: Mapping[str, str], asked: Sequence[str]
     ) -> list[_Found]:
         """Return a report that is one object for each of the products that are asked for."""
         slugs = naming.object_slugs(names)
-        objects = {product: f"{BY_PRODUCT}_report_{slugs[product]}" for product in asked}
+        objects = {product: f"{self.request.definition.objects_start}{slugs[product]}" for product in asked}
         kept = self._kept(list(objects.values()))
         missing = [product for product in asked if objects[product] not in kept]
         rows = pl.DataFrame()
@@ -148,8 +149,8 @@ class _Keeper:
             rows = self._computed({**arguments, PRODUCT_IDS: missing})
         found = []
         for product, name in objects.items():
-            frame = kept[name] if name in kept else rows.filter(rows["product_id"] == product)
-            title = f"{self.request.definition.title} of {names[product]}, month over month"
+            frame = kept[name] if name in kept else rows.filter(rows[split.column] == product)
+            title = split.title.replace(PRODUCT, names[product])
             found.append(self._found(name, title, frame, written=name not in kept))
         return found
 
@@ -187,8 +188,8 @@ class _Keeper:
             changed = publish(self.lake, name, frame, lineage)
         if not self.request.changes:
             return _Found(name, title, frame.rows(), changed, definition)
-        told, shown = changes(self.lake, name, frame, definition)
-        return _Found(name, f"{title}: what it says otherwise than before", told, changed, shown)
+        rows, compared = changes(self.lake, name, frame, definition)
+        return _Found(name, f"{title}: what it says otherwise than before", rows, changed, compared)
 
 
 def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
@@ -242,4 +243,6 @@ def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    return combined_hash([shared_fingerprint(), recipe_of(definition).fingerprint, *objects])
+    # The fingerprint leaves comments out, and what the header says of these decides on the rows, too.
+    header = repr((definition.parameters, definition.key, definition.per_product))
+    return combined_hash([shared_fingerprint(), recipe_of(definition).fingerprint, header, *objects])

@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from mootech.definition import CHANGE_COLUMNS, Column, Definition
+from mootech.definition import Column, Definition
 from mootech.lake.canonical import content_hash
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
+from mootech.layers.gold.header import CHANGE_COLUMNS
 from mootech.model import Lineage
 
 _AMOUNT = "DECIMAL(38,4)"
@@ -50,7 +51,7 @@ def changes(
     A report that has never changed has no such rows.
     """
     key = list(definition.key)
-    shown = replace(
+    compared = replace(
         definition,
         summary="what it said before it last changed, beside what it says now.",
         columns=(*(definition.column(each) for each in key), *_COLUMNS),
@@ -63,7 +64,7 @@ def changes(
         before = None
     if before is None or not _alike(before, now, key):
         before = now
-    return [_plain(row, definition) for row in differences(before, now, definition).iter_rows()], shown
+    return [_plain(row, definition) for row in differences(before, now, definition).iter_rows()], compared
 
 
 def _alike(before: pl.DataFrame, now: pl.DataFrame, key: list[str]) -> bool:
@@ -104,10 +105,10 @@ def differences(before: pl.DataFrame, now: pl.DataFrame, definition: Definition)
     key = list(definition.key)
     figures = [each for each in definition.figures if before.schema.get(each, pl.String()).is_numeric()]
     times = [each for each in key if now.schema[each].is_temporal()]
-    told = [frame.select(*key, *(_amount(each, frame.schema[each]) for each in figures)) for frame in (before, now)]
+    amounts = [frame.select(*key, *(_amount(each, frame.schema[each]) for each in figures)) for frame in (before, now)]
     was, is_now = (
         frame.unpivot(figures, index=key, variable_name="figure", value_name=value)
-        for frame, value in zip(told, ("before", "now"), strict=True)
+        for frame, value in zip(amounts, ("before", "now"), strict=True)
     )
     zero = pl.lit(Decimal(0), _TYPE)
     places = {figure: place for place, figure in enumerate(figures)}

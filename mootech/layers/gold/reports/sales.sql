@@ -21,6 +21,7 @@
 --             growth_pct             DECIMAL(18,2)  %: (cur - prev) / prev, NULL if prev <= 0
 --             is_partial             BOOLEAN        the lake does not hold every day of the month
 -- Key         product_id, month
+-- Objects     one per product, product_id: Sales of {product}, month over month
 -- Figures     total_items_sold, total_sale, units_purchased, units_returned
 -- Chart       bar month total_sale
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mootech.model import InputStanding, Standing
+from mootech.outcomes import Freshness, InputCoverage
 from mootech.render.text import count, day_month, plural
 
 _LITTLE = 0.01
@@ -18,30 +18,32 @@ class Quality:
 
     good: bool | None
     """None where there is nothing to judge by."""
-    words: str
+    message: str
 
 
-def standing_words(standing: Standing | None) -> str:
+def freshness_message(freshness: Freshness | None) -> str:
     """Return how fresh the data are and how complete their last month is; empty for a report that holds no day."""
-    if standing is None:
+    if freshness is None:
         return ""
-    fresh = f"{plural(standing.behind, 'day')} behind" if standing.behind > 0 else "up to date"
-    month = day_month(standing.last)
+    fresh = f"{plural(freshness.behind, 'day')} behind" if freshness.behind > 0 else "up to date"
+    month = day_month(freshness.last)
     whole = (
-        f"{month} is complete" if standing.held >= standing.of else f"{month}: {standing.held} of {standing.of} days"
+        f"{month} is complete"
+        if freshness.held >= freshness.of
+        else f"{month}: {freshness.held} of {freshness.of} days"
     )
-    return f"Data to {standing.last}, {fresh}. {whole}."
+    return f"Data to {freshness.last}, {fresh}. {whole}."
 
 
-def quality(inputs: Sequence[InputStanding]) -> Quality:
+def quality(coverage: Sequence[InputCoverage]) -> Quality:
     """Return whether the inputs are whole and clean: no day between the first and the last missing, few rows rejected.
 
     Good is no day missing and at most one row of a hundred quarantined, which the gate lets pass by default.
     """
-    if not any(each.days for each in inputs):
+    if not any(each.days for each in coverage):
         return Quality(None, "Quality not known: nothing says how many rows were read.")
-    fetched, rejected = sum(each.fetched for each in inputs), sum(each.quarantined for each in inputs)
-    missing = [each for each in inputs if each.missing]
+    fetched, rejected = sum(each.fetched for each in coverage), sum(each.quarantined for each in coverage)
+    missing = [each for each in coverage if each.missing]
     share = rejected / fetched if fetched else 0.0
     good = share <= _LITTLE and not missing
     days = ", ".join(f"{plural(each.missing, 'day')} of {each.table} missing" for each in missing) or "no day missing"
@@ -51,5 +53,5 @@ def quality(inputs: Sequence[InputStanding]) -> Quality:
 def _rows(rejected: int, fetched: int, share: float) -> str:
     if not rejected:
         return f"none of {plural(fetched, 'row')} quarantined"
-    told = f"{share * 100:.2f} %" if share >= _LEAST else "under 0.01 %"
-    return f"{count(rejected)} of {plural(fetched, 'row')} quarantined ({told})"
+    percentage = f"{share * 100:.2f} %" if share >= _LEAST else "under 0.01 %"
+    return f"{count(rejected)} of {plural(fetched, 'row')} quarantined ({percentage})"

@@ -1,0 +1,192 @@
+"""What each command returns, beyond what every `Outcome` has. Frozen, pure, importable in no time."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from mootech.definition import Definition
+from mootech.errors import MootechError
+from mootech.model import Finding, Outcome
+
+
+class DayState(StrEnum):
+    """Whether the lake has a table's day."""
+
+    HELD = "held"
+    MISSING = "missing"
+    BLOCKED = "blocked"
+    """The gate stopped it, or its newest form, on this host."""
+
+
+@dataclass(frozen=True)
+class DayQuality:
+    """How good one table's day is; the counts are None where its receipt is not there to tell."""
+
+    table: str
+    utc_date: date
+    state: DayState
+    fetched: int | None = None
+    published: int | None = None
+    quarantined: int | None = None
+    duplicates: int | None = None
+    undeclared: int | None = None
+    """Published rows with fields the contract does not name."""
+    source_share: float | None = None
+    """How much of what the shop itself counts arrived, 0 to 1; None where the two were not compared."""
+    remarks: tuple[str, ...] = ()
+    """What was found about the day: anomalies, broken rules, why it is blocked."""
+
+
+@dataclass(frozen=True)
+class QaOutcome(Outcome):
+    """What `qa` and `verify` found."""
+
+    findings: tuple[Finding, ...] = ()
+    history: tuple[DayQuality, ...] = ()
+    """Every day from the first of a table to its last, table by table, oldest first; empty where nobody asked."""
+
+
+@dataclass(frozen=True)
+class InputCoverage:
+    """What a report has read of one table. Days are UTC; None where nothing is held."""
+
+    table: str
+    days: int
+    """Days held."""
+    first: date | None
+    last: date | None
+    missing: int
+    """Days between first and last that are not held."""
+    fetched: int
+    """Rows that came from the shop for the held days, as their receipts in raw_data say."""
+    quarantined: int
+    """Rows of them that were rejected."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How fresh a report's main input is, and how complete the last month of it."""
+
+    last: date
+    """The last UTC day held."""
+    behind: int
+    """Days from then to yesterday; 0 is fresh."""
+    held: int
+    """Days of the last day's month that are held."""
+    of: int
+    """Days that the month has."""
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """One computed report: its rows as plain values, in the column order of its definition."""
+
+    name: str
+    """"sales" …"""
+    title: str
+    """For a person: "Sales of Tumbler, month over month"."""
+    object_key: str
+    """Where it lies in the lake: results/sales_report_tumbler/data.parquet."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    changed: bool
+    """True when the object in the lake was written because its content changed."""
+    definition: Definition
+    coverage: tuple[InputCoverage, ...] = ()
+    """In the definition's order."""
+    freshness: Freshness | None = None
+    """Of the first input; None for one that holds no day."""
+
+
+@dataclass(frozen=True)
+class ReportOutcome(Outcome):
+    """What `report` computed."""
+
+    reports: tuple[ReportResult, ...] = ()
+    lake: str = ""
+    """Its address, without secrets."""
+
+
+@dataclass(frozen=True)
+class LibraryOutcome(Outcome):
+    """Which reports there are."""
+
+    definitions: tuple[Definition, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """What the lake holds of one table."""
+
+    table: str
+    days: int
+    first: date | None
+    last: date | None
+    gaps: tuple[date, ...]
+    """Days between first and last that are not held."""
+    rows: int
+    quarantined: int
+    blocked: tuple[date, ...]
+    """Days the gate stopped, in this host's state folder."""
+    silver_behind: int
+    """Days of bronze whose silver is missing or older."""
+    freshness_days: int | None
+    """Whole days from the last held day to yesterday (UTC); 0 is fresh, None for an empty table."""
+
+
+@dataclass(frozen=True)
+class StatusOutcome(Outcome):
+    """What `status` found."""
+
+    lake: str = ""
+    tables: tuple[TableStatus, ...] = ()
+    last_run: dict[str, Any] | None = None
+    """The newest entry of the run history."""
+    lock_holder: str | None = None
+    """Who holds the lake's lock, as one line."""
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """What was understood of a small answer for one table."""
+
+    table: str
+    url: str
+    """What was asked, without the query."""
+    status: int | None = None
+    """HTTP status of the answer that was understood; None where none was."""
+    rows: int | None = None
+    rejected: int = 0
+    """Rows that the gate would reject."""
+    mapped: tuple[str, ...] = ()
+    """Columns of the contract that every row has."""
+    missing: tuple[str, ...] = ()
+    """Columns that some row has not."""
+    extra: tuple[str, ...] = ()
+    """Fields that are no column."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Why rows would be rejected, and how many."""
+    next_page: bool = False
+    total: int | None = None
+    """As declared; None where none was found."""
+    error: MootechError | None = None
+
+
+@dataclass(frozen=True)
+class SourceOutcome(Outcome):
+    """What `source check` understood."""
+
+    checks: tuple[TableCheck, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOutcome(Outcome):
+    """What `run` did: the steps' own outcomes, in order; `days` are the ingest's."""
+
+    steps: tuple[Outcome, ...] = ()
+
+    @property
+    def all_errors(self) -> tuple[MootechError, ...]:
+        """Every step's errors, in order."""
+        return (*self.errors, *(error for step in self.steps for error in step.all_errors))
