@@ -2,11 +2,12 @@
 
 from mootech.config.dialect import FieldSettings, PagesSettings, TableSettings
 from mootech.config.load import load, state_dir, unset
-from mootech.config.settings import IngestSettings, QaSettings, ReportSettings, Settings, SourceSettings
+from mootech.config.settings import IngestSettings, JobsSettings, QaSettings, ReportSettings, Settings, SourceSettings
 
 __all__ = [
     "FieldSettings",
     "IngestSettings",
+    "JobsSettings",
     "PagesSettings",
     "QaSettings",
     "ReportSettings",

@@ -14,6 +14,8 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.layers.bronze.staging import StagedDay, remove_stale
+from mootech.model import Job
+from mootech.source.dialect import Dialect
 from mootech.source.pages import parse_page
 from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
@@ -23,7 +25,7 @@ SOURCE = "https://shop.example/v1"
 
 def staged(root: Path, *, source: str = SOURCE, page_size: int = 2) -> StagedDay:
     """Return the staging of one day."""
-    return StagedDay(root, PRODUCTS, DAY, source=source, page_size=page_size)
+    return StagedDay(root, Job(PRODUCTS, DAY), Dialect("products", url=source), page_size=page_size)
 
 
 def three_pages(root: Path) -> Path:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import Job
 from mootech.source.guards import MOST_PAGES, TotalChangedError
 from mootech.source.http import Api
 from mootech.source.pages import pages
@@ -29,12 +28,11 @@ _MOVING = (
 )
 
 
-async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], None]) -> str:
+async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> str:
     """Fetch a day's missing pages into its staging.
 
     Args:
         api: the source.
-        job: table and UTC day.
         staged: the day's staging; it is resumed, and complete on return.
         arrived: told the rows of each page that was fetched.
 
@@ -50,7 +48,7 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
     resumed = await asyncio.to_thread(staged.resume)
     number, page_size, overlapping = 1, staged.page_size, set[bytes]()
     while True:
-        trouble = await _read(api, job, staged, arrived)
+        trouble = await _read(api, staged, arrived)
         if trouble is None:
             if not staged.progress.overlaps:
                 break
@@ -61,7 +59,7 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
             trouble = IncompleteError("rows moved between the pages while the day was read", hint=_MOVING)
         if number == _PASSES:
             raise trouble
-        _LOG.info("%s %s is read again: %s", job.table, job.day, trouble)
+        _LOG.info("%s %s is read again: %s", staged.job.table, staged.job.day, trouble)
         # Fewer rows if possible: a source may have no larger pages.
         fewer, more = page_size - number, page_size + number
         await asyncio.to_thread(staged.begin_again, fewer if fewer > 0 else more)
@@ -72,7 +70,7 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
     return f"resumed: {resumed} of {staged.progress.pages} pages were staged" if resumed else ""
 
 
-async def _read(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
+async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
     """Fetch a day's missing pages; return why the day has to be read again, None when the last page is there.
 
     Raises:
@@ -80,8 +78,8 @@ async def _read(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], 
 
     """
     try:
-        size, progress, dialect = staged.page_size, staged.progress, staged.dialect
-        async for page in pages(api, job.table, job.day, page_size=size, progress=progress, dialect=dialect):
+        size, progress = staged.page_size, staged.progress
+        async for page in pages(api, staged.dialect, staged.job.day, page_size=size, progress=progress):
             await asyncio.to_thread(staged.add, page)
             arrived(page.rows)
     except TotalChangedError as exc:

@@ -11,12 +11,13 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from mootech.config import QaSettings
 from mootech.errors import StoreError
 from mootech.lake.disk import mapped, private_folder, scratch_file
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
-from mootech.qa.anomalies import Anomaly, Limits, compared_with, unmatched, unusual
+from mootech.qa.anomalies import Anomaly, compared_with, unmatched, unusual
 from mootech.qa.profile import Links, Profile, links, profile
 from mootech.tables import PRODUCTS, TRANSACTIONS, USERS, TableSpec
 
@@ -74,7 +75,7 @@ class Profiles:
             noted = None if rows is None else self._note(table, day, content, profile(table, rows))
         return noted
 
-    def unlike(self, table: TableSpec, day: date, limits: Limits, now: Profile | None = None) -> list[Anomaly]:
+    def unlike(self, table: TableSpec, day: date, limits: QaSettings, now: Profile | None = None) -> list[Anomaly]:
         """Return how a day is unlike the days before it; `now` stands for what the lake holds of it, if anything."""
         this = now or self.of(table, day)
         if this is None:
@@ -82,7 +83,7 @@ class Profiles:
         known = {each: held for each in compared_with(day, limits) if (held := self.of(table, each)) is not None}
         return unusual(table, day, {**known, day: this}, limits)
 
-    def unmatched(self, day: date, limits: Limits) -> list[Anomaly]:
+    def unmatched(self, day: date, limits: QaSettings) -> list[Anomaly]:
         """Return what a held day of transactions names and the snapshots of the day, where held, do not know."""
         contents = [self._content(table, day) for table in _LINKED]
         if contents[0] is None or not any(contents[1:]):

@@ -9,12 +9,13 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from mootech.config import JobsSettings
 from mootech.errors import IncompleteError, RefusedError, SourceError, StoreError
 from mootech.lake.disk import mapped, private_folder
 from mootech.lake.stores.store import Store, open_store
@@ -25,8 +26,9 @@ from mootech.layers.bronze.exports.tickets import Ticket, Tickets
 from mootech.layers.bronze.staging import StagedDay
 from mootech.model import DayRange, Job
 from mootech.source.body import TransientError
-from mootech.source.http import Api, Connection
-from mootech.source.metrics import Metrics, metrics_of
+from mootech.source.dialect import Dialect
+from mootech.source.endpoint import Endpoint
+from mootech.source.http import Api
 from mootech.tables import TableSpec
 
 _LOG = logging.getLogger(__name__)
@@ -35,30 +37,6 @@ _TAKEN = "taken-"
 _AGAIN = (
     "What was published before is intact. Run the same command again; if it stays, the shop's service needs mending."
 )
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How jobs are ordered and waited for."""
-
-    destination: str
-    """s3://bucket/directory, or a folder, whose name is then the bucket's."""
-    days_per_job: int = 31
-    longest_wait: float = 30.0
-    """Seconds between two looks at a job."""
-    deadline: float = 3600.0
-    """Seconds that a run waits for one job."""
-    attempts: int = 3
-    """Orders for the same days."""
-    metrics: bool = True
-    """Ask the shop for its own counts of the clickstream."""
-
-    def address(self, directory: str) -> tuple[str, str]:
-        """Return the bucket and the directory in it, as the service is told them."""
-        parts = urlsplit(self.destination)
-        if parts.scheme == "s3":
-            return parts.netloc, f"{parts.path.strip('/')}/{directory}".lstrip("/")
-        return Path(self.destination).name, directory
 
 
 class UndeliveredError(Exception):
@@ -75,51 +53,39 @@ class JobFetcher:
 
     at_once = jobs.AT_ONCE
 
-    def __init__(  # noqa: PLR0913  # what a page fetcher takes, and what jobs need beside it
+    def __init__(
         self,
-        connection: Connection,
-        page_size: int,
-        folder: Path,
-        terms: Terms,
-        notes: Path,
+        endpoint: Endpoint,
+        settings: JobsSettings,
+        destination: str,
+        workspace: Path,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Connect the parts; nothing is opened or asked yet.
 
         Args:
-            connection: the service.
-            page_size: rows in one staged page.
-            folder: where days are staged, on local disk.
-            terms: how jobs are ordered and waited for.
-            notes: this host's own folder for tickets and for files on their way.
+            endpoint: the service.
+            settings: how jobs are ordered and waited for.
+            destination: where they deliver to: s3://bucket/directory, or a folder, whose name is then the bucket's.
+            workspace: this host's own folder for the lake. Days are staged in `stage`; tickets, and files on their
+                way, are in `jobs`.
             sleep: waits out the seconds between two looks at a job.
 
         """
-        self.connection = connection
-        self.folder = folder
-        self._page_size = page_size
-        self._terms = terms
-        self._notes = notes
-        self._tickets = Tickets(notes)
+        self.endpoint = endpoint
+        self.folder = workspace / "stage"
+        self._settings = settings
+        self._destination = destination
+        self._notes = workspace / "jobs"
+        self._tickets = Tickets(self._notes)
         self._sleep = sleep
-        self._store: Store | None = None
 
     def staged(self, job: Job, number: int = 1) -> StagedDay:
-        """Return the staging of a pass over a job's day; pages of the other protocol are not resumed."""
-        source = f"{self.connection.url} (jobs)"
-        return StagedDay(self.folder, job.table, job.day, source=source, page_size=self._page_size, number=number)
-
-    async def counts(self, api: Api, job: Job) -> Metrics | None:
-        """Return what the shop counts of a job's day; None for a table without metrics, or when it is not to be asked.
-
-        Raises:
-            SourceError: the shop has none, or did not answer.
-
-        """
-        if not self._terms.metrics or not job.table.has_metrics:
-            return None
-        return await metrics_of(api, job.day, older=True)
+        """Return the staging of a pass over a job's day, as pages of mootech's own protocol."""
+        # Pages of the other protocol are not resumed: they have another source.
+        dialect = Dialect(job.table.name, url=f"{self.endpoint.url} (jobs)")
+        return StagedDay(self.folder, job, dialect, page_size=self.endpoint.settings.page_size, number=number)
 
     def units(self, wanted: Sequence[Job]) -> list[tuple[Job, ...]]:
         """Return what is staged in one go: days that wait on disk one by one, the others in ranges.
@@ -130,12 +96,12 @@ class JobFetcher:
             StoreError: the destination cannot be reached.
 
         """
-        self._store = open_store(self._terms.destination)
+        _ = self._store  # opened now: one that cannot be reached ends the run before anything is ordered
         for left in self._notes.glob(f"{_TAKEN}*"):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         whole = [job for job in wanted if _is_whole(self.staged(job))]
         there = set(whole)
-        ranges = consecutive((job for job in wanted if job not in there), self._terms.days_per_job)
+        ranges = consecutive((job for job in wanted if job not in there), self._settings.days_per_job)
         for ticket in self._tickets.all():
             if not any(self._is_ours(ticket, unit[0].table, _span(unit)) for unit in ranges):
                 self._forget(ticket, ended=False)
@@ -156,7 +122,7 @@ class JobFetcher:
         known = await asyncio.to_thread(self._tickets.all)
         ticket = next((each for each in known if self._is_ours(each, table, span)), None)
         note = "taken from the job that an earlier run had ordered" if ticket else ""
-        for attempt in range(1, self._terms.attempts + 1):
+        for attempt in range(1, self._settings.attempts + 1):
             if ticket is None:
                 ticket = await self._order(api, table, span)
             try:
@@ -164,7 +130,7 @@ class JobFetcher:
             except UndeliveredError as exc:
                 _LOG.info("%s %s to %s: %s", table, span.first, span.last, exc)
                 await asyncio.to_thread(self._forget, ticket, ended=exc.ended)
-                if attempt == self._terms.attempts:
+                if attempt == self._settings.attempts:
                     raise exc.error from exc
                 ticket, note = None, "ordered again, because a job came to nothing"
                 await api.pause(attempt)
@@ -174,19 +140,19 @@ class JobFetcher:
         return note
 
     def _is_ours(self, ticket: Ticket, table: TableSpec, days: DayRange) -> bool:
-        here = (ticket.source, ticket.destination) == (self.connection.url, self._terms.destination)
+        here = (ticket.source, ticket.destination) == (self.endpoint.url, self._destination)
         return here and ticket.is_good_for(table, days)
 
     async def _order(self, api: Api, table: TableSpec, days: DayRange) -> Ticket:
         """Order a job; its ticket is on disk before the service hears of it."""
-        place = self.connection.url, self._terms.destination
+        place = self.endpoint.url, self._destination
         ticket = Ticket(*place, table.name, days.first, days.last, ordered=time.time())
 
         def destination() -> tuple[str, str]:
             nonlocal ticket
             ticket = ticket.elsewhere()
             self._tickets.keep(ticket)
-            return self._terms.address(ticket.directory)
+            return address(self._destination, ticket.directory)
 
         try:
             job_id = await jobs.order(api, table, days, destination)
@@ -218,7 +184,7 @@ class JobFetcher:
             work = TemporaryDirectory(dir=self._notes, prefix=_TAKEN)
         with work:
             try:
-                files = await asyncio.to_thread(download, self._destination(), ticket.directory, Path(work.name))
+                files = await asyncio.to_thread(download, self._store, ticket.directory, Path(work.name))
                 delivery = Delivery(next(iter(staged)).table, ticket.days, files, told.rows)
                 await asyncio.to_thread(delivery.check)
                 for job, each in staged.items():
@@ -232,10 +198,10 @@ class JobFetcher:
     async def _ended(self, api: Api, ticket: Ticket) -> Standing:
         if ticket.job_id is None:
             return Standing(State.VANISHED, told="it was never answered for")
-        deadline = self._terms.deadline
+        deadline = self._settings.deadline_seconds
         try:
             async with asyncio.timeout(deadline):
-                return await jobs.ended(api, ticket.job_id, longest_wait=self._terms.longest_wait, sleep=self._sleep)
+                return await jobs.ended(api, ticket.job_id, longest_wait=self._settings.poll_seconds, sleep=self._sleep)
         except TimeoutError as exc:
             raise SourceError(
                 f"job {ticket.job_id} has not ended within {deadline:g} s",
@@ -254,20 +220,27 @@ class JobFetcher:
         """
         # First of all, so that nobody takes half of what is being removed.
         self._tickets.keep(ticket.answered(None))
-        if ticket.destination == self._terms.destination:
+        if ticket.destination == self._destination:
             try:
                 for directory in ticket.directories:
-                    remove(self._destination(), directory)
+                    remove(self._store, directory)
             except StoreError as exc:
                 _LOG.warning("%s stays in %s for now: %s", ticket.directory, ticket.destination, exc.message)
                 return
-        if ended or not ticket.is_fresh or ticket.destination != self._terms.destination:
+        if ended or not ticket.is_fresh or ticket.destination != self._destination:
             self._tickets.drop(ticket)
 
-    def _destination(self) -> Store:
-        if self._store is None:
-            self._store = open_store(self._terms.destination)
-        return self._store
+    @cached_property
+    def _store(self) -> Store:
+        return open_store(self._destination)
+
+
+def address(destination: str, directory: str) -> tuple[str, str]:
+    """Return the bucket and the directory in it, as the service is told them."""
+    parts = urlsplit(destination)
+    if parts.scheme == "s3":
+        return parts.netloc, f"{parts.path.strip('/')}/{directory}".lstrip("/")
+    return Path(destination).name, directory
 
 
 def consecutive(wanted: Iterable[Job], most: int) -> list[tuple[Job, ...]]:

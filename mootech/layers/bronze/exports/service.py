@@ -84,7 +84,7 @@ async def order(api: Api, table: TableSpec, days: DayRange, destination: Callabl
         return {
             "start_date": older_day(days.first),
             "end_date": older_day(days.last),
-            "api_key": api.connection.api_key,
+            "api_key": api.endpoint.api_key,
             "destination_s3_bucket": bucket,
             "destination_s3_directory": directory,
             "table": str(table),
@@ -118,7 +118,7 @@ async def standing(api: Api, job_id: str | int) -> Standing:
             raise
         return Standing(State.VANISHED, told=exc.message)
     # Some services repeat the key in what they say.
-    return replace(now, told=now.told.replace(api.connection.api_key, "***"))
+    return replace(now, told=now.told.replace(api.endpoint.api_key, "***"))
 
 
 async def ended(
