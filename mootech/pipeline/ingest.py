@@ -9,7 +9,7 @@ from mootech.config import Settings
 from mootech.errors import BrokenPromiseError, MootechError, UsageError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.layers.bronze.exports.fetcher import JobFetcher
+from mootech.layers.bronze.exports.fetcher import ExportFetcher
 from mootech.layers.bronze.plan import check_over
 from mootech.layers.bronze.publishing import Gatekeeper, Overrides, Rules
 from mootech.layers.bronze.queue import Fetcher, Ingest, PageFetcher
@@ -55,7 +55,7 @@ def ingest(
         wanted: which tables and days.
         dry_run: only say which days would be fetched; nothing is written.
         overrides: what may be published whatever the settings say.
-        progress: told of pages and days as they come.
+        progress: called for pages and days as they come.
 
     Raises:
         UsageError: a range that is none, a missing key or address; nothing has been touched.
@@ -93,7 +93,7 @@ def repair(
         wanted: which tables; `start` and `end` narrow the days that are looked at, all of them without.
         dry_run: only say which days would be fetched; nothing is written.
         overrides: what may be published whatever the settings say.
-        progress: told of pages and days as they come.
+        progress: called for pages and days as they come.
 
     Raises:
         EmptyLakeError: there is no lake.
@@ -154,7 +154,7 @@ class Ingestion:
         rules = Rules(self.settings.qa, self.overrides)
         gatekeeper = Gatekeeper(lake, rules, receipts_of(lake, jobs) if published is None else published)
         fetcher = self._fetcher(lake.workspace)
-        self.progress.standing(lambda: _standing(gatekeeper.standing, len(jobs), staged_pages(fetcher.folder)))
+        self.progress.on_interrupt(lambda: _summary(gatekeeper.counts, len(jobs), staged_pages(fetcher.folder)))
         work = Ingest(fetcher, gatekeeper, self.progress, alone=not lake.is_shared).run(jobs)
         return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
 
@@ -162,7 +162,7 @@ class Ingestion:
         """Return what stages days by the configured protocol."""
         if self.settings.source.protocol == "pages":
             return PageFetcher(self.endpoint, workspace / "stage")
-        return JobFetcher(self.endpoint, self.settings.jobs, self.settings.destination(), workspace)
+        return ExportFetcher(self.endpoint, self.settings.jobs, self.settings.destination(), workspace)
 
 
 def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
@@ -175,7 +175,7 @@ def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
     }
 
 
-def _standing(ended: Counter[DayStatus], days: int, pages: int) -> str:
+def _summary(ended: Counter[DayStatus], days: int, pages: int) -> str:
     """Say what an ingest has done so far."""
     published, unchanged = ended[DayStatus.PUBLISHED], ended[DayStatus.UNCHANGED]
     same = f" and {unchanged:,} found unchanged" if unchanged else ""

@@ -177,7 +177,7 @@ class Api:
                 return parse(await self._attempt(ask))
             except TransientError as exc:
                 last = str(exc)
-                _LOG.info("%s %s %s failed: %s", *_told(ask), last)
+                _LOG.info("%s %s %s failed: %s", *_described(ask), last)
                 raise
 
         retrying = tenacity.AsyncRetrying(
@@ -221,7 +221,7 @@ class Api:
                 if response.status_code != httpx.codes.OK:
                     raise await self._failure(ask, response)
                 body = await read_body(response, self._settings.max_body_mb * 2**20)
-                _LOG.debug("%s %s %s: %d bytes", *_told(ask), len(body))
+                _LOG.debug("%s %s %s: %d bytes", *_described(ask), len(body))
                 self._throttle.ease()
                 return self._without_key(body, response.headers)
         except TimeoutError as exc:
@@ -237,15 +237,15 @@ class Api:
         """Return the exception an answer other than 200 deserves, and remember a refusal."""
         status = response.status_code
         detail = await problem_detail(response)
-        told = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
+        reason = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
         # Some servers repeat the key they refuse.
-        told = self._auth.redacted(told)
+        reason = self._auth.redacted(reason)
         if status in _ASK_AGAIN or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             asked_for = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             if status == httpx.codes.TOO_MANY_REQUESTS:
                 self._throttle.slow(asked_for)
-            return TransientError(told, asked_for)
-        refused = RefusedError(f"{self.endpoint.url}/{ask.path} answered {told}", hint=_hint(status), status=status)
+            return TransientError(reason, asked_for)
+        refused = RefusedError(f"{self.endpoint.url}/{ask.path} answered {reason}", hint=_hint(status), status=status)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._given_up = refused
         elif status == httpx.codes.NOT_FOUND and ask.sent is None:  # what a body names may be there, whatever is not
@@ -257,7 +257,7 @@ def _method(ask: Ask) -> str:
     return "GET" if ask.sent is None else ask.sent.method
 
 
-def _told(ask: Ask) -> tuple[str, str, str]:
+def _described(ask: Ask) -> tuple[str, str, str]:
     """Return a request as it stands in the log."""
     return _method(ask), ask.path, str(dict(ask.params)) if ask.url is None else ask.url
 

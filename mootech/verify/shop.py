@@ -62,8 +62,8 @@ def recount(lake: Lake, table: TableSpec, span: DayRange, endpoint: Endpoint, *,
             data = {"layer": str(Layer.RAW), "mend": str(Mend.UPDATE)}
             yield Finding(str(table), day, None, "behind", f"{Layer.RAW}: {short}", data=data)
     if len(receipts) > behind:
-        told = f"{len(receipts) - behind:,} days hold what the shop counts"
-        yield Finding(str(table), None, None, "source", told, ok=True, data={"partitions": len(receipts) - behind})
+        message = f"{len(receipts) - behind:,} days hold what the shop counts"
+        yield Finding(str(table), None, None, "source", message, ok=True, data={"partitions": len(receipts) - behind})
 
 
 def shortfall(receipt: Receipt, visitors: int | None, shop: Counts, share: float) -> str | None:

@@ -13,7 +13,7 @@ import pytest
 
 from mootech.config import JobsSettings, SourceSettings
 from mootech.errors import IncompleteError, RefusedError, SourceError
-from mootech.layers.bronze.exports.fetcher import JobFetcher
+from mootech.layers.bronze.exports.fetcher import ExportFetcher
 from mootech.model import Job
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running
@@ -45,13 +45,13 @@ class Bench:
         self.exports.mkdir(parents=True)
         (self.exports / "theirs.parquet").write_bytes(b"somebody else's")
 
-    def fetcher(self, url: str, **limits: float) -> JobFetcher:
+    def fetcher(self, url: str, **limits: float) -> ExportFetcher:
         """Return a run's fetcher."""
         source = SourceSettings(url=url, protocol="jobs", page_size=4, timeout_seconds=5, deadline_seconds=10)
         settings = JobsSettings.model_validate({"poll_seconds": 0.05, "deadline_seconds": 20.0, **limits})
-        return JobFetcher(Endpoint(source, API_KEY), settings, str(self.exports), self.state)
+        return ExportFetcher(Endpoint(source, API_KEY), settings, str(self.exports), self.state)
 
-    def stage(self, fetcher: JobFetcher, wanted: Sequence[Job] = WANTED) -> tuple[list[bytes], list[str]]:
+    def stage(self, fetcher: ExportFetcher, wanted: Sequence[Job] = WANTED) -> tuple[list[bytes], list[str]]:
         """Stage days as a run does; return their rows in order, and the notes."""
 
         async def everything() -> list[str]:

@@ -42,7 +42,7 @@ def test_a_killed_run_is_resumed_after_its_last_page(tmp_path: Path) -> None:
     three_pages(tmp_path)
     day = staged(tmp_path)
     assert day.resume() == 3
-    assert (day.progress.pages, day.progress.rows, day.progress.next_cursor, day.progress.total) == (3, 6, "d", 8)
+    assert (day.position.pages, day.position.rows, day.position.next_cursor, day.position.total) == (3, 6, "d", 8)
     assert [json.loads(path.read_bytes())["data"][0]["n"] for path in day.bodies()] == [1, 2, 3]
 
 

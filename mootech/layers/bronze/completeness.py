@@ -29,13 +29,13 @@ def complaint(qa: QaSettings, job: Job, day: Reconciled | None, intact: str = ""
     kept = intact or "it was published all the same ([qa] publish_short_days)"
     only = f"-t {job.table} --start {job.day} --end {job.day}"
     return QualityError(
-        f"{told(day)}, below {qa.min_source_share:.1%}; {kept}",
+        f"{description(day)}, below {qa.min_source_share:.1%}; {kept}",
         hint=f"The shop hands out less than it counts. When that is mended there, run `mootech ingest {only}`; if "
         "its metrics are wrong, lower [qa] min_source_share or write `metrics = false` under [source].",
     )
 
 
-def told(day: Reconciled) -> str:
+def description(day: Reconciled) -> str:
     """Say what arrived of what the shop counts."""
     passes = f" in {len(day.passes)} passes" if len(day.passes) > 1 else ""
     return (
@@ -72,7 +72,7 @@ def compared(table: str, receipts: Mapping[date, Receipt | None], share: float) 
     for day, each in days.items():
         if each.below(share):
             figures = {name: getattr(each, name) for name in (*_FIGURES, "passes", "repeated")}
-            yield Finding(table, day, None, "metrics", f"{told(each)}, below {share:.1%}", data=figures)
+            yield Finding(table, day, None, "metrics", f"{description(each)}, below {share:.1%}", data=figures)
 
 
 _FIGURES = ("source_hits", "source_visitors", "hits", "visitors")

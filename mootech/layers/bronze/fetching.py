@@ -50,7 +50,7 @@ async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None])
     while True:
         trouble = await _read(api, staged, arrived)
         if trouble is None:
-            if not staged.progress.overlaps:
+            if not staged.position.overlaps:
                 break
             digest = await asyncio.to_thread(staged.digest)
             if digest in overlapping:
@@ -67,7 +67,7 @@ async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None])
         number, resumed = number + 1, 0
     if number > 1:
         return "read again, because its pages did not fit together"
-    return f"resumed: {resumed} of {staged.progress.pages} pages were staged" if resumed else ""
+    return f"resumed: {resumed} of {staged.position.pages} pages were staged" if resumed else ""
 
 
 async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
@@ -78,19 +78,19 @@ async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> 
 
     """
     try:
-        size, progress = staged.page_size, staged.progress
-        async for page in pages(api, staged.dialect, staged.job.day, page_size=size, progress=progress):
+        size, position = staged.page_size, staged.position
+        async for page in pages(api, staged.dialect, staged.job.day, page_size=size, position=position):
             await asyncio.to_thread(staged.add, page)
             arrived(page.rows)
     except TotalChangedError as exc:
         return IncompleteError(f"the declared total changed while the day was read: {exc}", hint=_MOVING)
     except IncompleteError as exc:
-        if staged.progress.pages >= MOST_PAGES - 1:
+        if staged.position.pages >= MOST_PAGES - 1:
             raise
         return exc
     except RefusedError as exc:
         # The cursor may be one that the source has forgotten since; only the first page can tell.
-        if staged.progress.pages == 0 or exc.status not in _ABOUT_THIS_REQUEST:
+        if staged.position.pages == 0 or exc.status not in _ABOUT_THIS_REQUEST:
             raise
         return exc
     return None

@@ -85,7 +85,7 @@ class Staged:
         return StagedPages(
             self.job.day,
             [one.bodies() for one in self.passes],
-            self.passes[-1].progress.total,
+            self.passes[-1].position.total,
             self.metrics,
             self.passes[0].dialect,
         )
@@ -93,7 +93,7 @@ class Staged:
     @property
     def rows(self) -> int:
         """Rows as fetched."""
-        return sum(each.progress.rows for each in self.passes)
+        return sum(each.position.rows for each in self.passes)
 
     def clear(self) -> None:
         """Forget the day's pages."""
@@ -129,8 +129,8 @@ class Gatekeeper:
         self._stopped.set()
 
     @property
-    def standing(self) -> Counter[DayStatus]:
-        """How many days have ended how so far; may be asked from any thread."""
+    def counts(self) -> Counter[DayStatus]:
+        """How many days have ended with each status so far; may be asked from any thread."""
         return Counter(self._ended)
 
     def check_store(self) -> None:
@@ -235,12 +235,12 @@ class Gatekeeper:
         """Return why a day that is unlike its past must not be published, None when it may."""
         if not self._rules.stops_anomalies:
             return None
-        told = self._profiles.unlike(job.table, job.day, self._rules.qa, profile(job.table, rows.rows))
+        anomalies = self._profiles.unlike(job.table, job.day, self._rules.qa, profile(job.table, rows.rows))
         self._profiles.save()
-        if not told:
+        if not anomalies:
             return None
-        first = ": ".join(filter(None, (told[0].column, told[0].message)))
-        more = f" and {len(told) - 1:,} more like it" if len(told) > 1 else ""
+        first = ": ".join(filter(None, (anomalies[0].column, anomalies[0].message)))
+        more = f" and {len(anomalies) - 1:,} more like it" if len(anomalies) > 1 else ""
         return QualityError(
             f"it is unlike the weeks before: {first}{more}; {_intact(held)}",
             hint=f"If the shop says that this is right, run `mootech ingest {_only(job)} --allow-anomaly`.",

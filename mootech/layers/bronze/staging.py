@@ -26,7 +26,7 @@ from mootech.lake.disk import mapped
 from mootech.model import Job
 from mootech.source.body import TransientError
 from mootech.source.dialect import Dialect
-from mootech.source.guards import START, Page, Progress, TotalChangedError
+from mootech.source.guards import START, Page, PagePosition, TotalChangedError
 from mootech.source.http import Answer
 from mootech.source.pages import read_page, rows_of
 
@@ -77,7 +77,7 @@ class StagedDay:
         }
         self._started = time.time()
         self._whole: list[_Whole] = []
-        self.progress: Progress = START
+        self.position: PagePosition = START
 
     def resume(self) -> int:
         """Take up what an earlier run staged, as far as it checks out; return the number of pages.
@@ -86,7 +86,7 @@ class StagedDay:
             StoreError: the state folder cannot be written.
 
         """
-        self._whole, self.progress = [], START
+        self._whole, self.position = [], START
         try:
             self._take_up()
         except (TotalChangedError, IncompleteError):
@@ -117,7 +117,7 @@ class StagedDay:
             _write(self._file(page.number), page.body, os.O_TRUNC)
             _write(self._journal, msgspec.json.encode(whole) + b"\n", os.O_APPEND)
         self._whole.append(whole)
-        self.progress = self.progress.after(page)
+        self.position = self.position.after(page)
 
     def bodies(self) -> list[Path]:
         """Return the pages' files in order."""
@@ -154,7 +154,7 @@ class StagedDay:
         Files that cannot be removed are not worth an error: a published day does not fail for them, and the next page
         to stage finds out what is wrong with the folder.
         """
-        self._whole, self.progress, self._started = [], START, time.time()
+        self._whole, self.position, self._started = [], START, time.time()
         with suppress(OSError):
             # The journal goes first: pages without a journal are nothing, a journal without pages would be a lie.
             self._journal.unlink(missing_ok=True)
@@ -188,17 +188,17 @@ class StagedDay:
             return
         self._started -= age
         for number, line in enumerate(lines, start=1):
-            if self._whole and self.progress.next_cursor is None:
+            if self._whole and self.position.next_cursor is None:
                 return
             try:
                 whole = _LINE.decode(line)
                 body = self._file(number).read_bytes()
                 if (whole.page, whole.sha256) != (number, hashlib.sha256(body).hexdigest()):
                     return
-                page = read_page(self.dialect, Answer(body, whole.head), self.progress, self.page_size)
+                page = read_page(self.dialect, Answer(body, whole.head), self.position, self.page_size)
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError, TransientError, RefusedError):
                 return
-            self.progress = self.progress.after(page)
+            self.position = self.position.after(page)
             self._whole.append(whole)
 
 
