@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcome = _done(invocation, watched)
         except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the one place that no failure passes by
             safe = invocation.safe if invocation else _NOTHING
-            error = process.failure(exc, signals=signals, safe=safe, done=watched.said())
+            error = process.failure(exc, signals=signals, safe=safe, done=watched.summary())
             outcome = Outcome(invocation.command if invocation else _command(args), errors=(error,))
             if type(error) is MootechError and invocation is not None and invocation.common.verbose:
                 process.print_traceback(exc)
@@ -113,7 +113,7 @@ def _listen(signals: Signals, invocation: Invocation, watched: Watched) -> None:
             process.write_raw(2, "mootech: stopping, which takes a few seconds; the same signal again stops at once\n")
 
     def last_words(how: str) -> None:
-        error = process.interruption(signals, safe=invocation.safe, done=watched.said(), how=how)
+        error = process.interruption(signals, safe=invocation.safe, done=watched.summary(), how=how)
         if invocation.common.json:
             from mootech.render import document, dumps  # noqa: PLC0415 - the same as below
 

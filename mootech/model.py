@@ -260,7 +260,7 @@ class Outcome:
 
 
 class Progress(Protocol):
-    """Told by a long command how far it is; a terminal draws bars from it, cron's log stays quiet."""
+    """The report of a long command on how far it is; a terminal draws bars from it, cron's log stays quiet."""
 
     def planned(self, table: str, days: int) -> None:
         """So many days of the table are going to be worked on."""
@@ -271,8 +271,8 @@ class Progress(Protocol):
     def done(self, result: DayResult) -> None:
         """One table's day has ended."""
 
-    def standing(self, say: Callable[[], str]) -> None:
-        """From now on `say` tells in a few words what is done; for who interrupts, at any time and from any thread."""
+    def on_interrupt(self, callback: Callable[[], str]) -> None:
+        """Call `callback` for a summary of what is done, in a few words; at any time and from any thread."""
 
 
 class Silent:
@@ -287,7 +287,7 @@ class Silent:
     def done(self, result: DayResult) -> None:
         """Say nothing."""
 
-    def standing(self, say: Callable[[], str]) -> None:
+    def on_interrupt(self, callback: Callable[[], str]) -> None:
         """Say nothing."""
 
 

@@ -56,6 +56,7 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     slice_of = None if shard is None else Shard.parse(shard)
 
     def act(progress: Progress | None) -> Outcome:
+        from mootech.layers.bronze.publishing import Overrides
         from mootech.layers.bronze.selection import Selection
         from mootech.pipeline import ingest as pipeline
 
@@ -63,8 +64,7 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
             common.settings(),
             Selection(tables=tables, lookback=lookback, shard=slice_of, **window),
             dry_run=dry_run,
-            allow_shrink=allow_shrink,
-            allow_anomaly=allow_anomaly,
+            overrides=Overrides(allow_shrink=allow_shrink, allow_anomaly=allow_anomaly),
             progress=progress,
         )
 

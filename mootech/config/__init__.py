@@ -4,11 +4,12 @@ from mootech.config.dialect import FieldSettings, PagesSettings, TableSettings
 from mootech.config.load import load, state_dir, unset
 from mootech.config.quality import QaSettings
 from mootech.config.settings import IngestSettings, ReportSettings, Settings
-from mootech.config.source import SourceSettings
+from mootech.config.source import JobsSettings, SourceSettings
 
 __all__ = [
     "FieldSettings",
     "IngestSettings",
+    "JobsSettings",
     "PagesSettings",
     "QaSettings",
     "ReportSettings",

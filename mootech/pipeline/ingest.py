@@ -2,43 +2,40 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mootech.config import Settings
 from mootech.errors import BrokenPromiseError, MootechError, UsageError
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.layers.bronze.blocked import BlockedDays
-from mootech.layers.bronze.completeness import Completeness
-from mootech.layers.bronze.exports.fetcher import JobFetcher, Terms
-from mootech.layers.bronze.gate import Drift
+from mootech.layers.bronze.exports.fetcher import ExportFetcher
 from mootech.layers.bronze.plan import check_over
-from mootech.layers.bronze.publishing import Gatekeeper, Rules
+from mootech.layers.bronze.publishing import Gatekeeper, Overrides, Rules
 from mootech.layers.bronze.queue import Fetcher, Ingest, PageFetcher
 from mootech.layers.bronze.selection import Selection
 from mootech.layers.bronze.staging import staged_pages
 from mootech.model import DayResult, DayStatus, Finding, Job, Outcome, Progress, Receipt, Silent, utc_today
 from mootech.pipeline.session import locked, opened, opened_if_there
 from mootech.pipeline.verify import prove
-from mootech.qa.anomalies import Limits
-from mootech.qa.gate import Threshold
 from mootech.source import interruptible
-from mootech.source.http import Connection
-from mootech.source.setup import connection_to, dialects_of
-from mootech.tables import TABLES
+from mootech.source.endpoint import Endpoint
+from mootech.source.setup import endpoint_of
 from mootech.verify.findings import Mend, advice, days_to_mend, to_rewrite, unbelievable
+
+NO_OVERRIDES = Overrides()
+"""Nothing is published but what the settings let pass."""
 
 _SHOWN = 5
 """Findings that an error names one by one."""
 
 
-def ingest(  # noqa: PLR0913  # one for each of the command's options
+def ingest(
     settings: Settings,
     wanted: Selection,
     *,
     dry_run: bool = False,
-    allow_shrink: bool = False,
-    allow_anomaly: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
     progress: Progress | None = None,
 ) -> Outcome:
     """Fetch days from the shop's API, put them through the gate, publish them in bronze.
@@ -47,9 +44,8 @@ def ingest(  # noqa: PLR0913  # one for each of the command's options
         settings: where from, where to, and the limits.
         wanted: which tables and days.
         dry_run: only say which days would be fetched; nothing is written.
-        allow_shrink: let a refetch publish far fewer rows than the day has.
-        allow_anomaly: publish days that are unlike their past, whatever the settings say.
-        progress: told of pages and days as they come.
+        overrides: what may be published whatever the settings say.
+        progress: called for pages and days as they come.
 
     Raises:
         UsageError: a range that is none, a missing key or address; nothing has been touched.
@@ -65,24 +61,17 @@ def ingest(  # noqa: PLR0913  # one for each of the command's options
             "--shard shares out days that are fetched page by page, and here the service is ordered to deliver",
             hint="Nothing was done. Leave it out: such a service runs two jobs at once, whoever orders them.",
         )
-    connection = connection_to(settings)
-
-    def work(lake: Lake) -> Outcome:
-        # Planned again under the lock: another run may have published since.
-        jobs = wanted.jobs(settings, lake)
-        rules = rules_of(settings, allow_shrink=allow_shrink, allow_anomaly=allow_anomaly)
-        return ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules, progress)
-
-    return locked(settings, "ingest", work, shard=wanted.shard)
+    ingestion = Ingestion(settings, endpoint_of(settings), overrides, progress or Silent())
+    # Planned again under the lock: another run may have published since.
+    return locked(settings, "ingest", lambda lake: ingestion.run(lake, wanted.jobs(settings, lake)), shard=wanted.shard)
 
 
-def repair(  # noqa: PLR0913  # one for each of the command's options
+def repair(
     settings: Settings,
     wanted: Selection,
     *,
     dry_run: bool = False,
-    allow_shrink: bool = False,
-    allow_anomaly: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
     progress: Progress | None = None,
 ) -> Outcome:
     """Fetch exactly the days again that `verify` finds broken, and have silver's broken objects built by the next run.
@@ -93,9 +82,8 @@ def repair(  # noqa: PLR0913  # one for each of the command's options
         settings: where from, where to, and the limits.
         wanted: which tables; `start` and `end` narrow the days that are looked at, all of them without.
         dry_run: only say which days would be fetched; nothing is written.
-        allow_shrink: let a day whose own rows are whole be published with far fewer.
-        allow_anomaly: publish days that are unlike their past, whatever the settings say.
-        progress: told of pages and days as they come.
+        overrides: what may be published whatever the settings say.
+        progress: called for pages and days as they come.
 
     Raises:
         EmptyLakeError: there is no lake.
@@ -119,8 +107,8 @@ def repair(  # noqa: PLR0913  # one for each of the command's options
             lake.disbelieve(layer, table, day)
         done = Outcome("ingest")
         if jobs:
-            rules = rules_of(settings, allow_shrink=allow_shrink, allow_anomaly=allow_anomaly)
-            done = ingest_jobs(lake, settings, connection_to(settings), jobs, published, rules, progress)
+            ingestion = Ingestion(settings, endpoint_of(settings), overrides, progress or Silent())
+            done = ingestion.run(lake, jobs, published)
         return replace(done, errors=_left_broken(lake, found), notes=_rebuilt_later(found))
 
     return locked(settings, "ingest", work)
@@ -136,65 +124,35 @@ def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None 
     """
     for job in jobs:
         check_over(job.day, utc_today(), "day")
-    connection = connection_to(settings)
-
-    def work(lake: Lake) -> Outcome:
-        return ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules_of(settings), progress)
-
-    return locked(settings, "ingest", work)
+    ingestion = Ingestion(settings, endpoint_of(settings), progress=progress or Silent())
+    return locked(settings, "ingest", lambda lake: ingestion.run(lake, jobs))
 
 
-def ingest_jobs(  # noqa: PLR0913, PLR0917  # an open lake, and what each command decides about a queue
-    lake: Lake,
-    settings: Settings,
-    connection: Connection,
-    jobs: Sequence[Job],
-    published: Mapping[Job, Receipt],
-    rules: Rules,
-    progress: Progress | None,
-) -> Outcome:
-    """Work a queue in an open lake. `published`: what a refetch is measured by."""
-    watched = progress or Silent()
-    for table, days in Counter(job.table for job in jobs).items():
-        watched.planned(table.name, days)
-    gatekeeper = Gatekeeper(lake, rules, BlockedDays(lake.workspace / "blocked"), published)
-    fetcher = _fetcher(settings, connection, lake)
-    watched.standing(lambda: _standing(gatekeeper.standing, len(jobs), staged_pages(fetcher.folder)))
-    work = Ingest(fetcher, gatekeeper, watched, alone=not lake.is_shared).run(jobs)
-    return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
+@dataclass(frozen=True)
+class Ingestion:
+    """How a command works queues of jobs: from where, by which rules, and who watches."""
 
+    settings: Settings
+    endpoint: Endpoint
+    overrides: Overrides = NO_OVERRIDES
+    progress: Progress = field(default_factory=Silent)
 
-def _fetcher(settings: Settings, connection: Connection, lake: Lake) -> Fetcher:
-    """Return what stages days by the configured protocol."""
-    source, folder = settings.source, lake.workspace / "stage"
-    if source.protocol == "pages":
-        return PageFetcher(connection, source.page_size, folder, metrics=source.metrics, dialects=dialects_of(settings))
-    terms = Terms(
-        settings.destination(),
-        days_per_job=settings.jobs.days_per_job,
-        longest_wait=settings.jobs.poll_seconds,
-        deadline=settings.jobs.deadline_seconds,
-        attempts=settings.jobs.attempts,
-        metrics=source.metrics,
-    )
-    return JobFetcher(connection, source.page_size, folder, terms, lake.workspace / "jobs")
+    def run(self, lake: Lake, jobs: Sequence[Job], published: Mapping[Job, Receipt] | None = None) -> Outcome:
+        """Work a queue in an open lake. `published`: what a refetch is measured by, by default all that is held."""
+        for table, days in Counter(job.table for job in jobs).items():
+            self.progress.planned(table.name, days)
+        rules = Rules(self.settings.qa, self.overrides)
+        gatekeeper = Gatekeeper(lake, rules, receipts_of(lake, jobs) if published is None else published)
+        fetcher = self._fetcher(lake.workspace)
+        self.progress.on_interrupt(lambda: _summary(gatekeeper.counts, len(jobs), staged_pages(fetcher.folder)))
+        work = Ingest(fetcher, gatekeeper, self.progress, alone=not lake.is_shared).run(jobs)
+        return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
 
-
-def rules_of(settings: Settings, *, allow_shrink: bool = False, allow_anomaly: bool = False) -> Rules:
-    """Return what the gate, the comparison with the shop's metrics and with the past, and the shrink guard go by."""
-    blocking = settings.qa.anomalies == "block" and not allow_anomaly
-    return Rules(
-        Threshold(settings.qa.max_bad_share, settings.qa.max_bad_rows),
-        allow_shrink=allow_shrink,
-        completeness=Completeness(settings.qa.min_source_share, publish_short=settings.qa.publish_short_days),
-        drift={TABLES.named(name): Drift(choice) for name, choice in settings.qa.schema_drift},
-        unusual=limits_of(settings) if blocking else None,
-    )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return what makes a day unusual."""
-    return Limits(settings.qa.history_weeks, settings.qa.z, settings.qa.max_unmatched_share)
+    def _fetcher(self, workspace: Path) -> Fetcher:
+        """Return what stages days by the configured protocol."""
+        if self.settings.source.protocol == "pages":
+            return PageFetcher(self.endpoint, workspace / "stage")
+        return ExportFetcher(self.endpoint, self.settings.jobs, self.settings.destination(), workspace)
 
 
 def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
@@ -207,7 +165,7 @@ def receipts_of(lake: Lake, jobs: Sequence[Job]) -> dict[Job, Receipt]:
     }
 
 
-def _standing(ended: Counter[DayStatus], days: int, pages: int) -> str:
+def _summary(ended: Counter[DayStatus], days: int, pages: int) -> str:
     """Say what an ingest has done so far."""
     published, unchanged = ended[DayStatus.PUBLISHED], ended[DayStatus.UNCHANGED]
     same = f" and {unchanged:,} found unchanged" if unchanged else ""

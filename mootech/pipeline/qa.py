@@ -13,12 +13,12 @@ from mootech.layers.bronze.blocked import BlockedDays
 from mootech.layers.bronze.completeness import compared
 from mootech.layers.bronze.history import history
 from mootech.layers.bronze.profiles import Profiles
+from mootech.layers.bronze.publishing import Overrides, Rules
 from mootech.layers.bronze.quarantine import quarantined_days, reasons
 from mootech.layers.bronze.replay import replay
 from mootech.layers.bronze.selection import FETCH_FIRST
 from mootech.model import DayRange, DayStatus, Finding, Job, Outcome, Progress, Receipt, utc_today
 from mootech.outcomes import DayQuality, QaOutcome
-from mootech.pipeline.ingest import limits_of, rules_of
 from mootech.pipeline.session import locked, opened
 from mootech.qa.checks import days_behind, days_missing, summarise
 from mootech.source.setup import dialects_of
@@ -96,12 +96,11 @@ def check_days(
 
 def _warnings(profiles: Profiles, settings: Settings, days: Mapping[TableSpec, Sequence[date]]) -> Iterator[Finding]:
     """Yield in what these days are unlike their past, and what they name that the other tables do not know."""
-    limits = limits_of(settings)
     for table, of_table in days.items():
         for day in of_table:
-            anomalies = profiles.unlike(table, day, limits)
+            anomalies = profiles.unlike(table, day, settings.qa)
             if table == TRANSACTIONS:
-                anomalies += profiles.unmatched(day, limits)
+                anomalies += profiles.unmatched(day, settings.qa)
             yield from (anomaly.finding(table, day) for anomaly in anomalies)
 
 
@@ -158,9 +157,9 @@ def replay_quarantine(
     """
     opened(settings)
     span = DayRange(start or date.min, end or date.max)
-    dialects = dialects_of(settings)
+    dialects = dialects_of(settings.source)
     # A day that stands was let through: more of its own rows make it no odder.
-    rules = rules_of(settings, allow_anomaly=True)
+    rules = Rules(settings.qa, Overrides(allow_anomaly=True))
 
     def work(lake: Lake) -> Outcome:
         days = []

@@ -6,14 +6,14 @@ from mootech.config import Settings
 from mootech.errors import MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome, Progress
+from mootech.model import DayStatus, Outcome, Progress, Silent
 from mootech.outcomes import RunOutcome
-from mootech.pipeline.ingest import ingest_jobs, receipts_of, rules_of
+from mootech.pipeline.ingest import Ingestion
 from mootech.pipeline.qa import check_days
 from mootech.pipeline.report import configured, make_reports
 from mootech.pipeline.session import locked, opened_if_there
 from mootech.pipeline.silver import build_silver
-from mootech.source.setup import connection_to
+from mootech.source.setup import endpoint_of
 from mootech.tables import TABLES
 
 
@@ -24,11 +24,10 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
     """
     wanted = Selection()
     wanted.jobs(settings, opened_if_there(settings))
-    connection = connection_to(settings)
+    ingestion = Ingestion(settings, endpoint_of(settings), progress=progress or Silent())
 
     def work(lake: Lake) -> RunOutcome:
-        jobs = wanted.jobs(settings, lake)
-        ingested = ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules_of(settings), progress)
+        ingested = ingestion.run(lake, wanted.jobs(settings, lake))
         new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
         fresh = {table: [day.utc_date for day in new if day.table == table.name] for table in TABLES}
         steps = (

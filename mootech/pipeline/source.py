@@ -9,7 +9,7 @@ from mootech.layers.bronze.probe import probe
 from mootech.model import utc_today
 from mootech.outcomes import SourceOutcome, TableCheck
 from mootech.source import interruptible
-from mootech.source.setup import connection_to, dialects_of
+from mootech.source.setup import endpoint_of
 from mootech.tables import TableSpec
 
 
@@ -25,9 +25,7 @@ def check_source(settings: Settings, *, tables: Sequence[TableSpec] = (), day: d
         UsageError: the address or the key is missing, or settings do not go together; nothing has been asked for.
 
     """
-    connection, dialects = connection_to(settings), dialects_of(settings)
-    wanted = {table: dialects[table] for table in tables or settings.ingest.tables}
-    asked = probe(connection, wanted, day or utc_today() - timedelta(days=1))
+    asked = probe(endpoint_of(settings), tables or settings.ingest.tables, day or utc_today() - timedelta(days=1))
     checks = tuple(interruptible.run(asked, stop=lambda: None))
     errors = tuple(error for each in checks if (error := _error(each)) is not None)
     return SourceOutcome("source check", errors=errors, checks=checks)

@@ -10,10 +10,10 @@ from mootech.layers.silver.days import remaking
 from mootech.model import DayRange, Finding
 from mootech.outcomes import QaOutcome
 from mootech.pipeline.session import opened
-from mootech.source.setup import connection_to, dialects_of
+from mootech.source.setup import endpoint_of
 from mootech.tables import TABLES, TableSpec
 from mootech.verify.findings import advice
-from mootech.verify.shop import Shop, recount
+from mootech.verify.shop import recount
 from mootech.verify.tables import foreign_folders, verify_table
 
 
@@ -30,16 +30,13 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
         SourceError: the shop was asked and did not answer.
 
     """
-    shop = None
-    if source:
-        asks = settings.source.metrics
-        dialects = dialects_of(settings)
-        older = settings.source.protocol == "jobs"
-        shop = Shop(connection_to(settings), dialects, asks, older, settings.qa.min_source_share)
+    endpoint = endpoint_of(settings) if source else None
     lake = opened(settings)
     findings = prove(lake, wanted.tables, wanted.span)
-    if shop is not None:
-        findings += [each for table in wanted.tables or TABLES for each in recount(lake, table, wanted.span, shop)]
+    if endpoint is not None:
+        share = settings.qa.min_source_share
+        for table in wanted.tables or TABLES:
+            findings += recount(lake, table, wanted.span, endpoint, min_share=share)
     if not findings:
         raise EmptyLakeError(f"{settings.lake} holds nothing to verify there", hint=FETCH_FIRST)
     broken = [finding for finding in findings if not finding.ok]

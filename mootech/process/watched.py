@@ -1,4 +1,4 @@
-"""What an interrupted command can say of itself: the progress it was given, listened to."""
+"""What an interrupted command can say of itself: a progress report that keeps the command's summary within reach."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ from mootech.model import DayResult, Progress, Silent
 
 
 class Watched:
-    """A progress that passes everything on and remembers how to ask what is done."""
+    """A progress report that passes everything on and remembers whom to call for the summary."""
 
     def __init__(self) -> None:
-        """Pass on to nobody, until there is somebody."""
+        """Pass nothing on, until `inner` is set."""
         self.inner: Progress = Silent()
-        self._say: Callable[[], str] | None = None
+        self._callback: Callable[[], str] | None = None
 
     def planned(self, table: str, days: int) -> None:
         """Pass on."""
@@ -25,13 +25,13 @@ class Watched:
         """Pass on."""
         self.inner.done(result)
 
-    def standing(self, say: Callable[[], str]) -> None:
-        """Remember whom to ask."""
-        self._say = say
+    def on_interrupt(self, callback: Callable[[], str]) -> None:
+        """Remember what to call for the summary."""
+        self._callback = callback
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """Return what is done so far, in a few words; nothing before there was anything to do."""
         try:
-            return self._say() if self._say is not None else ""
+            return self._callback() if self._callback is not None else ""
         except OSError:  # the state folder is out of reach, which must not hide the interruption
             return ""

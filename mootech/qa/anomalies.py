@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
+from mootech.config import QaSettings
 from mootech.model import Finding
 from mootech.qa.measures import Key, Measure, Shape, rows_of
 from mootech.qa.profile import Links, Profile
@@ -22,18 +23,6 @@ _MAD_TO_SIGMA = 1.4826
 """Makes the median absolute deviation of a normal distribution its standard deviation."""
 LEAST_WEEKS = 4
 """Days to compare with, at least: of fewer the median says little."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is unusual."""
-
-    history_weeks: int = 8
-    """Weeks before a day that it is compared with."""
-    z: float = 5.0
-    """Distance from the median, in scales, from which on a day is unusual."""
-    max_unmatched_share: float = 0.01
-    """Share of purchases without a user, or of items without a product, that is let pass, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +41,13 @@ class Anomaly:
         return Finding(str(table), day, self.column, self.check, self.message, ok=True, warning=True, data=self.data)
 
 
-def compared_with(day: date, limits: Limits) -> list[date]:
+def compared_with(day: date, limits: QaSettings) -> list[date]:
     """Return the days that `unusual` wants to know besides the day itself, oldest first."""
     yesterday = day - _DAY
     return sorted({yesterday, *_same_weekdays(day, limits), *_same_weekdays(yesterday, limits)})
 
 
-def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: Limits) -> list[Anomaly]:
+def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: QaSettings) -> list[Anomaly]:
     """Return how a day is unlike its past, one anomaly a column at most; nothing where too little of it is known.
 
     Args:
@@ -85,7 +74,7 @@ def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: 
     return [anomaly for _, anomaly in worst.values()]
 
 
-def unmatched(of_day: Links, limits: Limits) -> list[Anomaly]:
+def unmatched(of_day: Links, limits: QaSettings) -> list[Anomaly]:
     """Return what the purchases of a day name and the snapshots of that day do not know."""
     told = (
         ("purchases_without_user", "email", of_day.without_user, of_day.purchases, "purchases are of no user"),
@@ -103,7 +92,7 @@ def unmatched(of_day: Links, limits: Limits) -> list[Anomaly]:
     ]
 
 
-def _same_weekdays(day: date, limits: Limits) -> list[date]:
+def _same_weekdays(day: date, limits: QaSettings) -> list[date]:
     return [day - weeks * _WEEK for weeks in range(1, limits.history_weeks + 1)]
 
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import polars as pl
 
+from mootech.config import QaSettings
 from mootech.qa.contract import breaches, bronze_schema, delivered_schema
 from mootech.tables import TableSpec
 
@@ -35,22 +36,6 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Threshold:
-    """How much may be wrong with a day before all of it is held back."""
-
-    max_bad_share: float = 0.01
-    """Of the rows fetched, 0 to 1."""
-    max_bad_rows: int = 10
-    """A day with no more bad rows than this passes whatever their share, so that small days are not brittle."""
-
-    def blocks(self, *, fetched: int, bad: int) -> bool:
-        """Say whether a day with so many bad rows of so many must not be published."""
-        if fetched and bad == fetched:
-            return True
-        return bad > self.max_bad_rows and bad > self.max_bad_share * fetched
-
-
-@dataclass(frozen=True)
 class Fetched:
     """The decoded rows of one table and UTC day."""
 
@@ -60,6 +45,17 @@ class Fetched:
     """Columns of `delivered_schema(table)`, then `extra`."""
     undecoded: Mapping[int, tuple[str, ...]]
     """Position → reasons, for the rows whose JSON had no, or a wrong, value somewhere."""
+
+
+def blocks(limits: QaSettings, *, fetched: int, bad: int) -> bool:
+    """Say whether a day with so many bad rows of so many must not be published.
+
+    It must not when both limits are exceeded, the share (`max_bad_share`) and the number (`max_bad_rows`), so that
+    small days are not brittle; or when all its rows are bad.
+    """
+    if fetched and bad == fetched:
+        return True
+    return bad > limits.max_bad_rows and bad > limits.max_bad_share * fetched
 
 
 def judge(table: TableSpec, days: Sequence[Fetched]) -> list[Judged]:

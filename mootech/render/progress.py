@@ -53,7 +53,7 @@ class Bars:
         if result.table in self._tasks:
             self.bars.advance(self._tasks[result.table])
 
-    def standing(self, say: Callable[[], str]) -> None:
+    def on_interrupt(self, callback: Callable[[], str]) -> None:
         """Draw nothing: the bars show it."""
 
 

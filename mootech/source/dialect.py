@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from urllib.parse import quote
 
-from mootech.source.guards import Progress
+from mootech.source.guards import PagePosition
 from mootech.source.http import Ask
 from mootech.source.mapping import FieldMapping
 from mootech.source.paths import JsonPath
@@ -103,10 +103,10 @@ class Dialect:
         """Return the dialect with the day in its path; the same again where it is there already."""
         return replace(self, path=self.path.replace("{day}", quote(self._begin(day), safe="")))
 
-    def ask(self, day: date, progress: Progress, page_size: int) -> Ask:
-        """Return the request for the page that follows on `progress`; for a dialect that is on that day."""
+    def ask(self, day: date, position: PagePosition, page_size: int) -> Ask:
+        """Return the request for the page that follows on `position`; for a dialect that is on that day."""
         accept = "application/x-ndjson, application/json;q=0.5" if self.lines else "application/json"
-        cursor = progress.next_cursor
+        cursor = position.next_cursor
         if cursor is not None and self.style in ADDRESSED:
             return Ask(self.path, {}, url=cursor, accept=accept)
         return Ask(self.path, self._query(day, cursor, page_size), accept=accept)

@@ -51,8 +51,8 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where in a day's pages a reader stands; the first page follows on `START`."""
+class PagePosition:
+    """How far a reader has come through a day's pages; the first page follows on `START`."""
 
     pages: int = 0
     rows: int = 0
@@ -68,8 +68,8 @@ class Progress:
     before: Sequence[msgspec.Raw] = field(default=(), repr=False)
     """Rows of the page before; none after the last page, so that a day that waits for the gate holds no page."""
 
-    def after(self, page: Page) -> "Progress":
-        """Return where one stands after this page.
+    def after(self, page: Page) -> "PagePosition":
+        """Return the position after this page.
 
         Raises:
             TotalChangedError: it declares another total than the pages before it.
@@ -90,7 +90,7 @@ class Progress:
             raise IncompleteError(f"{where} has the same rows as a page before it", hint=_HINT)
         if page.next_cursor is None and total is not None and rows != total:
             raise IncompleteError(f"only {rows:,} rows came of {total:,} declared", hint=_HINT)
-        return Progress(
+        return PagePosition(
             pages=self.pages + 1,
             rows=rows,
             next_cursor=page.next_cursor,
@@ -117,7 +117,7 @@ class Progress:
             )
 
 
-START = Progress()
+START = PagePosition()
 
 
 def _print(rows: Sequence[msgspec.Raw]) -> bytes | None:

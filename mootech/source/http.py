@@ -17,9 +17,10 @@ import httpx
 import tenacity
 
 from mootech.errors import RefusedError, SourceError
-from mootech.source.auth import Auth, AuthKind, KeyFilter
+from mootech.source.auth import KeyFilter
 from mootech.source.backoff import retry_after_seconds, wait_seconds
 from mootech.source.body import TransientError, problem_detail, read_body
+from mootech.source.endpoint import Endpoint
 from mootech.source.throttle import Pace, Throttle
 
 _LOG = logging.getLogger(__name__)
@@ -32,36 +33,6 @@ _ATTEMPTS = 8
 _GIVE_UP_AFTER = 3
 """Requests in a row that failed with all their retries: the source is taken for gone."""
 _ASK_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where the shop's API is and how hard it may be asked."""
-
-    url: str
-    """Base URL, without a trailing slash."""
-    api_key: str = field(repr=False)
-    concurrency: int = 4
-    """Requests under way at once."""
-    timeout_seconds: float = 30.0
-    """For one attempt, headers to last byte."""
-    deadline_seconds: float = 120.0
-    """For one page with all its retries."""
-    max_body_bytes: int = 64 * 1024 * 1024
-    """Of a decoded body; the wire is held to the same."""
-    requests_per_second: float | None = None
-    """Of all tables together; None asks as fast as the answers come."""
-    sent_as: AuthKind = AuthKind.HEADER
-    """How the key is sent."""
-    sent_in: str = "X-API-Key"
-    """Name of the header or parameter."""
-    user: str = ""
-    """Only where the key is a password."""
-
-    @property
-    def auth(self) -> Auth:
-        """The key, and how it is sent."""
-        return Auth(self.api_key, self.sent_as, self.sent_in, self.user)
 
 
 @dataclass(frozen=True)
@@ -101,28 +72,29 @@ class Answer:
 class Api:
     """The shop's API over HTTP. Use as an async context manager, from one event loop."""
 
-    def __init__(self, connection: Connection, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, endpoint: Endpoint, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Prepare; nothing is sent before the first `get`. `sleep` waits out the seconds between attempts."""
-        self.connection = connection
+        self.endpoint = endpoint
+        self._settings = settings = endpoint.settings
         self._sleep = sleep
         self._rng = random.Random()  # noqa: S311  # jitter only has to differ from client to client
-        self._slots = asyncio.Semaphore(connection.concurrency)
+        self._slots = asyncio.Semaphore(settings.concurrency)
         self._first = asyncio.Lock()
         self._answered: set[str] = set()
         self._failed_in_a_row = 0
         self._given_up: SourceError | None = None
         self._refused: dict[str, RefusedError] = {}
-        self._throttle = Throttle(Pace.of(connection.requests_per_second), sleep=sleep)
-        self._auth = connection.auth
+        self._throttle = Throttle(Pace.of(settings.requests_per_second), sleep=sleep)
+        self._auth = endpoint.auth
         self._key_filter = KeyFilter(self._auth)
         self._client = httpx.AsyncClient(
             headers={**self._auth.headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
             # httpx forwards X-API-Key to wherever a redirect points, so it may not follow any.
             follow_redirects=False,
-            timeout=httpx.Timeout(connection.timeout_seconds),
-            limits=httpx.Limits(max_connections=connection.concurrency),
+            timeout=httpx.Timeout(settings.timeout_seconds),
+            limits=httpx.Limits(max_connections=settings.concurrency),
             # Proxies from the environment would see the key of a plain-http source.
-            trust_env=connection.url.startswith("https://"),
+            trust_env=endpoint.url.startswith("https://"),
         )
 
     async def __aenter__(self) -> Self:
@@ -192,7 +164,7 @@ class Api:
         return answer
 
     async def _with_retries(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
-        deadline = self.connection.deadline_seconds
+        deadline = self._settings.deadline_seconds
         last = f"no answer within {deadline:g} s"
         again = False
 
@@ -205,7 +177,7 @@ class Api:
                 return parse(await self._attempt(ask))
             except TransientError as exc:
                 last = str(exc)
-                _LOG.info("%s %s %s failed: %s", *_told(ask), last)
+                _LOG.info("%s %s %s failed: %s", *_described(ask), last)
                 raise
 
         retrying = tenacity.AsyncRetrying(
@@ -221,7 +193,7 @@ class Api:
                 return await retrying(once)
         except (TransientError, TimeoutError) as exc:
             raise SourceError(
-                f"{self.connection.url}/{ask.path} failed: {last}",
+                f"{self.endpoint.url}/{ask.path} failed: {last}",
                 hint="Nothing half-fetched was published. Check that the shop's API is up and that MOOTECH_API_URL "
                 "is right, then run the same command again: it resumes with what is missing.",
             ) from exc
@@ -234,9 +206,9 @@ class Api:
     async def _attempt(self, ask: Ask) -> Answer:
         """Send one request and return its whole, decoded answer."""
         document = None if ask.sent is None else dict(await asyncio.to_thread(ask.sent.body))
-        timeout = self.connection.timeout_seconds
+        timeout = self._settings.timeout_seconds
         address = (
-            httpx.URL(f"{self.connection.url}/{ask.path}", params=ask.params or None) if ask.url is None else ask.url
+            httpx.URL(f"{self.endpoint.url}/{ask.path}", params=ask.params or None) if ask.url is None else ask.url
         )
         try:
             # httpx's read timeout starts anew with every byte; only a deadline stops a dripping server.
@@ -248,8 +220,8 @@ class Api:
             ):
                 if response.status_code != httpx.codes.OK:
                     raise await self._failure(ask, response)
-                body = await read_body(response, self.connection.max_body_bytes)
-                _LOG.debug("%s %s %s: %d bytes", *_told(ask), len(body))
+                body = await read_body(response, self._settings.max_body_mb * 2**20)
+                _LOG.debug("%s %s %s: %d bytes", *_described(ask), len(body))
                 self._throttle.ease()
                 return self._without_key(body, response.headers)
         except TimeoutError as exc:
@@ -265,15 +237,15 @@ class Api:
         """Return the exception an answer other than 200 deserves, and remember a refusal."""
         status = response.status_code
         detail = await problem_detail(response)
-        told = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
+        reason = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
         # Some servers repeat the key they refuse.
-        told = self._auth.redacted(told)
+        reason = self._auth.redacted(reason)
         if status in _ASK_AGAIN or status >= httpx.codes.INTERNAL_SERVER_ERROR:
             asked_for = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             if status == httpx.codes.TOO_MANY_REQUESTS:
                 self._throttle.slow(asked_for)
-            return TransientError(told, asked_for)
-        refused = RefusedError(f"{self.connection.url}/{ask.path} answered {told}", hint=_hint(status), status=status)
+            return TransientError(reason, asked_for)
+        refused = RefusedError(f"{self.endpoint.url}/{ask.path} answered {reason}", hint=_hint(status), status=status)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._given_up = refused
         elif status == httpx.codes.NOT_FOUND and ask.sent is None:  # what a body names may be there, whatever is not
@@ -285,7 +257,7 @@ def _method(ask: Ask) -> str:
     return "GET" if ask.sent is None else ask.sent.method
 
 
-def _told(ask: Ask) -> tuple[str, str, str]:
+def _described(ask: Ask) -> tuple[str, str, str]:
     """Return a request as it stands in the log."""
     return _method(ask), ask.path, str(dict(ask.params)) if ask.url is None else ask.url
 

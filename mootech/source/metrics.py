@@ -9,6 +9,7 @@ import msgspec
 from mootech.errors import RefusedError
 from mootech.source.body import TransientError
 from mootech.source.http import Api, Sent
+from mootech.tables import TableSpec
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,18 @@ def older_day(day: date) -> str:
     return f"{day:%m-%d}-{day.year:04d}"
 
 
-async def metrics_of(api: Api, day: date, *, older: bool = False) -> Metrics:
-    """Return the shop's metrics of a day; `older` asks as the jobs protocol does.
+async def metrics_of(api: Api, table: TableSpec, day: date) -> Metrics | None:
+    """Return the shop's metrics of a table's UTC day; None for a table without any, and where nobody is to ask.
 
     Raises:
         RefusedError: the shop has none (its status is 404), or did not let us ask.
         SourceError: no whole answer within the attempts and the deadline.
 
     """
+    if not table.has_metrics or not api.endpoint.settings.metrics:
+        return None
     try:
-        return Metrics(await _metric(api, "hits", day, older=older), await _metric(api, "visitors", day, older=older))
+        return Metrics(await _metric(api, "hits", day), await _metric(api, "visitors", day))
     except RefusedError as exc:
         if exc.status != HTTPStatus.NOT_FOUND:
             raise
@@ -47,8 +50,8 @@ async def metrics_of(api: Api, day: date, *, older: bool = False) -> Metrics:
         ) from exc
 
 
-async def _metric(api: Api, name: str, day: date, *, older: bool) -> int:
-    if older:
+async def _metric(api: Api, name: str, day: date) -> int:
+    if api.endpoint.settings.protocol == "jobs":
         return await api.get(f"metrics/{name}", {}, _count, sent=Sent("GET", lambda: {"date": older_day(day)}))
     return await api.get(f"metrics/{name}", {"date": day.isoformat()}, _count)
 

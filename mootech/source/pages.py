@@ -8,11 +8,10 @@ import msgspec
 
 from mootech.source.body import TransientError
 from mootech.source.dialect import Dialect
-from mootech.source.guards import START, Page, Progress
+from mootech.source.guards import START, Page, PagePosition
 from mootech.source.http import Answer, Api
 from mootech.source.reading import read, rows_in
 from mootech.source.strict import check_rows, refuse_dense
-from mootech.tables import TableSpec
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -54,7 +53,7 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
     return Page(number, cursor, envelope.next_cursor or None, envelope.data, envelope.total, body)
 
 
-def read_page(dialect: Dialect, answer: Answer, before: Progress, page_size: int) -> Page:
+def read_page(dialect: Dialect, answer: Answer, before: PagePosition, page_size: int) -> Page:
     """Read the page that follows on `before`, in any dialect; pure, and so the same from the wire and from disk.
 
     Raises:
@@ -66,28 +65,21 @@ def read_page(dialect: Dialect, answer: Answer, before: Progress, page_size: int
     return read(dialect, answer.body, answer.head, before, page_size)
 
 
-async def pages(  # noqa: PLR0913  # what to ask for, and how
-    api: Api,
-    table: TableSpec,
-    day: date,
-    *,
-    page_size: int,
-    progress: Progress = START,
-    dialect: Dialect | None = None,
+async def pages(
+    api: Api, dialect: Dialect, day: date, *, page_size: int, position: PagePosition = START
 ) -> AsyncIterator[Page]:
-    """Yield the pages of one table and day that follow on `progress`, each accepted by its guards.
+    """Yield the pages of one table's UTC day that follow on `position`, each accepted by its guards.
 
-    When the iterator ends, the pages are all there are and as many rows as were declared. Without a dialect they are
-    those of mootech's own protocol.
+    When the iterator ends, the pages are all there are and as many rows as were declared.
 
     Raises:
         SourceError: see `Api.get`.
-        IncompleteError, TotalChangedError: see `Progress.after`.
+        IncompleteError, TotalChangedError: see `PagePosition.after`.
 
     """
-    dialect = (dialect or Dialect(table.name)).on(day)
-    while progress.pages == 0 or progress.next_cursor is not None:
-        parse = partial(read_page, dialect, before=progress, page_size=page_size)
-        page = await api.ask(dialect.ask(day, progress, page_size), parse)
-        progress = progress.after(page)
+    dialect = dialect.on(day)
+    while position.pages == 0 or position.next_cursor is not None:
+        parse = partial(read_page, dialect, before=position, page_size=page_size)
+        page = await api.ask(dialect.ask(day, position, page_size), parse)
+        position = position.after(page)
         yield page

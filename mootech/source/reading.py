@@ -10,7 +10,7 @@ import msgspec
 from mootech.errors import RefusedError
 from mootech.source.body import TransientError
 from mootech.source.dialect import ADDRESSED, COUNTED, Dialect, Style
-from mootech.source.guards import Page, Progress
+from mootech.source.guards import Page, PagePosition
 from mootech.source.paths import JsonPath, elements_of, fields_of, found
 from mootech.source.strict import check_rows, refuse_dense
 
@@ -36,7 +36,7 @@ def rows_in(dialect: Dialect, body: bytes) -> list[msgspec.Raw]:
     return elements_of(rows)
 
 
-def read(dialect: Dialect, body: bytes, head: Mapping[str, str], before: Progress, page_size: int) -> Page:
+def read(dialect: Dialect, body: bytes, head: Mapping[str, str], before: PagePosition, page_size: int) -> Page:
     """Read the page that follows on `before`.
 
     Args:
@@ -75,7 +75,7 @@ def read(dialect: Dialect, body: bytes, head: Mapping[str, str], before: Progres
     return Page(before.pages + 1, before.next_cursor, named, rows, total, body, kept)
 
 
-def _counted(dialect: Dialect, before: Progress, rows: int, page_size: int, total: int | None) -> str | None:
+def _counted(dialect: Dialect, before: PagePosition, rows: int, page_size: int, total: int | None) -> str | None:
     """Return the next page's place where no page names it; None on the last.
 
     A page without rows is the last. A short one is only when all declared rows are there with it: the shop may just

@@ -4,11 +4,11 @@ import difflib
 from collections.abc import Callable
 from datetime import date, datetime
 
-from mootech.config import FieldSettings, PagesSettings, Settings, TableSettings
+from mootech.config import FieldSettings, PagesSettings, Settings, SourceSettings, TableSettings
 from mootech.errors import ConfigError
 from mootech.source.auth import AuthKind
 from mootech.source.dialect import ADDRESSED, MILLISECONDS, SECONDS, Dialect, Style
-from mootech.source.http import Connection
+from mootech.source.endpoint import Endpoint
 from mootech.source.mapping import Cast, Clock, Field, FieldMapping
 from mootech.tables import TABLES, TableSpec
 
@@ -17,15 +17,15 @@ _DAYS = (date(2024, 2, 29), date(2023, 11, 3))
 """Two days that no format of a whole date writes alike, or reads as another one."""
 
 
-def connection_to(settings: Settings) -> Connection:
-    """Return how to reach the shop.
+def endpoint_of(settings: Settings) -> Endpoint:
+    """Return the shop's API, ready to be asked.
 
     Raises:
         UsageError: the address or the key is missing, or may not be used; or, before a command that could fetch the
             key is run, settings of a table that do not go together.
 
     """
-    dialects_of(settings)
+    dialects_of(settings.source)
     if settings.source.protocol == "jobs":
         settings.destination()
     source = settings.source
@@ -36,36 +36,30 @@ def connection_to(settings: Settings) -> Connection:
         raise _wrong("[source.auth] user", "is missing", "Basic sends a user's name, and the key as the password.")
     if source.auth.name is not None and kind in (AuthKind.BASIC, AuthKind.BEARER):
         raise _wrong("[source.auth] name", f"has no place where kind is {kind}", "It travels in Authorization.")
-    url, api_key = source.endpoint()
-    return Connection(
-        url,
-        api_key.get_secret_value(),
-        concurrency=source.concurrency,
-        timeout_seconds=source.timeout_seconds,
-        deadline_seconds=source.deadline_seconds,
-        max_body_bytes=source.max_body_mb * 2**20,
-        requests_per_second=source.requests_per_second,
-        sent_as=kind,
-        sent_in=source.auth.name or ("api_key" if kind is AuthKind.QUERY else "X-API-Key"),
-        user=source.auth.user or "",
-    )
+    _, api_key = source.endpoint()
+    return Endpoint(source, api_key.get_secret_value())
 
 
-def dialects_of(settings: Settings) -> dict[TableSpec, Dialect]:
+def dialects_of(source: SourceSettings) -> dict[TableSpec, Dialect]:
     """Return how each table is asked for and read.
 
     Raises:
         ConfigError: settings that do not go together, or a column that the contract does not know; names the key.
 
     """
-    return {table: _dialect(settings, table) for table in TABLES}
+    return {table: dialect_of(source, table) for table in TABLES}
 
 
-def _dialect(settings: Settings, table: TableSpec) -> Dialect:
-    """Return one table's dialect; a key that its own section leaves out counts as under [source.pages]."""
-    of_table = settings.source.tables.of(table)
+def dialect_of(source: SourceSettings, table: TableSpec) -> Dialect:
+    """Return how one table is asked for and read; a key that its own section leaves out counts as under [source.pages].
+
+    Raises:
+        ConfigError: as `dialects_of`.
+
+    """
+    of_table = source.tables.of(table)
     own = of_table.pages.model_fields_set
-    pages = settings.source.pages.model_copy(update={name: getattr(of_table.pages, name) for name in own})
+    pages = source.pages.model_copy(update={name: getattr(of_table.pages, name) for name in own})
     style, lines = Style(pages.style), pages.body == "ndjson"
 
     def at(key: str) -> str:
@@ -88,12 +82,12 @@ def _dialect(settings: Settings, table: TableSpec) -> Dialect:
     if outside and pages.next == pages.records:
         raise _wrong(at("next"), "is the path of the records", "They stand in different places of the body.")
     place = pages.place_parameter or _PLACES.get(style, "cursor")
-    _check_parameters(settings, pages, place if style not in ADDRESSED | {Style.NONE} else "", at)
+    _check_parameters(source, pages, place if style not in ADDRESSED | {Style.NONE} else "", at)
     return Dialect(
         of_table.path or table.name,
         style=style,
         lines=lines,
-        url=settings.source.url or "",
+        url=source.url or "",
         records=pages.records,
         next=pages.next,
         total=pages.total if outside and not pages.total_header else (),
@@ -123,9 +117,9 @@ def _check_date(pages: PagesSettings, key: str) -> None:
         raise _wrong(key, "does not name a whole day", 'Such as "%Y-%m-%d", "%m-%d-%Y", seconds or milliseconds.')
 
 
-def _check_parameters(settings: Settings, pages: PagesSettings, place: str, at: Callable[[str], str]) -> None:
+def _check_parameters(source: SourceSettings, pages: PagesSettings, place: str, at: Callable[[str], str]) -> None:
     """Refuse two things that would travel under one name."""
-    auth = settings.source.auth
+    auth = source.auth
     named = {
         "start_parameter": pages.start_parameter,
         "end_parameter": pages.end_parameter,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from mootech.lake.lake import Lake
@@ -10,10 +10,12 @@ from mootech.lake.paths import Layer
 from mootech.model import DayRange, Finding, Receipt
 from mootech.source import interruptible
 from mootech.source.dialect import Dialect
+from mootech.source.endpoint import Endpoint
 from mootech.source.guards import START
-from mootech.source.http import Api, Connection
+from mootech.source.http import Api
 from mootech.source.metrics import Metrics, metrics_of
 from mootech.source.pages import read_page
+from mootech.source.setup import dialect_of
 from mootech.tables import TableSpec
 from mootech.verify.findings import Mend
 
@@ -27,29 +29,15 @@ class Counts:
     metrics: Metrics | None = None
 
 
-@dataclass(frozen=True)
-class Shop:
-    """Whom to ask, and how."""
-
-    connection: Connection
-    dialects: Mapping[TableSpec, Dialect] = field(default_factory=dict)
-    """How the tables are asked for; one that is not named here is in mootech's own protocol."""
-    metrics: bool = True
-    """Ask for the metrics of the clickstream too."""
-    older: bool = False
-    """It speaks the jobs protocol, which counts the clickstream alone."""
-    share: float = 0.99
-    """Of the shop's metrics, below which rows are missing."""
-
-
-def recount(lake: Lake, table: TableSpec, span: DayRange, shop: Shop) -> Iterator[Finding]:
+def recount(lake: Lake, table: TableSpec, span: DayRange, endpoint: Endpoint, *, min_share: float) -> Iterator[Finding]:
     """Ask the shop for its counts of every held day of one table and compare; days without a receipt are left out.
 
     Args:
         lake: what is compared.
         table: which table.
         span: which days.
-        shop: whom to ask.
+        endpoint: the shop's API.
+        min_share: of the shop's metrics, 0 to 1; a day below lacks rows.
 
     Yields:
         A finding per day of which the shop has more than the lake, and one for the days where it has not.
@@ -58,24 +46,24 @@ def recount(lake: Lake, table: TableSpec, span: DayRange, shop: Shop) -> Iterato
         SourceError: the shop did not answer.
 
     """
-    if shop.older and (not table.has_metrics or not shop.metrics):
+    if endpoint.settings.protocol == "jobs" and not (table.has_metrics and endpoint.settings.metrics):
         return
     held = lake.held(Layer.RAW, table.name)
     receipts = {day: each.receipt for day, each in held.items() if day in span and each.receipt is not None}
-    asked = interruptible.run(_ask(shop, table, list(receipts)), stop=lambda: None)
+    asked = interruptible.run(_ask(endpoint, table, list(receipts)), stop=lambda: None)
     behind = 0
     for day, receipt in receipts.items():
         visitors = None
         if asked[day].metrics is not None and receipt.reconciled is None:
             visitors = lake.read(held[day].key).select(table.visitor).n_unique()
-        short = shortfall(receipt, visitors, asked[day], shop.share)
+        short = shortfall(receipt, visitors, asked[day], min_share)
         if short is not None:
             behind += 1
             data = {"layer": str(Layer.RAW), "mend": str(Mend.UPDATE)}
             yield Finding(str(table), day, None, "behind", f"{Layer.RAW}: {short}", data=data)
     if len(receipts) > behind:
-        told = f"{len(receipts) - behind:,} days hold what the shop counts"
-        yield Finding(str(table), None, None, "source", told, ok=True, data={"partitions": len(receipts) - behind})
+        message = f"{len(receipts) - behind:,} days hold what the shop counts"
+        yield Finding(str(table), None, None, "source", message, ok=True, data={"partitions": len(receipts) - behind})
 
 
 def shortfall(receipt: Receipt, visitors: int | None, shop: Counts, share: float) -> str | None:
@@ -99,21 +87,16 @@ def shortfall(receipt: Receipt, visitors: int | None, shop: Counts, share: float
     return None
 
 
-async def _ask(shop: Shop, table: TableSpec, days: list[date]) -> Mapping[date, Counts]:
-    dialect = shop.dialects.get(table) or Dialect(table.name)
-    metrics = shop.metrics and table.has_metrics
-    async with Api(shop.connection) as api:
-        asking = (
-            _older_counts(api, day) if shop.older else _counts(api, dialect, day, metrics=metrics) for day in days
-        )
-        return dict(zip(days, await asyncio.gather(*asking), strict=True))
+async def _ask(endpoint: Endpoint, table: TableSpec, days: list[date]) -> Mapping[date, Counts]:
+    dialect = dialect_of(endpoint.settings, table)
+    async with Api(endpoint) as api:
+        asked = await asyncio.gather(*(_counts(api, table, dialect.on(day), day) for day in days))
+    return dict(zip(days, asked, strict=True))
 
 
-async def _older_counts(api: Api, day: date) -> Counts:
-    return Counts(None, await metrics_of(api, day, older=True))
-
-
-async def _counts(api: Api, dialect: Dialect, day: date, *, metrics: bool) -> Counts:
-    dialect = dialect.on(day)
-    page = await api.ask(dialect.ask(day, START, 1), lambda answer: read_page(dialect, answer, START, 1))
-    return Counts(page.total, await metrics_of(api, day) if metrics else None)
+async def _counts(api: Api, table: TableSpec, dialect: Dialect, day: date) -> Counts:
+    total = None
+    if api.endpoint.settings.protocol == "pages":
+        page = await api.ask(dialect.ask(day, START, 1), lambda answer: read_page(dialect, answer, START, 1))
+        total = page.total
+    return Counts(total, await metrics_of(api, table, day))

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from mootech.config import SourceSettings
+from mootech.config.dialect import AuthSettings
 from mootech.errors import IncompleteError, RefusedError
 from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.staging import StagedDay
 from mootech.model import Job
 from mootech.source.auth import AuthKind
 from mootech.source.dialect import COUNTED, Dialect, Style
-from mootech.source.http import Api, Connection
+from mootech.source.endpoint import Endpoint
+from mootech.source.http import Api
 from mootech.source.pages import rows_of
 from mootech.tables import PRODUCTS
 from tests.rows import DAY
@@ -63,15 +66,14 @@ def dialect_of(shop: AnyShop, url: str) -> Dialect:
 def stage(shop: AnyShop, wire: Wire, root: Path, page_size: int = PAGE_SIZE) -> tuple[list[Any], str]:
     """Stage the day; return its rows and the note."""
     dialect = dialect_of(shop, wire.url)
-    staged = StagedDay(root, PRODUCTS, DAY, source=wire.url, page_size=page_size, dialect=dialect)
+    staged = StagedDay(root, Job(PRODUCTS, DAY), dialect, page_size=page_size)
     name = "api_key" if shop.auth is AuthKind.QUERY else "X-Shop-Key"
-    connection = Connection(
-        wire.url, KEY, timeout_seconds=5, deadline_seconds=10, sent_as=shop.auth, sent_in=name, user=USER
-    )
+    auth = AuthSettings(kind=shop.auth.value, name=name, user=USER)
+    endpoint = Endpoint(SourceSettings(url=wire.url, timeout_seconds=5, deadline_seconds=10, auth=auth), KEY)
 
     async def everything() -> str:
-        async with Api(connection, sleep=hurry) as api:
-            return await stage_day(api, Job(PRODUCTS, DAY), staged, lambda _rows: None)
+        async with Api(endpoint, sleep=hurry) as api:
+            return await stage_day(api, staged, lambda _rows: None)
 
     note = asyncio.run(everything())
     return [json.loads(bytes(row)) for path in staged.bodies() for row in rows_of(path.read_bytes(), dialect)], note
@@ -169,7 +171,7 @@ def test_pages_of_another_configuration_are_not_resumed(
     with serving([shop()]) as wire:
         stage(shop, wire, tmp_path)
         dialect = change(dialect_of(shop, wire.url))
-        again = StagedDay(tmp_path, PRODUCTS, DAY, source=wire.url, page_size=PAGE_SIZE, dialect=dialect)
+        again = StagedDay(tmp_path, Job(PRODUCTS, DAY), dialect, page_size=PAGE_SIZE)
         assert again.resume() == 0
 
 

@@ -133,7 +133,7 @@ def test_every_configuration_is_one_that_mootech_takes(number: int, tmp_path: Pa
     """Each block of the document is read without an error, and its tables can be asked for."""
     file = tmp_path / "mootech.toml"
     file.write_text(re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)[number], "utf-8")
-    assert len(dialects_of(config.load(config=file, environ={"HOME": str(tmp_path)}))) == 4
+    assert len(dialects_of(config.load(config=file, environ={"HOME": str(tmp_path)}).source)) == 4
 
 
 def test_orders_by_page_number(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from mootech.lake.catalog import RECEIPT
 from mootech.lake.paths import Layer, partition_day, partition_key, quarantine_key, quarantine_prefix
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Entry
+from mootech.layers.bronze.publishing import Overrides
 from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus, Outcome
 from mootech.pipeline.ingest import ingest
@@ -173,7 +174,7 @@ class Lakes(RuleBasedStateMachine):
 
     def _ingest(self, *, allow_shrink: bool) -> Outcome:
         wanted = Selection(tables=(TABLE,), start=DAYS[0], end=DAYS[-1])
-        return ingest(self.settings, wanted, allow_shrink=allow_shrink)
+        return ingest(self.settings, wanted, overrides=Overrides(allow_shrink=allow_shrink))
 
     def _run_or_fail(self, *, allow_shrink: bool) -> None:
         """Run; then take from the lake which days the run has come to, each of them old or new."""

@@ -15,8 +15,7 @@ import pytest
 from mootech.errors import StoreError, UsageError
 from mootech.lake.paths import Layer, object_key, quarantine_key, table_prefix
 from mootech.lake.stores.registry import open_store
-from mootech.model import DayQuality, DayState, Finding, QaOutcome, parse_day
-from mootech.lake.stores.registry import open_store
+from mootech.model import Finding, parse_day
 from mootech.outcomes import DayQuality, DayState, QaOutcome
 from mootech.render import Format, qa_page
 from mootech.tables import TABLES

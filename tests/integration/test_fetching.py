@@ -8,11 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from mootech.config import SourceSettings
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.staging import StagedDay
 from mootech.model import Job
-from mootech.source.http import Api, Connection
+from mootech.source.dialect import Dialect
+from mootech.source.endpoint import Endpoint
+from mootech.source.http import Api
 from mootech.source.pages import rows_of
 from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
@@ -28,11 +31,12 @@ async def hurry(seconds: float) -> None:
 
 def stage(wire: Wire, root: Path) -> tuple[list[int], str]:
     """Stage the day; return its rows, which are numbers here, and the note."""
-    staged = StagedDay(root, PRODUCTS, DAY, source=wire.url, page_size=PAGE_SIZE)
+    staged = StagedDay(root, Job(PRODUCTS, DAY), Dialect("products", url=wire.url), page_size=PAGE_SIZE)
+    settings = SourceSettings(url=wire.url, timeout_seconds=5, deadline_seconds=10)
 
     async def everything() -> str:
-        async with Api(Connection(wire.url, "key", timeout_seconds=5, deadline_seconds=10), sleep=hurry) as api:
-            return await stage_day(api, Job(PRODUCTS, DAY), staged, lambda _rows: None)
+        async with Api(Endpoint(settings, "key"), sleep=hurry) as api:
+            return await stage_day(api, staged, lambda _rows: None)
 
     note = asyncio.run(everything())
     return [json.loads(bytes(row)) for path in staged.bodies() for row in rows_of(path.read_bytes())], note

@@ -11,13 +11,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mootech.config import JobsSettings, SourceSettings
 from mootech.errors import IncompleteError, RefusedError, SourceError
-from mootech.layers.bronze.exports.fetcher import JobFetcher, Terms
+from mootech.layers.bronze.exports.fetcher import ExportFetcher
 from mootech.model import Job
 from mootech.sandbox.faults import Draw, Profile
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
-from mootech.source.http import Api, Connection
+from mootech.source.endpoint import Endpoint
+from mootech.source.http import Api
 from mootech.source.pages import rows_of
 from mootech.tables import PRODUCTS
 from tests.wire import Answer, Wire, answer, problem, routed, serving
@@ -43,23 +45,18 @@ class Bench:
         self.exports.mkdir(parents=True)
         (self.exports / "theirs.parquet").write_bytes(b"somebody else's")
 
-    def fetcher(self, url: str, **terms: float) -> JobFetcher:
+    def fetcher(self, url: str, **limits: float) -> ExportFetcher:
         """Return a run's fetcher."""
-        settings = {"longest_wait": 0.05, "deadline": 20.0, "attempts": 3} | terms
-        return JobFetcher(
-            Connection(url, API_KEY, timeout_seconds=5, deadline_seconds=10),
-            4,
-            self.state / "stage",
-            Terms(str(self.exports), **settings),  # type: ignore[arg-type]  # one dict of numbers
-            self.state / "jobs",
-        )
+        source = SourceSettings(url=url, protocol="jobs", page_size=4, timeout_seconds=5, deadline_seconds=10)
+        settings = JobsSettings.model_validate({"poll_seconds": 0.05, "deadline_seconds": 20.0, **limits})
+        return ExportFetcher(Endpoint(source, API_KEY), settings, str(self.exports), self.state)
 
-    def stage(self, fetcher: JobFetcher, wanted: Sequence[Job] = WANTED) -> tuple[list[bytes], list[str]]:
+    def stage(self, fetcher: ExportFetcher, wanted: Sequence[Job] = WANTED) -> tuple[list[bytes], list[str]]:
         """Stage days as a run does; return their rows in order, and the notes."""
 
         async def everything() -> list[str]:
             units = await asyncio.to_thread(fetcher.units, wanted)
-            async with Api(fetcher.connection, sleep=hurry) as api:
+            async with Api(fetcher.endpoint, sleep=hurry) as api:
                 return [
                     await fetcher.stage(api, {job: fetcher.staged(job) for job in unit}, lambda _job, _rows: None)
                     for unit in units
@@ -164,7 +161,7 @@ def test_a_job_that_never_ends_is_left_to_the_next_run(bench: Bench, shop: Shop)
         said = []
         for _ in range(2):
             with pytest.raises(SourceError, match=r"has not ended within 0\.3 s") as caught:
-                bench.stage(bench.fetcher(url, deadline=0.3))
+                bench.stage(bench.fetcher(url, deadline_seconds=0.3))
             said.append(caught.value.message)
     assert said[0] == said[1]
     assert "goes on waiting for this job" in caught.value.hint
@@ -208,7 +205,7 @@ def test_jobs_that_nobody_waits_for_are_cleaned_up(bench: Bench) -> None:
         serving([service.serving()]) as wire,
         pytest.raises(SourceError, match="has not ended"),
     ):
-        bench.stage(bench.fetcher(wire.url, deadline=0.1))
+        bench.stage(bench.fetcher(wire.url, deadline_seconds=0.1))
     assert len(bench.left) == 2
     (bench.state / "jobs" / "taken-by-a-killed-run").mkdir()
     for _ in range(2):
@@ -343,7 +340,7 @@ def test_after_a_refused_key_no_order_is_even_written(bench: Bench) -> None:
         fetcher = bench.fetcher(wire.url)
 
         async def both() -> list[object]:
-            async with Api(fetcher.connection, sleep=hurry) as api:
+            async with Api(fetcher.endpoint, sleep=hurry) as api:
                 orders = (fetcher.stage(api, {job: fetcher.staged(job)}, lambda _job, _rows: None) for job in WANTED)
                 return [await asyncio.gather(order, return_exceptions=True) for order in orders]
 

@@ -1,8 +1,8 @@
 """Days too large for memory go through the gate by way of the disk, and come out as if they had not."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,12 +42,7 @@ def ingested(folder: Path, url: str, *, lake: str | None = None) -> tuple[Mappin
 
 def little_memory(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Let the gate have so many rows in memory."""
-    known = ingesting.rules_of
-
-    def rules_of(settings: Settings, *, allow_shrink: bool = False, allow_anomaly: bool = False) -> Rules:
-        return replace(known(settings, allow_shrink=allow_shrink, allow_anomaly=allow_anomaly), rows_in_memory=rows)
-
-    monkeypatch.setattr(ingesting, "rules_of", rules_of)
+    monkeypatch.setattr(ingesting, "Rules", partial(Rules, rows_in_memory=rows))
 
 
 @pytest.mark.parametrize("rows", [30, 250])

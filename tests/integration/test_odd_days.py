@@ -8,11 +8,12 @@ import msgspec
 import polars as pl
 import pytest
 
+from mootech.config import QaSettings
 from mootech.model import DayRange
-from mootech.qa.anomalies import Limits, compared_with, unmatched, unusual
+from mootech.qa.anomalies import compared_with, unmatched, unusual
 from mootech.qa.checks import days_behind, days_missing
 from mootech.qa.decode import RowDecoder
-from mootech.qa.gate import Fetched, Threshold, judge
+from mootech.qa.gate import Fetched, blocks, judge
 from mootech.qa.profile import Profile, links, profile
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS, USERS, TableSpec
@@ -22,7 +23,7 @@ YEAR = DayRange(date(2023, 6, 1), date(2024, 5, 30))
 
 PLANTED = date(2024, 3, 13)
 LATER = date(2026, 1, 1)
-LIMITS = Limits()
+LIMITS = QaSettings()
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def good(shop: Shop, table: TableSpec, day: date) -> pl.DataFrame | None:
     rows = [msgspec.Raw(row) for row in shop.rows(table, day, today=LATER)]
     decoded = RowDecoder(table).decode(rows)
     (judged,) = judge(table, [Fetched(day, decoded.frame, decoded.reasons)])
-    stopped = Threshold().blocks(fetched=len(rows), bad=judged.rejected.height)
+    stopped = blocks(LIMITS, fetched=len(rows), bad=judged.rejected.height)
     return None if stopped else judged.good
 
 
@@ -161,7 +162,7 @@ def test_days_that_are_not_there_are_found() -> None:
 def test_little_history_makes_no_alarm(past: Past, hits: pl.DataFrame) -> None:
     """With fewer than four weeks to compare with, no day is odd."""
     known = past.profiles[CLICKSTREAM]
-    three = {day: known[day] for day in compared_with(PLANTED, Limits(history_weeks=4))[-5:] if day in known}
+    three = {day: known[day] for day in compared_with(PLANTED, QaSettings(history_weeks=4))[-5:] if day in known}
     assert not unusual(CLICKSTREAM, PLANTED, {**three, PLANTED: profile(CLICKSTREAM, hits.head(0))}, LIMITS)
 
 

@@ -8,11 +8,13 @@ from email.utils import format_datetime
 
 import pytest
 
+from mootech.config import SourceSettings
 from mootech.errors import IncompleteError, RefusedError, SourceError
+from mootech.source.dialect import Dialect
+from mootech.source.endpoint import Endpoint
 from mootech.source.guards import Page, TotalChangedError
-from mootech.source.http import Api, Connection
+from mootech.source.http import Api
 from mootech.source.pages import pages
-from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
 from tests.wire import Answer, Wire, answer, cut, drip, problem, serving
 
@@ -29,12 +31,11 @@ def fetch(wire: Wire, days: int = 1, **limits: float) -> list[Page]:
 
     async def one(api: Api, number: int) -> list[Page]:
         day = DAY + timedelta(days=number)
-        return [page async for page in pages(api, PRODUCTS, day, page_size=2)]
+        return [page async for page in pages(api, Dialect("products"), day, page_size=2)]
 
     async def everything() -> list[Page]:
-        settings = {"timeout_seconds": 5.0, "deadline_seconds": 10.0, "max_body_bytes": 100_000, **limits}
-        connection = Connection(wire.url, KEY, **settings)  # type: ignore[arg-type]  # one dict of numbers
-        async with Api(connection, sleep=hurry) as api:
+        settings = {"url": wire.url, "timeout_seconds": 5.0, "deadline_seconds": 10.0, "max_body_mb": 1, **limits}
+        async with Api(Endpoint(SourceSettings.model_validate(settings), KEY), sleep=hurry) as api:
             fetched = await asyncio.gather(*(one(api, n) for n in range(days)), return_exceptions=True)
         for result in fetched:
             if isinstance(result, BaseException):
@@ -131,7 +132,7 @@ def test_a_dripping_answer_ends_at_the_deadline() -> None:
 @pytest.mark.parametrize(
     "large",
     [
-        pytest.param(answer(b" " * 100_001), id="on the wire"),
+        pytest.param(answer(b" " * (2**20 + 1)), id="on the wire"),
         pytest.param(zipped(b" " * 50_000_000), id="a compression bomb"),
     ],
 )

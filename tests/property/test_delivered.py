@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mootech.layers.bronze.exports.fetcher import consecutive
 from mootech.layers.bronze.exports.rows import json_rows, shaped
-from mootech.layers.bronze.exports.service import State, parse_standing, poll_seconds
+from mootech.layers.bronze.exports.service import ExportState, parse_status, poll_seconds
 from mootech.model import Job
 from mootech.qa.contract import delivered_schema
 from mootech.qa.decode import RowDecoder
@@ -145,17 +145,17 @@ def test_days_are_written_as_the_service_reads_them() -> None:
 def test_words_for_a_jobs_state() -> None:
     """Only COMPLETE is complete; a failure has several names; no status is a job that is not there."""
     states = {
-        '"COMPLETE"': State.COMPLETE,
-        '" complete "': State.COMPLETE,
-        '"FAILED"': State.FAILED,
-        '"Cancelled"': State.FAILED,
-        '"RUNNING"': State.UNDER_WAY,
-        '"INCOMPLETE"': State.UNDER_WAY,
-        '""': State.VANISHED,
-        "null": State.VANISHED,
+        '"COMPLETE"': ExportState.COMPLETE,
+        '" complete "': ExportState.COMPLETE,
+        '"FAILED"': ExportState.FAILED,
+        '"Cancelled"': ExportState.FAILED,
+        '"RUNNING"': ExportState.UNDER_WAY,
+        '"INCOMPLETE"': ExportState.UNDER_WAY,
+        '""': ExportState.VANISHED,
+        "null": ExportState.VANISHED,
     }
     for word, state in states.items():
-        assert parse_standing(f'{{"execution_status": {word}}}'.encode()).state is state
-    told = parse_standing(b'{"execution_status": "COMPLETE", "rows": "many", "error": {"a": 1}}')
-    assert (told.state, told.rows) == (State.COMPLETE, None)
-    assert parse_standing(b'{"execution_status": "COMPLETE", "rows": 0}').rows == 0
+        assert parse_status(f'{{"execution_status": {word}}}'.encode()).state is state
+    status = parse_status(b'{"execution_status": "COMPLETE", "rows": "many", "error": {"a": 1}}')
+    assert (status.state, status.rows) == (ExportState.COMPLETE, None)
+    assert parse_status(b'{"execution_status": "COMPLETE", "rows": 0}').rows == 0

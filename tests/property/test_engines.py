@@ -18,7 +18,6 @@ from mootech.engines.duckdb import DuckDB
 from mootech.engines.engine import Engine
 from mootech.engines.spark import Spark
 from mootech.lake.stores.registry import open_store
-from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Entry
 from mootech.layers.gold.header import parse
 from mootech.layers.silver import days as silver_days

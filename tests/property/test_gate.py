@@ -11,9 +11,10 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mootech.config import QaSettings
 from mootech.layers.bronze.spill import judge_on_disk
 from mootech.qa.decode import RowDecoder
-from mootech.qa.gate import Fetched, Judged, Threshold, judge
+from mootech.qa.gate import Fetched, Judged, blocks, judge
 from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS, TableSpec
 from tests.rows import DAY, NOON, hit, order, raws, without
 
@@ -100,7 +101,8 @@ def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, s
     """A day is blocked when both limits are exceeded, or when nothing of it is good; an empty day never."""
     bad = min(bad, fetched)
     expected = (bad > number and bad > share * fetched) or (fetched > 0 and bad == fetched)
-    assert Threshold(share, number).blocks(fetched=fetched, bad=bad) is expected
+    limits = QaSettings(max_bad_share=share, max_bad_rows=number)
+    assert blocks(limits, fetched=fetched, bad=bad) is expected
 
 
 def test_reasons_are_complete_sorted_and_without_echoes() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mootech.config import IngestSettings
 from mootech.errors import UsageError
 from mootech.layers.bronze.plan import days_to_fetch, shrinks
 
@@ -18,7 +19,7 @@ def test_without_a_start_every_missing_day_and_the_lookback_are_fetched(
     held: set[date], first: date, last: date, lookback: int
 ) -> None:
     """Nothing between the configured start and the end stays missing, and only the last held days are fetched again."""
-    days = days_to_fetch(held, start=None, end=last, lookback=lookback, configured_start=first, today=TODAY)
+    days = days_to_fetch(held, IngestSettings(start=first, lookback=lookback), start=None, end=last, today=TODAY)
     wanted = {first + timedelta(days=n) for n in range((last - first).days + 1)}
     assert days == sorted(set(days))
     assert wanted - held <= set(days)
@@ -33,17 +34,17 @@ def test_an_explicit_range_is_fetched_whole(held: set[date], start: date, end: d
     """A given range is fetched day by day, held or not; a reversed one is an error that shows how to swap it."""
     if end < start:
         with pytest.raises(UsageError, match="before it starts") as caught:
-            days_to_fetch(held, start=start, end=end, lookback=2, configured_start=None, today=TODAY)
+            days_to_fetch(held, IngestSettings(), start=start, end=end, today=TODAY)
         assert f"--start {end} --end {start}" in caught.value.hint
         return
-    days = days_to_fetch(held, start=start, end=end, lookback=2, configured_start=None, today=TODAY)
+    days = days_to_fetch(held, IngestSettings(), start=start, end=end, today=TODAY)
     assert days == [start + timedelta(days=n) for n in range((end - start).days + 1)]
 
 
 def test_an_empty_lake_needs_to_know_where_to_begin() -> None:
     """With nothing held and nothing configured, the error says what to type."""
     with pytest.raises(UsageError, match="no day to begin at") as caught:
-        days_to_fetch([], start=None, end=None, lookback=2, configured_start=None, today=TODAY)
+        days_to_fetch([], IngestSettings(), start=None, end=None, today=TODAY)
     assert "mootech ingest --start" in caught.value.hint
 
 
@@ -52,7 +53,7 @@ def test_a_day_that_is_not_over_is_refused(day: date, words: str) -> None:
     """Today and tomorrow cannot be fetched whole, and the error names the last day that can."""
     for start, end in ((None, day), (day, None)):
         with pytest.raises(UsageError, match=r"--(start|end)") as caught:
-            days_to_fetch([TODAY], start=start, end=end, lookback=2, configured_start=TODAY, today=TODAY)
+            days_to_fetch([TODAY], IngestSettings(start=TODAY), start=start, end=end, today=TODAY)
         assert words in caught.value.message
         assert "2024-03-09" in caught.value.hint
 

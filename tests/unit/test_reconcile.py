@@ -6,10 +6,12 @@ from datetime import date
 
 import pytest
 
-from mootech.layers.bronze.completeness import Completeness, compared, note
+from mootech.config import QaSettings
+from mootech.layers.bronze.completeness import asks_again, compared, complaint, note
 from mootech.model import Job, Receipt, Reconciled
 from mootech.tables import CLICKSTREAM
 
+QA = QaSettings()
 DAY = date(2024, 2, 29)
 JOB = Job(CLICKSTREAM, DAY)
 WHOLE = Reconciled(source_hits=1000, source_visitors=100, hits=1000, visitors=100, passes=(1010,))
@@ -32,19 +34,19 @@ RECEIPT = Receipt("clickstream", str(DAY), 1010, 1000, 0, 10, 1010, None, "hash"
 def test_a_day_is_short_below_the_share(day: Reconciled, short: bool) -> None:  # noqa: FBT001  # an expectation
     """Hits and visitors count each for itself; the share itself is enough, and nothing is enough for nothing."""
     assert day.below(0.99) is short
-    assert Completeness().asks_again(day) is short
-    assert (Completeness().complaint(JOB, day, "safe") is not None) is short
+    assert asks_again(QA, day) is short
+    assert (complaint(QA, JOB, day, "safe") is not None) is short
 
 
 def test_a_day_is_fetched_three_times_at_most() -> None:
     """After the third pass its union is all there is."""
-    assert [Completeness().asks_again(replace(SHORT, passes=(900,) * n)) for n in (1, 2, 3)] == [True, True, False]
-    assert not Completeness().asks_again(None)
+    assert [asks_again(QA, replace(SHORT, passes=(900,) * n)) for n in (1, 2, 3)] == [True, True, False]
+    assert not asks_again(QA, None)
 
 
 def test_the_complaint_gives_the_figures_and_says_what_to_type() -> None:
     """Counts, shares and passes; what is safe; the command for later, and the keys for a shop that counts wrongly."""
-    error = Completeness().complaint(JOB, SHORT, "nothing of it was published")
+    error = complaint(QA, JOB, SHORT, "nothing of it was published")
     assert error is not None
     assert error.exit_code == 3
     assert error.message == (
@@ -54,7 +56,7 @@ def test_the_complaint_gives_the_figures_and_says_what_to_type() -> None:
     assert "mootech ingest -t clickstream --start 2024-02-29 --end 2024-02-29" in error.hint
     assert "min_source_share" in error.hint
     assert "metrics = false" in error.hint
-    flagged = Completeness(0.95, publish_short=True).complaint(JOB, SHORT)
+    flagged = complaint(QaSettings(min_source_share=0.95, publish_short_days=True), JOB, SHORT)
     assert flagged is not None
     assert "below 95.0%; it was published all the same" in flagged.message
 

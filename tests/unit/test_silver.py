@@ -220,8 +220,8 @@ def test_progress_is_told_of_every_rebuilt_day(shop: Workshop) -> None:
         def done(self, result: DayResult) -> None:
             self.lines.append(f"{result.utc_date} {result.published}")
 
-        def standing(self, say: Callable[[], str]) -> None:
-            raise AssertionError(say())
+        def on_interrupt(self, callback: Callable[[], str]) -> None:
+            raise AssertionError(callback())
 
     shop.publish(TRANSACTIONS, DAY, [order()])
     log = Log()

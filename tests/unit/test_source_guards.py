@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.errors import IncompleteError
-from mootech.source.guards import MOST_PAGES, START, Page, Progress, TotalChangedError
+from mootech.source.guards import MOST_PAGES, START, Page, PagePosition, TotalChangedError
 from mootech.source.pages import parse_page
 from tests.rows import page_body
 
@@ -17,7 +17,7 @@ def page(number: int, rows: list[object], more: str | None = None, total: int | 
     return parse_page(page_body(rows, more, total), number, None)
 
 
-def after(*pages: Page) -> Progress:
+def after(*pages: Page) -> PagePosition:
     """Return where one stands after these pages."""
     progress = START
     for each in pages:

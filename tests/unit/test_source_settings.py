@@ -8,15 +8,15 @@ from mootech import config
 from mootech.errors import ConfigError
 from mootech.source.auth import Auth, AuthKind
 from mootech.source.dialect import Dialect
-from mootech.source.setup import connection_to
+from mootech.source.setup import endpoint_of
 
 
 def connect(tmp_path: Path, text: str) -> None:
-    """Load a mootech.toml and build the connection from it."""
+    """Load a mootech.toml and build the endpoint from it."""
     file = tmp_path / "mootech.toml"
     file.write_text(text, "utf-8")
     environ = {"HOME": str(tmp_path), "MOOTECH_API_URL": "https://shop.example/v1", "MOOTECH_API_KEY": "key"}
-    connection_to(config.load(config=file, environ=environ))
+    endpoint_of(config.load(config=file, environ=environ))
 
 
 @pytest.mark.parametrize(

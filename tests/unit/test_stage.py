@@ -14,6 +14,8 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.layers.bronze.staging import StagedDay, remove_stale
+from mootech.model import Job
+from mootech.source.dialect import Dialect
 from mootech.source.pages import parse_page
 from mootech.tables import PRODUCTS
 from tests.rows import DAY, page_body
@@ -23,7 +25,7 @@ SOURCE = "https://shop.example/v1"
 
 def staged(root: Path, *, source: str = SOURCE, page_size: int = 2) -> StagedDay:
     """Return the staging of one day."""
-    return StagedDay(root, PRODUCTS, DAY, source=source, page_size=page_size)
+    return StagedDay(root, Job(PRODUCTS, DAY), Dialect("products", url=source), page_size=page_size)
 
 
 def three_pages(root: Path) -> Path:
@@ -40,7 +42,7 @@ def test_a_killed_run_is_resumed_after_its_last_page(tmp_path: Path) -> None:
     three_pages(tmp_path)
     day = staged(tmp_path)
     assert day.resume() == 3
-    assert (day.progress.pages, day.progress.rows, day.progress.next_cursor, day.progress.total) == (3, 6, "d", 8)
+    assert (day.position.pages, day.position.rows, day.position.next_cursor, day.position.total) == (3, 6, "d", 8)
     assert [json.loads(path.read_bytes())["data"][0]["n"] for path in day.bodies()] == [1, 2, 3]
 
 

@@ -4,9 +4,9 @@ A service that leaves rows out in silence leaves them out of its declared total 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 
+from mootech.config import QaSettings
 from mootech.errors import QualityError
 from mootech.model import Finding, Job, Receipt, Reconciled
 
@@ -14,36 +14,28 @@ PASSES = 3
 """How often a day is fetched before its union is taken for all there is."""
 
 
-@dataclass(frozen=True)
-class Completeness:
-    """How much of what the shop counts a day must have."""
-
-    share: float = 0.99
-    """Of the shop's different hits and of its visitors, 0 to 1."""
-    publish_short: bool = False
-    """Publish a day that stays below all the same, and flag it."""
-
-    def asks_again(self, day: Reconciled | None) -> bool:
-        """Say whether another pass over the day may bring what is missing."""
-        return day is not None and day.below(self.share) and len(day.passes) < PASSES
-
-    def complaint(self, job: Job, day: Reconciled | None, intact: str = "") -> QualityError | None:
-        """Return what is to be said of a day that stays below, None of every other.
-
-        `intact` says what is safe of a day that is not published for it.
-        """
-        if day is None or not day.below(self.share):
-            return None
-        kept = intact or "it was published all the same ([qa] publish_short_days)"
-        only = f"-t {job.table} --start {job.day} --end {job.day}"
-        return QualityError(
-            f"{told(day)}, below {self.share:.1%}; {kept}",
-            hint=f"The shop hands out less than it counts. When that is mended there, run `mootech ingest {only}`; if "
-            "its metrics are wrong, lower [qa] min_source_share or write `metrics = false` under [source].",
-        )
+def asks_again(qa: QaSettings, day: Reconciled | None) -> bool:
+    """Say whether another pass over the day may bring what is missing."""
+    return day is not None and day.below(qa.min_source_share) and len(day.passes) < PASSES
 
 
-def told(day: Reconciled) -> str:
+def complaint(qa: QaSettings, job: Job, day: Reconciled | None, intact: str = "") -> QualityError | None:
+    """Return what is to be said of a day that stays below `min_source_share`, None of every other.
+
+    `intact` says what is safe of a day that is not published for it.
+    """
+    if day is None or not day.below(qa.min_source_share):
+        return None
+    kept = intact or "it was published all the same ([qa] publish_short_days)"
+    only = f"-t {job.table} --start {job.day} --end {job.day}"
+    return QualityError(
+        f"{description(day)}, below {qa.min_source_share:.1%}; {kept}",
+        hint=f"The shop hands out less than it counts. When that is mended there, run `mootech ingest {only}`; if "
+        "its metrics are wrong, lower [qa] min_source_share or write `metrics = false` under [source].",
+    )
+
+
+def description(day: Reconciled) -> str:
     """Say what arrived of what the shop counts."""
     passes = f" in {len(day.passes)} passes" if len(day.passes) > 1 else ""
     return (
@@ -80,7 +72,7 @@ def compared(table: str, receipts: Mapping[date, Receipt | None], share: float) 
     for day, each in days.items():
         if each.below(share):
             figures = {name: getattr(each, name) for name in (*_FIGURES, "passes", "repeated")}
-            yield Finding(table, day, None, "metrics", f"{told(each)}, below {share:.1%}", data=figures)
+            yield Finding(table, day, None, "metrics", f"{description(each)}, below {share:.1%}", data=figures)
 
 
 _FIGURES = ("source_hits", "source_visitors", "hits", "visitors")

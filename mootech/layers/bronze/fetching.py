@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.staging import StagedDay
-from mootech.model import Job
 from mootech.source.guards import MOST_PAGES, TotalChangedError
 from mootech.source.http import Api
 from mootech.source.pages import pages
@@ -29,12 +28,11 @@ _MOVING = (
 )
 
 
-async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], None]) -> str:
+async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> str:
     """Fetch a day's missing pages into its staging.
 
     Args:
         api: the source.
-        job: table and UTC day.
         staged: the day's staging; it is resumed, and complete on return.
         arrived: told the rows of each page that was fetched.
 
@@ -50,9 +48,9 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
     resumed = await asyncio.to_thread(staged.resume)
     number, page_size, overlapping = 1, staged.page_size, set[bytes]()
     while True:
-        trouble = await _read(api, job, staged, arrived)
+        trouble = await _read(api, staged, arrived)
         if trouble is None:
-            if not staged.progress.overlaps:
+            if not staged.position.overlaps:
                 break
             digest = await asyncio.to_thread(staged.digest)
             if digest in overlapping:
@@ -61,7 +59,7 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
             trouble = IncompleteError("rows moved between the pages while the day was read", hint=_MOVING)
         if number == _PASSES:
             raise trouble
-        _LOG.info("%s %s is read again: %s", job.table, job.day, trouble)
+        _LOG.info("%s %s is read again: %s", staged.job.table, staged.job.day, trouble)
         # Fewer rows if possible: a source may have no larger pages.
         fewer, more = page_size - number, page_size + number
         await asyncio.to_thread(staged.begin_again, fewer if fewer > 0 else more)
@@ -69,10 +67,10 @@ async def stage_day(api: Api, job: Job, staged: StagedDay, arrived: Callable[[in
         number, resumed = number + 1, 0
     if number > 1:
         return "read again, because its pages did not fit together"
-    return f"resumed: {resumed} of {staged.progress.pages} pages were staged" if resumed else ""
+    return f"resumed: {resumed} of {staged.position.pages} pages were staged" if resumed else ""
 
 
-async def _read(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
+async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
     """Fetch a day's missing pages; return why the day has to be read again, None when the last page is there.
 
     Raises:
@@ -80,19 +78,19 @@ async def _read(api: Api, job: Job, staged: StagedDay, arrived: Callable[[int], 
 
     """
     try:
-        size, progress, dialect = staged.page_size, staged.progress, staged.dialect
-        async for page in pages(api, job.table, job.day, page_size=size, progress=progress, dialect=dialect):
+        size, position = staged.page_size, staged.position
+        async for page in pages(api, staged.dialect, staged.job.day, page_size=size, position=position):
             await asyncio.to_thread(staged.add, page)
             arrived(page.rows)
     except TotalChangedError as exc:
         return IncompleteError(f"the declared total changed while the day was read: {exc}", hint=_MOVING)
     except IncompleteError as exc:
-        if staged.progress.pages >= MOST_PAGES - 1:
+        if staged.position.pages >= MOST_PAGES - 1:
             raise
         return exc
     except RefusedError as exc:
         # The cursor may be one that the source has forgotten since; only the first page can tell.
-        if staged.progress.pages == 0 or exc.status not in _ABOUT_THIS_REQUEST:
+        if staged.position.pages == 0 or exc.status not in _ABOUT_THIS_REQUEST:
             raise
         return exc
     return None

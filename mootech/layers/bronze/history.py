@@ -16,20 +16,20 @@ def history(
 ) -> Iterator[DayQuality]:
     """Yield every day from the first to the last that is held or blocked, table by table, oldest first."""
     for table, of_table in days.items():
-        told: dict[date, list[Finding]] = {}
+        by_day: dict[date, list[Finding]] = {}
         for finding in findings:
             if finding.table == table.name and finding.utc_date is not None:
-                told.setdefault(finding.utc_date, []).append(finding)
-        seen = {*of_table, *told}
+                by_day.setdefault(finding.utc_date, []).append(finding)
+        seen = {*of_table, *by_day}
         for day in DayRange(min(seen), max(seen)) if seen else ():
-            yield _quality(lake, profiles, table, day, told.get(day, []))
+            yield _quality(lake, profiles, table, day, by_day.get(day, []))
 
 
-def _quality(lake: Lake, profiles: Profiles, table: TableSpec, day: date, told: Sequence[Finding]) -> DayQuality:
+def _quality(lake: Lake, profiles: Profiles, table: TableSpec, day: date, findings: Sequence[Finding]) -> DayQuality:
     held = lake.partition(Layer.RAW, table.name, day)
     receipt = held.receipt if held is not None else None
     profile = profiles.of(table, day)
-    blocked = any(finding.check == "blocked" for finding in told)
+    blocked = any(finding.check == "blocked" for finding in findings)
     return DayQuality(
         str(table),
         day,
@@ -40,5 +40,5 @@ def _quality(lake: Lake, profiles: Profiles, table: TableSpec, day: date, told: 
         duplicates=receipt.duplicates if receipt else None,
         undeclared=profile.undeclared if profile else None,
         source_share=receipt.reconciled.share if receipt and receipt.reconciled else None,
-        remarks=tuple(": ".join(filter(None, (each.check, each.column, each.message))) for each in told),
+        remarks=tuple(": ".join(filter(None, (each.check, each.column, each.message))) for each in findings),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import date, timedelta
 
+from mootech.config import IngestSettings
 from mootech.errors import UsageError
 from mootech.model import DayRange
 
@@ -24,23 +25,17 @@ def check_over(day: date, today: date, what: str) -> None:
         )
 
 
-def days_to_fetch(  # noqa: PLR0913  # each is one of the facts the decision depends on
-    held: Collection[date],
-    *,
-    start: date | None,
-    end: date | None,
-    lookback: int,
-    configured_start: date | None,
-    today: date,
+def days_to_fetch(
+    held: Collection[date], settings: IngestSettings, *, start: date | None, end: date | None, today: date
 ) -> list[date]:
     """Return the UTC days of one table to fetch, oldest first.
 
     Args:
         held: days the lake holds.
+        settings: `start` is where the missing days begin, None the first day held; the last `lookback` held days are
+            fetched again, for rows that came late.
         start: of an explicit range, every day of which is fetched again; None takes what is missing, plus lookback.
         end: last day; None is yesterday.
-        lookback: how many of the last held days are fetched again, for rows that came late.
-        configured_start: where the missing days begin; None begins at the first day held.
         today: the current UTC day.
 
     Raises:
@@ -52,7 +47,7 @@ def days_to_fetch(  # noqa: PLR0913  # each is one of the facts the decision dep
     if start is not None:
         check_over(start, today, "--start")
         return list(DayRange(start, last))
-    first = configured_start if configured_start is not None else min(held, default=None)
+    first = settings.start if settings.start is not None else min(held, default=None)
     if first is None:
         raise UsageError(
             "there is no day to begin at: the lake holds none yet, and no start is given",
@@ -60,7 +55,7 @@ def days_to_fetch(  # noqa: PLR0913  # each is one of the facts the decision dep
             "mootech.toml.",
         )
     missing = {day for day in DayRange(first, last) if day not in held} if first <= last else set()
-    recent = sorted(day for day in held if day <= last)[-lookback:] if lookback > 0 else []
+    recent = sorted(day for day in held if day <= last)[-settings.lookback :] if settings.lookback > 0 else []
     return sorted(missing.union(recent))
 
 

@@ -1,5 +1,6 @@
 """One small request per table, and what is understood of the answer: for who sets up a source."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -10,23 +11,25 @@ from mootech.qa.contract import delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge
 from mootech.source.dialect import Dialect
+from mootech.source.endpoint import Endpoint
 from mootech.source.guards import START, Page
-from mootech.source.http import Api, Connection
+from mootech.source.http import Api
 from mootech.source.pages import read_page
+from mootech.source.setup import dialect_of
 from mootech.tables import TableSpec
 
 ROWS = 5
 """Rows that are asked for."""
 
 
-async def probe(connection: Connection, dialects: dict[TableSpec, Dialect], day: date) -> list[TableCheck]:
+async def probe(endpoint: Endpoint, tables: Sequence[TableSpec], day: date) -> list[TableCheck]:
     """Ask for the first rows of each table's UTC day; what fails is part of what is returned."""
-    async with Api(connection) as api:
-        return [await _probe(api, table, dialect.on(day), day) for table, dialect in dialects.items()]
+    async with Api(endpoint) as api:
+        return [await _probe(api, table, dialect_of(endpoint.settings, table).on(day), day) for table in tables]
 
 
 async def _probe(api: Api, table: TableSpec, dialect: Dialect, day: date) -> TableCheck:
-    asked = f"{api.connection.url}/{dialect.path}"
+    asked = f"{api.endpoint.url}/{dialect.path}"
     try:
         page = await api.ask(dialect.ask(day, START, ROWS), lambda answer: read_page(dialect, answer, START, ROWS))
     except SourceError as exc:

@@ -11,12 +11,13 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from mootech.config import QaSettings
 from mootech.errors import StoreError
 from mootech.lake.disk import mapped, private_folder, scratch_file
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
-from mootech.qa.anomalies import Anomaly, Limits, compared_with, unmatched, unusual
+from mootech.qa.anomalies import Anomaly, compared_with, unmatched, unusual
 from mootech.qa.profile import Links, Profile, links, profile
 from mootech.tables import PRODUCTS, TRANSACTIONS, USERS, TableSpec
 
@@ -26,21 +27,21 @@ _FORMAT = 1
 _LINKED = (TRANSACTIONS, USERS, PRODUCTS)
 
 
-class _Noted(msgspec.Struct, frozen=True):
+class _CachedProfile(msgspec.Struct, frozen=True):
     content: str
     """Content hash of the partition; of several, of their hashes."""
     profile: Profile
 
 
-class _NotedLinks(msgspec.Struct, frozen=True):
+class _CachedLinks(msgspec.Struct, frozen=True):
     content: str
     links: Links
 
 
 class _Document(msgspec.Struct):
     format: int = _FORMAT
-    profiles: dict[str, _Noted] = msgspec.field(default_factory=dict)
-    links: dict[str, _NotedLinks] = msgspec.field(default_factory=dict)
+    profiles: dict[str, _CachedProfile] = msgspec.field(default_factory=dict)
+    links: dict[str, _CachedLinks] = msgspec.field(default_factory=dict)
     """Only of transactions."""
 
 
@@ -60,21 +61,21 @@ class Profiles:
     def learn(self, table: TableSpec, day: date, rows: pl.DataFrame) -> None:
         """Take down what a held day looks like from its rows, which somebody has read anyway."""
         content = self._content(table, day)
-        if content is not None and self._noted(table, day, content) is None:
-            self._note(table, day, content, profile(table, rows))
+        if content is not None and self._cached(table, day, content) is None:
+            self._add(table, day, content, profile(table, rows))
 
     def of(self, table: TableSpec, day: date) -> Profile | None:
         """Return what a day looks like; None when it is not held, or is damaged, which is `verify`'s to say."""
         content = self._content(table, day)
         if content is None:
             return None
-        noted = self._noted(table, day, content)
-        if noted is None:
+        cached = self._cached(table, day, content)
+        if cached is None:
             rows = self._read(table, day)
-            noted = None if rows is None else self._note(table, day, content, profile(table, rows))
-        return noted
+            cached = None if rows is None else self._add(table, day, content, profile(table, rows))
+        return cached
 
-    def unlike(self, table: TableSpec, day: date, limits: Limits, now: Profile | None = None) -> list[Anomaly]:
+    def unlike(self, table: TableSpec, day: date, limits: QaSettings, now: Profile | None = None) -> list[Anomaly]:
         """Return how a day is unlike the days before it; `now` stands for what the lake holds of it, if anything."""
         this = now or self.of(table, day)
         if this is None:
@@ -82,22 +83,22 @@ class Profiles:
         known = {each: held for each in compared_with(day, limits) if (held := self.of(table, each)) is not None}
         return unusual(table, day, {**known, day: this}, limits)
 
-    def unmatched(self, day: date, limits: Limits) -> list[Anomaly]:
+    def unmatched(self, day: date, limits: QaSettings) -> list[Anomaly]:
         """Return what a held day of transactions names and the snapshots of the day, where held, do not know."""
         contents = [self._content(table, day) for table in _LINKED]
         if contents[0] is None or not any(contents[1:]):
             return []
         content = hashlib.sha256(" ".join(each or "" for each in contents).encode()).hexdigest()
         document = self._document(TRANSACTIONS)
-        noted = document.links.get(day.isoformat())
-        if noted is None or noted.content != content:
+        cached = document.links.get(day.isoformat())
+        if cached is None or cached.content != content:
             bought, users, products = (self._read(table, day) for table in _LINKED)
             if bought is None:
                 return []
-            noted = _NotedLinks(content, links(bought, users, products))
-            document.links[day.isoformat()] = noted
+            cached = _CachedLinks(content, links(bought, users, products))
+            document.links[day.isoformat()] = cached
             self._changed.add(TRANSACTIONS)
-        return unmatched(noted.links, limits)
+        return unmatched(cached.links, limits)
 
     def save(self) -> None:
         """Keep what was counted; that it cannot be kept costs only the work of counting again."""
@@ -113,12 +114,12 @@ class Profiles:
         held = self._lake.partition(Layer.RAW, table.name, day)
         return held.receipt.content_hash if held is not None and held.receipt is not None else None
 
-    def _noted(self, table: TableSpec, day: date, content: str) -> Profile | None:
-        noted = self._document(table).profiles.get(day.isoformat())
-        return noted.profile if noted is not None and noted.content == content else None
+    def _cached(self, table: TableSpec, day: date, content: str) -> Profile | None:
+        cached = self._document(table).profiles.get(day.isoformat())
+        return cached.profile if cached is not None and cached.content == content else None
 
-    def _note(self, table: TableSpec, day: date, content: str, counted: Profile) -> Profile:
-        self._document(table).profiles[day.isoformat()] = _Noted(content, counted)
+    def _add(self, table: TableSpec, day: date, content: str, counted: Profile) -> Profile:
+        self._document(table).profiles[day.isoformat()] = _CachedProfile(content, counted)
         self._changed.add(table)
         return counted
 

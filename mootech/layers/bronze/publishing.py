@@ -10,22 +10,22 @@ from threading import Event
 
 import polars as pl
 
+from mootech.config import QaSettings
 from mootech.errors import MootechError, QualityError, StoreError
 from mootech.lake.disk import private_folder
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.rows import Rows, SpilledRows
 from mootech.layers.bronze.blocked import BlockedDays
-from mootech.layers.bronze.completeness import Completeness, note
+from mootech.layers.bronze.completeness import asks_again, complaint, note
 from mootech.layers.bronze.gate import Drift, StagedPages, check_days, check_large_day
 from mootech.layers.bronze.plan import shrinks
 from mootech.layers.bronze.profiles import Profiles
 from mootech.layers.bronze.spill import PORTION_ROWS
 from mootech.layers.bronze.staging import StagedDay
 from mootech.model import DayResult, DayStatus, Job, Receipt
-from mootech.qa.anomalies import Limits
 from mootech.qa.checks import undeclared
 from mootech.qa.contract import EXTRA, NO_EXTRA
-from mootech.qa.gate import Threshold
+from mootech.qa.gate import blocks
 from mootech.qa.profile import profile
 from mootech.source.metrics import Metrics
 from mootech.tables import TableSpec
@@ -39,19 +39,32 @@ class _StoppedError(Exception):
 
 
 @dataclass(frozen=True)
+class Overrides:
+    """What a person allows for one run, whatever the settings say."""
+
+    allow_shrink: bool = False
+    """Let a refetch publish far fewer rows than the day has."""
+    allow_anomaly: bool = False
+    """Publish days that are unlike their past."""
+
+
+@dataclass(frozen=True)
 class Rules:
     """What may be published."""
 
-    threshold: Threshold
-    allow_shrink: bool = False
-    """Let a refetch publish far fewer rows than the day has."""
-    completeness: Completeness = field(default_factory=Completeness)
-    drift: Mapping[TableSpec, Drift] = field(default_factory=dict)
-    """What becomes of undeclared fields; tables that are not named let them evolve."""
-    unusual: Limits | None = None
-    """Days beyond these limits are stopped; None stops none."""
+    qa: QaSettings
+    overrides: Overrides = field(default_factory=Overrides)
     rows_in_memory: int = PORTION_ROWS
     """A day that has more goes through the gate by way of the disk."""
+
+    @property
+    def stops_anomalies(self) -> bool:
+        """Say whether days that are unlike their past are not published."""
+        return self.qa.anomalies == "block" and not self.overrides.allow_anomaly
+
+    def drift(self, table: TableSpec) -> Drift:
+        """Return what becomes of the table's undeclared fields."""
+        return Drift(getattr(self.qa.schema_drift, table.name))
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ class Staged:
         return StagedPages(
             self.job.day,
             [one.bodies() for one in self.passes],
-            self.passes[-1].progress.total,
+            self.passes[-1].position.total,
             self.metrics,
             self.passes[0].dialect,
         )
@@ -80,7 +93,7 @@ class Staged:
     @property
     def rows(self) -> int:
         """Rows as fetched."""
-        return sum(each.progress.rows for each in self.passes)
+        return sum(each.position.rows for each in self.passes)
 
     def clear(self) -> None:
         """Forget the day's pages."""
@@ -90,19 +103,18 @@ class Staged:
 class Gatekeeper:
     """Checks staged days and publishes the good ones into one lake."""
 
-    def __init__(self, lake: Lake, rules: Rules, blocked: BlockedDays, published: Mapping[Job, Receipt]) -> None:
+    def __init__(self, lake: Lake, rules: Rules, published: Mapping[Job, Receipt]) -> None:
         """Connect the parts.
 
         Args:
             lake: opened for writing, its lock held.
-            rules: the gate's threshold and the shrink guard.
-            blocked: where the rejects of blocked days are kept.
+            rules: what may be published.
             published: receipts of what the lake holds, for the shrink guard.
 
         """
         self._lake = lake
         self._rules = rules
-        self._blocked = blocked
+        self._blocked = BlockedDays(lake.workspace / "blocked")
         self._published = published
         self._profiles = Profiles(lake)
         self._folder = lake.own_folder("gate")
@@ -117,8 +129,8 @@ class Gatekeeper:
         self._stopped.set()
 
     @property
-    def standing(self) -> Counter[DayStatus]:
-        """How many days have ended how so far; may be asked from any thread."""
+    def counts(self) -> Counter[DayStatus]:
+        """How many days have ended with each status so far; may be asked from any thread."""
         return Counter(self._ended)
 
     def check_store(self) -> None:
@@ -178,7 +190,7 @@ class Gatekeeper:
         for staged, rows in checked:
             if self._stopped.is_set():
                 return
-            if self._rules.completeness.asks_again(rows.reconciled):
+            if asks_again(self._rules.qa, rows.reconciled):
                 yield None
                 continue
             try:
@@ -196,7 +208,7 @@ class Gatekeeper:
                 yield replace(result, note=(rows.reconciled and note(rows.reconciled)) or staged.note)
 
     def _publish(self, job: Job, rows: DayRows) -> DayResult:
-        if self._rules.drift.get(job.table) is Drift.DISCARD:
+        if self._rules.drift(job.table) is Drift.DISCARD:
             # Only now: what is a repeat and what a conflict was decided on the rows as they came, and every row stays.
             rows = replace(rows, rows=_without_undeclared(rows.rows))
         held = self._published.get(job)
@@ -216,19 +228,19 @@ class Gatekeeper:
             )
         receipt, changed = self._lake.publish_day(rows)
         self._blocked.forget(job)
-        short = self._rules.completeness.complaint(job, rows.reconciled)
+        short = complaint(self._rules.qa, job, rows.reconciled)
         return replace(accounted(job, receipt, changed=changed), error=short)
 
     def _unlike(self, job: Job, rows: DayRows, held: Receipt | None) -> QualityError | None:
         """Return why a day that is unlike its past must not be published, None when it may."""
-        if self._rules.unusual is None:
+        if not self._rules.stops_anomalies:
             return None
-        told = self._profiles.unlike(job.table, job.day, self._rules.unusual, profile(job.table, rows.rows))
+        anomalies = self._profiles.unlike(job.table, job.day, self._rules.qa, profile(job.table, rows.rows))
         self._profiles.save()
-        if not told:
+        if not anomalies:
             return None
-        first = ": ".join(filter(None, (told[0].column, told[0].message)))
-        more = f" and {len(told) - 1:,} more like it" if len(told) > 1 else ""
+        first = ": ".join(filter(None, (anomalies[0].column, anomalies[0].message)))
+        more = f" and {len(anomalies) - 1:,} more like it" if len(anomalies) > 1 else ""
         return QualityError(
             f"it is unlike the weeks before: {first}{more}; {_intact(held)}",
             hint=f"If the shop says that this is right, run `mootech ingest {_only(job)} --allow-anomaly`.",
@@ -247,21 +259,21 @@ def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> Qual
     bad = rows.rejects.height
     # Of a day that came in several passes every row counts once, lest good rows that come twice thin out the bad ones.
     fetched = rows.fetched - (rows.reconciled.repeated if rows.reconciled else 0)
-    if rules.threshold.blocks(fetched=fetched, bad=bad):
+    if blocks(rules.qa, fetched=fetched, bad=bad):
         return QualityError(
             f"{bad:,} of {fetched:,} rows are bad; {intact}",
             hint=f"Run `mootech qa {only}` to see why. The next run fetches the day again.",
         )
-    if not rules.completeness.publish_short:
-        short = rules.completeness.complaint(job, rows.reconciled, intact)
+    if not rules.qa.publish_short_days:
+        short = complaint(rules.qa, job, rows.reconciled, intact)
         if short is not None:
             return short
-    if held is not None and not rules.allow_shrink and shrinks(held.published, rows.rows.height):
+    if held is not None and not rules.overrides.allow_shrink and shrinks(held.published, rows.rows.height):
         return QualityError(
             f"it would shrink from {held.published:,} to {rows.rows.height:,} rows; {intact}",
             hint=f"If the shop really has fewer rows now, run `mootech ingest {only} --allow-shrink`.",
         )
-    extra = _extra(rows.rows) if rules.drift.get(job.table) is Drift.FREEZE else None
+    extra = _extra(rows.rows) if rules.drift(job.table) is Drift.FREEZE else None
     if extra is not None and extra.len():
         fields = ", ".join(repr(name) for name in undeclared(extra))
         return QualityError(

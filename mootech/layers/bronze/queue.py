@@ -7,7 +7,7 @@ days between them. Staged days wait on disk, not in memory. Small days of one ta
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +16,10 @@ from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.publishing import Gatekeeper, Staged, failed
 from mootech.layers.bronze.staging import StagedDay, remove_stale
 from mootech.model import DayResult, DayStatus, Job, Progress
-from mootech.source.dialect import Dialect
-from mootech.source.http import Api, Connection
-from mootech.source.metrics import Metrics, metrics_of
-from mootech.tables import TableSpec
+from mootech.source.endpoint import Endpoint
+from mootech.source.http import Api
+from mootech.source.metrics import metrics_of
+from mootech.source.setup import dialect_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Fetcher(Protocol):
     """What it takes to stage days."""
 
     @property
-    def connection(self) -> Connection:
-        """Where the shop's API is."""
+    def endpoint(self) -> Endpoint:
+        """The shop's API."""
 
     @property
     def folder(self) -> Path:
@@ -53,52 +53,26 @@ class Fetcher(Protocol):
     async def stage(self, api: Api, staged: Mapping[Job, StagedDay], arrived: Callable[[Job, int], None]) -> str:
         """Stage a unit; return a note for a person. SourceError or StoreError when it cannot be."""
 
-    async def counts(self, api: Api, job: Job) -> Metrics | None:
-        """Return what the shop counts of a job's day, None when it is not asked. SourceError when it does not say."""
-
 
 @dataclass(frozen=True)
 class PageFetcher:
     """Stages days page by page."""
 
-    connection: Connection
-    page_size: int
-    """Rows a page."""
+    endpoint: Endpoint
     folder: Path
     """Where pages are staged, on local disk."""
-    metrics: bool = True
-    """Ask the shop for its own counts of the clickstream."""
-    dialects: Mapping[TableSpec, Dialect] = field(default_factory=dict)
-    """How the tables are asked for; one that is not named here is in mootech's own protocol."""
 
     @property
     def at_once(self) -> int:
         """As many as requests."""
-        return self.connection.concurrency
+        return self.endpoint.settings.concurrency
 
     def staged(self, job: Job, number: int) -> StagedDay:
         """Return the staging of a pass over a job's day; further passes have smaller pages, lest a cache answer."""
-        page_size = self.page_size - number + 1 if self.page_size >= number else self.page_size + number - 1
-        return StagedDay(
-            self.folder,
-            job.table,
-            job.day,
-            source=self.connection.url,
-            page_size=page_size,
-            number=number,
-            dialect=self.dialects.get(job.table),
-        )
-
-    async def counts(self, api: Api, job: Job) -> Metrics | None:
-        """Return what the shop counts of a job's day; None for a table without metrics, or when it is not to be asked.
-
-        Raises:
-            SourceError: the shop has none, or did not answer.
-
-        """
-        if not self.metrics or not job.table.has_metrics:
-            return None
-        return await metrics_of(api, job.day)
+        size = self.endpoint.settings.page_size
+        size = size - number + 1 if size >= number else size + number - 1
+        dialect = dialect_of(self.endpoint.settings, job.table)
+        return StagedDay(self.folder, job, dialect, page_size=size, number=number)
 
     def units(self, wanted: Sequence[Job]) -> list[tuple[Job, ...]]:
         """Return the days one by one."""
@@ -107,7 +81,7 @@ class PageFetcher:
     async def stage(self, api: Api, staged: Mapping[Job, StagedDay], arrived: Callable[[Job, int], None]) -> str:
         """Stage a day; see `stage_day`."""
         ((job, each),) = staged.items()
-        return await stage_day(api, job, each, lambda rows: arrived(job, rows))
+        return await stage_day(api, each, lambda rows: arrived(job, rows))
 
 
 class Ingest:
@@ -139,7 +113,7 @@ class Ingest:
         self._left = len(queue)
         for unit in reversed(await asyncio.to_thread(self._fetcher.units, queue)):
             self._todo.put_nowait((unit, ()))
-        async with Api(self._fetcher.connection) as api, asyncio.TaskGroup() as tasks:
+        async with Api(self._fetcher.endpoint) as api, asyncio.TaskGroup() as tasks:
             publishing = tasks.create_task(self._publish())
             fetching = [tasks.create_task(self._fetch_all(api)) for _ in range(self._fetcher.at_once)]
             await self._finished.wait()
@@ -164,7 +138,7 @@ class Ingest:
         try:
             self._gatekeeper.check_store()
             note = await self._fetcher.stage(api, staged, lambda job, rows: self._progress.rows(job.table.name, rows))
-            metrics = {job: await self._fetcher.counts(api, job) for job in unit}
+            metrics = {job: await metrics_of(api, job.table, job.day) for job in unit}
         except IncompleteError as exc:
             for job, each in passes.items():
                 each[0].clear()

@@ -32,7 +32,7 @@ def replay(lake: Lake, job: Job, receipt: Receipt, rules: Rules, mapping: FieldM
     `mapping` is the table's of today, where its rows do not come in the contract's own words.
     """
     try:
-        discard = rules.drift.get(job.table) is Drift.DISCARD
+        discard = rules.drift(job.table) is Drift.DISCARD
         rows = replayed(lake, job, receipt, mapping, discard=discard)
         refusal = refused(job, rows, receipt, rules)
         if refusal is not None:

@@ -38,16 +38,14 @@ class Selection:
 
     def jobs(self, settings: Settings, lake: Lake | None) -> list[Job]:
         """Return the queue of (table, day) jobs for a lake; None is a lake that is not there yet."""
+        ingest = settings.ingest
+        if self.lookback is not None:
+            ingest = ingest.model_copy(update={"lookback": self.lookback})
         jobs = [
             Job(table, day)
-            for table in self.tables or settings.ingest.tables
+            for table in self.tables or ingest.tables
             for day in days_to_fetch(
-                whole_days(lake, table) if lake else (),
-                start=self.start,
-                end=self.end,
-                lookback=settings.ingest.lookback if self.lookback is None else self.lookback,
-                configured_start=settings.ingest.start,
-                today=utc_today(),
+                whole_days(lake, table) if lake else (), ingest, start=self.start, end=self.end, today=utc_today()
             )
         ]
         shard = self.shard

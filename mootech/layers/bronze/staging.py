@@ -17,19 +17,18 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
 
 import msgspec
 
 from mootech.errors import IncompleteError, RefusedError
 from mootech.lake.disk import mapped
+from mootech.model import Job
 from mootech.source.body import TransientError
 from mootech.source.dialect import Dialect
-from mootech.source.guards import START, Page, Progress, TotalChangedError
+from mootech.source.guards import START, Page, PagePosition, TotalChangedError
 from mootech.source.http import Answer
 from mootech.source.pages import read_page, rows_of
-from mootech.tables import TableSpec
 
 _JOURNAL_VERSION = 2
 _STALE_SECONDS = 6 * 3600
@@ -51,47 +50,34 @@ _LINE = msgspec.json.Decoder(_Whole)
 class StagedDay:
     """The staged pages of one pass over a table's day."""
 
-    def __init__(  # noqa: PLR0913  # what tells one staging from another
-        self,
-        root: Path,
-        table: TableSpec,
-        day: date,
-        *,
-        source: str,
-        page_size: int,
-        number: int = 1,
-        dialect: Dialect | None = None,
-    ) -> None:
+    def __init__(self, root: Path, job: Job, dialect: Dialect, *, page_size: int, number: int = 1) -> None:
         """Name the folder; nothing is read or written yet.
 
         Args:
             root: the staging area of one lake.
-            table: which table.
-            day: which UTC day.
-            source: URL of the shop's API; pages of another source are not resumed.
+            job: which table and UTC day.
+            dialect: how pages are asked for, where, and how they are read; pages of another one are not resumed.
             page_size: rows a page; cursors of another page size do not fit.
             number: which pass over the day, from 1.
-            dialect: how pages are asked for and read, mootech's own protocol without; pages of another one are not
-                resumed.
 
         """
         self.page_size = page_size
-        self.dialect = (dialect or Dialect(table.name)).on(day)
-        self._folder = root / table.name / day.isoformat()
+        self.job = job
+        self.dialect = dialect.on(job.day)
+        self._folder = root / job.table.name / job.day.isoformat()
         if number > 1:
             self._folder /= f"pass-{number}"
         self._header = {
             "journal": _JOURNAL_VERSION,
-            "source": source,
-            "table": str(table),
-            "utc_date": day.isoformat(),
+            "source": dialect.url,
+            "table": job.table.name,
+            "utc_date": job.day.isoformat(),
             "page_size": page_size,
+            "dialect": self.dialect.digest,
         }
-        if self.dialect.digest != Dialect(table.name).digest:
-            self._header["dialect"] = self.dialect.digest
         self._started = time.time()
         self._whole: list[_Whole] = []
-        self.progress: Progress = START
+        self.position: PagePosition = START
 
     def resume(self) -> int:
         """Take up what an earlier run staged, as far as it checks out; return the number of pages.
@@ -100,7 +86,7 @@ class StagedDay:
             StoreError: the state folder cannot be written.
 
         """
-        self._whole, self.progress = [], START
+        self._whole, self.position = [], START
         try:
             self._take_up()
         except (TotalChangedError, IncompleteError):
@@ -131,7 +117,7 @@ class StagedDay:
             _write(self._file(page.number), page.body, os.O_TRUNC)
             _write(self._journal, msgspec.json.encode(whole) + b"\n", os.O_APPEND)
         self._whole.append(whole)
-        self.progress = self.progress.after(page)
+        self.position = self.position.after(page)
 
     def bodies(self) -> list[Path]:
         """Return the pages' files in order."""
@@ -168,7 +154,7 @@ class StagedDay:
         Files that cannot be removed are not worth an error: a published day does not fail for them, and the next page
         to stage finds out what is wrong with the folder.
         """
-        self._whole, self.progress, self._started = [], START, time.time()
+        self._whole, self.position, self._started = [], START, time.time()
         with suppress(OSError):
             # The journal goes first: pages without a journal are nothing, a journal without pages would be a lie.
             self._journal.unlink(missing_ok=True)
@@ -202,17 +188,17 @@ class StagedDay:
             return
         self._started -= age
         for number, line in enumerate(lines, start=1):
-            if self._whole and self.progress.next_cursor is None:
+            if self._whole and self.position.next_cursor is None:
                 return
             try:
                 whole = _LINE.decode(line)
                 body = self._file(number).read_bytes()
                 if (whole.page, whole.sha256) != (number, hashlib.sha256(body).hexdigest()):
                     return
-                page = read_page(self.dialect, Answer(body, whole.head), self.progress, self.page_size)
+                page = read_page(self.dialect, Answer(body, whole.head), self.position, self.page_size)
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError, TransientError, RefusedError):
                 return
-            self.progress = self.progress.after(page)
+            self.position = self.position.after(page)
             self._whole.append(whole)
 
 

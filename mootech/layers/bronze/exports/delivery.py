@@ -1,6 +1,6 @@
-"""What a job has delivered: its files are taken from the destination, split into days and staged like pages.
+"""The files of an export: they are downloaded from the destination, split into days and staged like pages.
 
-A delivery is believed only when every file is whole and, where the service declares a number of rows, has them all.
+A delivery is accepted only when every file is whole and, where the service declares a number of rows, has them all.
 """
 
 import re
@@ -29,7 +29,7 @@ _PATH_DAY = re.compile(r"/utc_date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
 
 class NotWholeError(Exception):
-    """The files of a job that is said to be complete are not all there, or not whole."""
+    """The service calls an export complete, and its files are not all there, or not whole."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,26 @@ class DeliveredFile:
 
     path: Path
     name: str
-    """As it stands in the destination, for messages."""
+    """Its name in the destination, for messages."""
     day: str | None
-    """The day that its folder names (`utc_date=…`), for files that leave the column out."""
+    """The day in the name of its folder (`utc_date=…`), for files without that column."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The files of one job, which holds the rows of a range of days of one table."""
+    """The files of one export: rows of one table and a range of days."""
 
     table: TableSpec
     days: DayRange
     files: Sequence[DeliveredFile]
     declared: int | None
-    """Rows, as the service says; None when it does not."""
+    """Rows as declared by the service; None when it declares none."""
 
     def check(self) -> None:
-        """Compare what is there with what was declared.
+        """Compare the rows that are there with the number declared.
 
         Raises:
-            NotWholeError: it is not the same, or nothing says that there is nothing.
+            NotWholeError: the numbers differ, or there is no file and the service did not declare zero rows.
 
         """
         if not self.files and self.declared != 0:
@@ -76,11 +76,11 @@ class Delivery:
 
         Raises:
             NotWholeError: a file cannot be read.
-            IncompleteError, RefusedError: the rows are such that no page could hold them.
+            IncompleteError, RefusedError: no page could hold such rows.
             StoreError: the pages cannot be kept on local disk.
 
         """
-        # Only the total of a single day is the day's own.
+        # The declared number is of the whole range; a day has a total only where it is the whole range.
         total = self.declared if len(self.days) == 1 else None
         number, held = 1, None
         for rows in self._pages(day, staged.page_size):
@@ -100,11 +100,14 @@ class Delivery:
                     yield json_rows(shaped(rows[first : first + size], contract))
 
     def _of_day(self, file: DeliveredFile, day: date) -> pl.DataFrame:
-        """Return a file's rows of one day; a row of none that was ordered counts for the first, for the gate to see."""
+        """Return a file's rows of one day.
+
+        Rows of days that were not ordered go to the first day, where the gate rejects them.
+        """
         lazy = _scan(file)
         schema = lazy.collect_schema()
-        told, ordered = day_of_row(schema, file.day), [each.isoformat() for each in self.days]
-        belongs = pl.when(told.is_in(ordered)).then(told).otherwise(pl.lit(self.days.first.isoformat()))
+        named, ordered = day_of_row(schema, file.day), [each.isoformat() for each in self.days]
+        belongs = pl.when(named.is_in(ordered)).then(named).otherwise(pl.lit(self.days.first.isoformat()))
         rows = lazy.filter(belongs == day.isoformat()).collect()
         return rows if DAY in schema or file.day is None else rows.with_columns(pl.lit(file.day).alias(DAY))
 
@@ -121,7 +124,7 @@ def download(store: Store, directory: str, work: Path) -> list[DeliveredFile]:
     files: list[DeliveredFile] = []
     for entry in store.list(f"{directory}/"):
         name = entry.key.rpartition("/")[2]
-        # Spark leaves its notes (_SUCCESS, .crc) beside the data.
+        # Spark leaves files of its own (_SUCCESS, .crc) beside the data.
         if not name.endswith(".parquet") or name.startswith(("_", ".")):
             continue
         if entry.size > _MOST_BYTES:
@@ -156,7 +159,7 @@ def _add(staged: StagedDay, number: int, rows: Sequence[str], total: int | None,
     following = "null" if last else f'"{number + 1}"'
     declared = "null" if total is None else total
     body = f'{{"data":[{",".join(rows)}],"next_cursor":{following},"total":{declared}}}'.encode()
-    # Through the same eye of the needle as a page off the wire, so that what is staged can be resumed.
+    # Parsed exactly like a network page, so that a resume accepts it.
     staged.add(parse_page(body, number, cursor))
 
 

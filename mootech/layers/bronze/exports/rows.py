@@ -1,8 +1,7 @@
-"""From the rows of a Parquet file to the JSON rows that a page would have held, so that both go one road.
+"""Turn the rows of a Parquet file into the JSON rows of a page, so that both protocols share the code that follows.
 
-Nothing is dropped and nothing is rounded: 64-bit identifiers become decimal digits, a null stays a null, a column that
-is not there stays missing, and what JSON has no number for (NaN, infinity) becomes a text, which the contract rejects
-with its raw value in sight.
+Nothing is dropped and nothing is rounded. 64-bit identifiers become decimal digits, a null stays a null, and a missing
+column stays missing. JSON has no NaN and no infinity: they become text, which the contract rejects with its raw value.
 """
 
 import math
@@ -19,11 +18,11 @@ _FLOATS = (pl.Float32, pl.Float64)
 
 
 def shaped(frame: pl.DataFrame, contract: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """Return the frame with columns that the service typed otherwise in the contract's terms, where no value changes.
+    """Return the frame with its columns in the contract's types, wherever that changes no value.
 
     Args:
-        frame: rows as they stand in a file.
-        contract: the declared columns with their types; others, and types that do not fit, stay as they are.
+        frame: the rows of a file.
+        contract: the declared columns with their types. Other columns, and types that do not fit, stay unchanged.
 
     """
     binary = [_as_text(frame[name]) for name, dtype in frame.schema.items() if dtype == pl.Binary]
@@ -35,7 +34,7 @@ def shaped(frame: pl.DataFrame, contract: Mapping[str, pl.DataType]) -> pl.DataF
 
 
 def _as_text(binary: pl.Series) -> pl.Series:
-    """Return the text that bytes are, since older writers do not mark it; hex digits for those that are none."""
+    """Return bytes as text, because older writers do not mark text as such; hex digits for bytes that are no UTF-8."""
     try:
         return binary.cast(pl.String)
     except pl.exceptions.ComputeError:
@@ -61,11 +60,11 @@ def json_rows(frame: pl.DataFrame) -> list[str]:
 
 
 def day_of_row(schema: Mapping[str, pl.DataType], default: str | None) -> pl.Expr:
-    """Return the expression for the day that a file's row says it belongs to, as text; NULL where it says nothing.
+    """Return the expression for the day that a file's row names, as text; NULL where it names none.
 
     Args:
         schema: the file's columns.
-        default: the day of a file without such a column, None when that is not known either.
+        default: the day for a file without such a column; None when it is unknown, too.
 
     """
     if DAY not in schema:
@@ -76,7 +75,7 @@ def day_of_row(schema: Mapping[str, pl.DataType], default: str | None) -> pl.Exp
 
 
 def _in_terms_of(name: str, dtype: pl.DataType, wanted: pl.DataType | None) -> pl.Expr | None:
-    """Return how to convert a column, None for one that stays as it is."""
+    """Return the expression that converts a column; None for a column that stays unchanged."""
     column = pl.col(name)
     whole = dtype.is_integer() or (isinstance(dtype, pl.Decimal) and dtype.scale == 0)
     if name == DAY and isinstance(dtype, pl.Datetime):
@@ -100,7 +99,7 @@ def _whole(dtype: Any) -> bool:  # noqa: ANN401  # Polars has types as classes a
 
 
 def _not_finite(frame: pl.DataFrame) -> list[int]:
-    """Return the places of the rows with a number that JSON does not have."""
+    """Return the positions of the rows with a number that JSON does not have."""
     floats = [name for name, dtype in frame.schema.items() if dtype in _FLOATS]
     if not floats:
         return []
@@ -113,7 +112,7 @@ def _json(row: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever a column may hold
-    """Return a value as JSON can hold it."""
+    """Return a value in a form that JSON has."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list | pl.Series):

@@ -1,7 +1,7 @@
-"""The jobs protocol: order a range of days, ask until the files are there, read what the service says of them.
+"""The exports protocol: order a range of days, ask until the files are there, read the service's answers.
 
-The service is older than its clients: GET requests have JSON bodies, days are mm-dd-yyyy, and the key stands in the
-body of an order.
+The service calls an export a job. It is older than its clients: GET requests have JSON bodies, days are mm-dd-yyyy, and
+the body of an order holds the key.
 """
 
 import random
@@ -22,16 +22,16 @@ from mootech.source.metrics import older_day
 from mootech.tables import TableSpec
 
 AT_ONCE = 2
-"""Jobs that the service runs at a time."""
+"""Exports that the service runs at a time."""
 
 _COMPLETE = frozenset({"COMPLETE", "COMPLETED"})
 _FAILED = frozenset({"FAILED", "ERROR", "CANCELLED", "CANCELED", "ABORTED", "TIMED_OUT"})
-_UNKNOWN_JOB = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, 422})
+_UNKNOWN_EXPORT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, 422})
 _MOST_SHOWN = 200
 
 
-class State(StrEnum):
-    """How a job stands, as far as it matters here."""
+class ExportState(StrEnum):
+    """The states of an export that make a difference here."""
 
     UNDER_WAY = "under way"
     COMPLETE = "complete"
@@ -40,23 +40,23 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the service says of one job."""
+class ExportStatus:
+    """What the service says of one export."""
 
-    state: State
+    state: ExportState
     rows: int | None = None
     """Rows in its files as declared; None when the service declares none."""
-    told: str = ""
-    """The status in the service's words, and what it says of the failure."""
+    message: str = ""
+    """The status in the service's words, and its reason for a failure."""
 
 
 class _Ordered(msgspec.Struct, frozen=True):
-    job_id: str | int
+    export_id: str | int = msgspec.field(name="job_id")
 
 
 class _Status(msgspec.Struct, frozen=True):
     execution_status: str | None = None
-    # Whatever else a service tells must not make its status unreadable.
+    # Any types: a value that nobody expected must not make the status unreadable.
     rows: Any = None
     error: Any = None
 
@@ -65,17 +65,17 @@ _ORDERS, _STATUSES = msgspec.json.Decoder(_Ordered), msgspec.json.Decoder(_Statu
 
 
 async def order(api: Api, table: TableSpec, days: DayRange, destination: Callable[[], tuple[str, str]]) -> str | int:
-    """Order a range of days; return the job's id.
+    """Order an export of a range of days; return its id.
 
     Args:
         api: the source.
         table: which table.
         days: UTC days.
-        destination: returns bucket and directory. Asked anew for each attempt: where an answer was lost there may be
-            a job already, and two jobs must not write into one directory.
+        destination: returns bucket and directory. It is called for each attempt: when an answer was lost, an export
+            may have begun already, and two exports must not write into one directory.
 
     Raises:
-        SourceError: the order was not taken.
+        SourceError: the service did not take the order.
 
     """
 
@@ -84,14 +84,14 @@ async def order(api: Api, table: TableSpec, days: DayRange, destination: Callabl
         return {
             "start_date": older_day(days.first),
             "end_date": older_day(days.last),
-            "api_key": api.connection.api_key,
+            "api_key": api.endpoint.api_key,
             "destination_s3_bucket": bucket,
             "destination_s3_directory": directory,
             "table": str(table),
         }
 
     try:
-        return await api.get("fetch_data", {}, _job_id, sent=Sent("POST", body))
+        return await api.get("fetch_data", {}, _export_id, sent=Sent("POST", body))
     except RefusedError as exc:
         if exc.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
             raise
@@ -103,62 +103,71 @@ async def order(api: Api, table: TableSpec, days: DayRange, destination: Callabl
         ) from exc
 
 
-async def standing(api: Api, job_id: str | int) -> Standing:
-    """Ask how a job stands.
+async def status_of(api: Api, export_id: str | int) -> ExportStatus:
+    """Ask for the status of an export.
 
     Raises:
         SourceError: the service did not answer, or refused the key.
 
     """
-    sent = Sent("GET", lambda: {"job_id": job_id})
+    sent = Sent("GET", lambda: {"job_id": export_id})
     try:
-        now = await api.get("job_status", {}, parse_standing, sent=sent)
+        status = await api.get("job_status", {}, parse_status, sent=sent)
     except RefusedError as exc:
-        if exc.status not in _UNKNOWN_JOB:
+        if exc.status not in _UNKNOWN_EXPORT:
             raise
-        return Standing(State.VANISHED, told=exc.message)
-    # Some services repeat the key in what they say.
-    return replace(now, told=now.told.replace(api.connection.api_key, "***"))
+        return ExportStatus(ExportState.VANISHED, message=exc.message)
+    # Some services repeat the key in their messages.
+    return replace(status, message=status.message.replace(api.endpoint.api_key, "***"))
 
 
-async def ended(
-    api: Api, job_id: str | int, *, longest_wait: float, sleep: Callable[[float], Awaitable[None]]
-) -> Standing:
-    """Ask again and again, with growing waits of at most `longest_wait` seconds, until the job is not under way."""
+async def wait_for_end(
+    api: Api, export_id: str | int, *, longest_wait: float, sleep: Callable[[float], Awaitable[None]]
+) -> ExportStatus:
+    """Ask for the status until the export is no longer under way; return the last status.
+
+    The waits between two questions grow, up to `longest_wait` seconds.
+    """
     rng = random.Random()  # noqa: S311  # jitter only has to differ from client to client
     polls = 0
     while True:
-        now = await standing(api, job_id)
-        if now.state is not State.UNDER_WAY:
-            return now
+        status = await status_of(api, export_id)
+        if status.state is not ExportState.UNDER_WAY:
+            return status
         polls += 1
         await sleep(poll_seconds(polls, longest_wait, rng))
 
 
 def poll_seconds(polls: int, longest_wait: float, rng: random.Random) -> float:
-    """Return the seconds to wait after so many looks at a job (1 is the first): growing, jittered, bounded."""
+    """Return the seconds to wait after so many questions (1 is the first): growing, jittered, bounded."""
     return min(wait_seconds(polls, None, rng), longest_wait)
 
 
-def parse_standing(body: bytes) -> Standing:
-    """Read the answer about a job; TransientError when it is none."""
+def parse_status(body: bytes) -> ExportStatus:
+    """Read the answer about an export.
+
+    Raises:
+        TransientError: it is no such answer; it is worth asking again.
+
+    """
     try:
         answer = _STATUSES.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise TransientError(f"a body that says nothing of a job ({exc})") from exc
     status = (answer.execution_status or "").strip().upper()
-    told = ": ".join(filter(None, (status, _printable(answer.error if isinstance(answer.error, str) else ""))))
+    reason = _printable(answer.error if isinstance(answer.error, str) else "")
+    message = ": ".join(filter(None, (status, reason)))
     if not status:
-        return Standing(State.VANISHED, told="the service gives it no status")
+        return ExportStatus(ExportState.VANISHED, message="the service gives it no status")
     if status in _COMPLETE:
         declared = isinstance(answer.rows, int) and not isinstance(answer.rows, bool)
-        return Standing(State.COMPLETE, rows=answer.rows if declared else None, told=told)
-    return Standing(State.FAILED if status in _FAILED else State.UNDER_WAY, told=told)
+        return ExportStatus(ExportState.COMPLETE, rows=answer.rows if declared else None, message=message)
+    return ExportStatus(ExportState.FAILED if status in _FAILED else ExportState.UNDER_WAY, message=message)
 
 
-def _job_id(body: bytes) -> str | int:
+def _export_id(body: bytes) -> str | int:
     try:
-        return _ORDERS.decode(body).job_id
+        return _ORDERS.decode(body).export_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise TransientError(f"a body that names no job ({exc})") from exc
 

@@ -1,7 +1,7 @@
-"""What this host remembers of the jobs it has ordered.
+"""What this host remembers of the exports it has ordered.
 
-A ticket is written before its order is sent. So a run that was killed leaves no job that the next one does not know:
-it waits for that job instead of ordering another one, and no directory in the destination is forgotten.
+A ticket is written before its order is sent. So the next run knows every export that a killed run has ordered: it waits
+for that export instead of ordering another one, and it forgets no directory in the destination.
 
     <root>/<first directory>.json
 """
@@ -21,7 +21,7 @@ from mootech.model import DayRange
 from mootech.tables import TableSpec
 
 _FRESH_SECONDS = 6 * 3600
-"""Files of an older job are not taken: the shop's rows may have changed since."""
+"""Files of an older export are not taken: the shop's rows may have changed since."""
 _DIRECTORY = re.compile(r"mootech-[a-z]+-[0-9-]{10}-[0-9a-f]{32}")
 
 
@@ -38,9 +38,9 @@ class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ordered: float
     """Unix seconds."""
     directories: tuple[str, ...] = ()
-    """Every directory below the destination that a job may have been told to write to; the job's own is the last."""
-    job_id: str | int | None = None
-    """None while there is no answer to the order, and when the job's files are not to be taken any more."""
+    """Every directory below the destination that an export may write to; the directory of this export is the last."""
+    export_id: str | int | None = msgspec.field(default=None, name="job_id")
+    """None while there is no answer to the order, and when the export's files are not to be taken any more."""
 
     @property
     def days(self) -> DayRange:
@@ -49,26 +49,26 @@ class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def directory(self) -> str:
-        """Where the job writes to."""
+        """The directory that the export writes to."""
         return self.directories[-1]
 
     @property
     def is_fresh(self) -> bool:
-        """Say whether it was ordered so lately that its job may still be at work."""
+        """Say whether the order is so recent that the export may still be under way."""
         return 0 <= time.time() - self.ordered < _FRESH_SECONDS
 
     def elsewhere(self) -> Self:
-        """Return the ticket with a directory that nobody has used."""
+        """Return the ticket with one more directory, which nobody has used."""
         name = f"mootech-{self.table}-{self.first}-{uuid4().hex}"
         return msgspec.structs.replace(self, directories=(*self.directories, name))
 
-    def answered(self, job_id: str | int | None) -> Self:
-        """Return the ticket with the job that was begun; None: with none whose files are to be taken."""
-        return msgspec.structs.replace(self, job_id=job_id)
+    def answered(self, export_id: str | int | None) -> Self:
+        """Return the ticket with the id of its export; None says that no files are to be taken."""
+        return msgspec.structs.replace(self, export_id=export_id)
 
     def is_good_for(self, table: TableSpec, days: DayRange) -> bool:
-        """Say whether its job is delivering these days, and has been ordered lately."""
-        there = self.job_id is not None and self.table == table.name
+        """Say whether its export delivers these days, and was ordered recently."""
+        there = self.export_id is not None and self.table == table.name
         return self.is_fresh and there and days.first in self.days and days.last in self.days
 
 

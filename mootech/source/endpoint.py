@@ -1,0 +1,28 @@
+"""The shop's API, ready to be asked: its settings and the key."""
+
+from dataclasses import dataclass, field
+
+from mootech.config import SourceSettings
+from mootech.source.auth import Auth, AuthKind
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the shop's API is, how hard it may be asked, and the key it is asked with."""
+
+    settings: SourceSettings
+    """The section [source]; its url is set."""
+    api_key: str = field(repr=False)
+    """The resolved key, wherever it came from."""
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a trailing slash."""
+        return str(self.settings.url)
+
+    @property
+    def auth(self) -> Auth:
+        """The key, and how it is sent."""
+        auth, kind = self.settings.auth, AuthKind(self.settings.auth.kind)
+        name = auth.name or ("api_key" if kind is AuthKind.QUERY else "X-API-Key")
+        return Auth(self.api_key, kind, name, auth.user or "")
