@@ -21,12 +21,12 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
 
     A step's failure does not keep the next one from working with what is good; every failure counts for the exit code.
     """
-    wanted = Selection()
-    wanted.jobs(settings, opened_if_there(settings))
+    due = Selection()
+    due.jobs(settings, opened_if_there(settings))
     connection = connection_to(settings)
 
     def work(lake: Lake) -> RunOutcome:
-        jobs = wanted.jobs(settings, lake)
+        jobs = due.jobs(settings, lake)
         ingested = ingest_jobs(lake, settings, connection, jobs, receipts_of(lake, jobs), rules_of(settings), progress)
         new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
         fresh = {table: [day.utc_date for day in new if day.table == table.name] for table in TABLES}
