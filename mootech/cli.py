@@ -38,8 +38,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it
-    if wanted:
+def _print_version(asked_for: bool) -> None:  # noqa: FBT001 - Typer calls it
+    if asked_for:
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and rarely wanted
 
         try:

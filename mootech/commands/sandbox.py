@@ -22,7 +22,7 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     ] = None,
     faults: Annotated[
         str | None,
-        typer.Option("--faults", metavar="PROFILE", help="Spoil answers: flaky, rough, or resets=0.2,drip=0.1."),
+        typer.Option("--faults", metavar="FAULTS", help="Spoil answers: flaky, rough, or resets=0.2,drip=0.1."),
     ] = None,
     faults_seed: Annotated[
         int, typer.Option("--faults-seed", metavar="N", help="Another seed spoils other answers.")
@@ -44,31 +44,29 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     def act(_progress: Progress | None) -> Outcome:
         from mootech.render import Screen
         from mootech.sandbox import server
-        from mootech.sandbox.faults import Draw, Profile
+        from mootech.sandbox.exports import ExportSettings
+        from mootech.sandbox.faults import Draw, FaultMix
+        from mootech.sandbox.shop import Shop
 
-        profile = Profile.parse(faults) if faults is not None else None
+        mix = FaultMix.parse(faults) if faults is not None else None
 
         def announce(url: str) -> None:
             screen = Screen.standard(quiet=common.quiet)
             screen.note(f"The sandbox answers at {url} until you press Ctrl-C. In another terminal:")
             screen.note(f"  export MOOTECH_API_URL={url} MOOTECH_API_KEY={server.API_KEY}")
             screen.note(f"  mootech ingest --start {(day or utc_today()) - timedelta(days=30)}")
-            if profile is not None:
-                screen.note(f"It spoils {profile.total:.0%} of its answers. The faults: {', '.join(profile.shares)}.")
+            if mix is not None:
+                screen.note(f"It spoils {mix.total:.0%} of its answers. The faults: {', '.join(mix.shares)}.")
             if buckets is not None:
                 screen.note(f"It takes jobs and delivers to buckets in {buckets}.")
 
-        server.serve(
-            port=port,
-            seed=seed,
-            scale=scale,
+        shop = server.Sandbox(
+            Shop(seed=seed, scale=scale),
             today=lambda: day or utc_today(),
-            faults=Draw(profile, faults_seed) if profile is not None else None,
-            buckets=buckets,
-            job_seconds=job_seconds,
-            on_ready=announce,
-            log=common.verbose > 0,
+            faults=Draw(mix, faults_seed) if mix is not None else None,
+            exports=ExportSettings(buckets, job_seconds) if buckets is not None else None,
         )
+        server.serve(shop, port=port, on_ready=announce, log=common.verbose > 0)
         return Outcome("sandbox")
 
     return act

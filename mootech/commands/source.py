@@ -24,14 +24,14 @@ def check(
     when the gate would reject every row of a table.
     """
     tables = named(table)
-    wanted = parse_day(day, "--day") if day is not None else None
-    if wanted is not None:
-        check_over(wanted, utc_today(), "--day")
+    asked_for = parse_day(day, "--day") if day is not None else None
+    if asked_for is not None:
+        check_over(asked_for, utc_today(), "--day")
 
     def act(_progress: Progress | None) -> Outcome:
         from mootech.pipeline import source as pipeline
 
-        return pipeline.check_source(common.settings(), tables=tables, day=wanted)
+        return pipeline.check_source(common.settings(), tables=tables, day=asked_for)
 
     return act
 

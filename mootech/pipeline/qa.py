@@ -1,11 +1,16 @@
-"""`qa`: the checks on what is in bronze, and what lies in quarantine."""
+"""`qa`: the checks on what is in bronze, and what lies in quarantine.
 
-from collections.abc import Iterator, Mapping, Sequence
+Every check stands in a list: on days in `qa.days.DAY_CHECKS`, on rows in `qa.rules.RULES`, figures in
+`qa.figures.FIGURES`, and here those that need the lake, `TABLE_CHECKS` and `ODD_DAYS`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
 
-from mootech.config import Settings
+from mootech.config import QaSettings, Settings
 from mootech.errors import EmptyLakeError, QualityError
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
@@ -20,7 +25,9 @@ from mootech.layers.bronze.selection import FETCH_FIRST
 from mootech.model import DayRange, DayStatus, Finding, Job, Outcome, Progress, Receipt, utc_today
 from mootech.outcomes import DayQuality, QaOutcome
 from mootech.pipeline.session import locked, opened
-from mootech.qa.checks import days_behind, days_missing, summarise
+from mootech.qa.anomalies import Anomaly
+from mootech.qa.checks import check_partitions
+from mootech.qa.days import DAY_CHECKS, HeldDays
 from mootech.source.setup import dialects_of
 from mootech.tables import TABLES, TRANSACTIONS, TableSpec
 
@@ -41,20 +48,29 @@ def qa(
     tables = tables or tuple(TABLES)
     held = {table: list(lake.held(Layer.RAW, table.name)) for table in tables}
     days = {table: [day for day in of_table if day in span] for table, of_table in held.items()}
-    blocked = [finding for finding in blocked_days(lake, tables) if finding.utc_date in span]
-    if not any(days.values()) and not blocked:
+    known = [finding for finding in blocked_days(lake, tables) if finding.utc_date in span]
+    if not any(days.values()) and not known:
         raise EmptyLakeError(f"{settings.lake} holds nothing to check there", hint=FETCH_FIRST)
-    around = []
     if settings.qa.anomalies != "off":
-        stopped = {(finding.table, finding.utc_date) for finding in blocked}
-        for table, of_table in days.items():
-            around += days_missing(
-                table, of_table, [day for name, day in stopped if name == table.name and day is not None]
-            )
-            if end is None:
-                yesterday = utc_today() - timedelta(days=1)
-                around += days_behind(table, held[table], yesterday, settings.qa.max_days_behind)
-    return check_days(lake, settings, days, [*blocked, *around], with_history=True)
+        yesterday = utc_today() - timedelta(days=1) if end is None else None
+        blocked = {table: [each.utc_date for each in known if each.table == table.name] for table in tables}
+        for table, in_range in days.items():
+            stopped = [day for day in blocked[table] if day is not None]
+            looked_at = HeldDays(table, held[table], in_range, stopped, yesterday, settings.qa.max_days_behind)
+            known += [finding for check in DAY_CHECKS for finding in check(looked_at)]
+    return check_days(lake, settings, days, known, with_history=True)
+
+
+@dataclass(frozen=True)
+class CheckedTable:
+    """The days of a table that are being checked, and where they lie."""
+
+    lake: Lake
+    settings: Settings
+    profiles: Profiles
+    table: TableSpec
+    held: Mapping[date, Held]
+    """By UTC day, oldest first; never empty."""
 
 
 def check_days(
@@ -68,22 +84,15 @@ def check_days(
     """Check these days of an open lake; `known` are findings already."""
     findings = list(known)
     profiles = Profiles(lake)
-
-    def read(table: TableSpec, held: Mapping[date, Held]) -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
-        for day, each in held.items():
-            rows = lake.read(each.key)
-            profiles.learn(table, day, rows)
-            yield day, rows, each.receipt
-
     for table, of_table in days.items():
         if of_table:
             listed = lake.held(Layer.RAW, table.name)
-            held = {day: listed[day] for day in of_table}
-            findings += summarise(table, read(table, held))
-            receipts = {day: each.receipt for day, each in held.items()}
-            findings += compared(table.name, receipts, settings.qa.min_source_share)
+            checked = CheckedTable(lake, settings, profiles, table, {day: listed[day] for day in of_table})
+            findings += [finding for check in TABLE_CHECKS for finding in check(checked)]
     if settings.qa.anomalies != "off":
-        findings += _warnings(profiles, settings, days)
+        for table, day in ((table, day) for table, of_table in days.items() for day in of_table):
+            odd = [anomaly for check in ODD_DAYS for anomaly in check(profiles, table, day, settings.qa)]
+            findings += [anomaly.finding(table, day) for anomaly in odd]
     past: tuple[DayQuality, ...] = tuple(history(lake, profiles, days, findings)) if with_history else ()
     profiles.save()
     wrong = sum(not finding.ok for finding in findings)
@@ -94,14 +103,41 @@ def check_days(
     return QaOutcome("qa", findings=tuple(findings), history=past, errors=(error,))
 
 
-def _warnings(profiles: Profiles, settings: Settings, days: Mapping[TableSpec, Sequence[date]]) -> Iterator[Finding]:
-    """Yield in what these days are unlike their past, and what they name that the other tables do not know."""
-    for table, of_table in days.items():
-        for day in of_table:
-            anomalies = profiles.unlike(table, day, settings.qa)
-            if table == TRANSACTIONS:
-                anomalies += profiles.unmatched(day, settings.qa)
-            yield from (anomaly.finding(table, day) for anomaly in anomalies)
+def _contents(checked: CheckedTable) -> Iterable[Finding]:
+    """Check the rows, and keep the profile of each day, because its rows are in memory anyway."""
+
+    def read() -> Iterator[tuple[date, pl.DataFrame, Receipt | None]]:
+        for day, each in checked.held.items():
+            rows = checked.lake.read(each.key)
+            checked.profiles.learn(checked.table, day, rows)
+            yield day, rows, each.receipt
+
+    return check_partitions(checked.table, read())
+
+
+def _metrics(checked: CheckedTable) -> Iterable[Finding]:
+    """Compare the days with the shop's own counts, as far as the receipts hold them."""
+    receipts = {day: each.receipt for day, each in checked.held.items()}
+    return compared(checked.table.name, receipts, checked.settings.qa.min_source_share)
+
+
+def _unlike_the_past(profiles: Profiles, table: TableSpec, day: date, limits: QaSettings) -> Iterable[Anomaly]:
+    """Compare a day with the same weekday of the weeks before."""
+    return profiles.unlike(table, day, limits)
+
+
+def _unmatched(profiles: Profiles, table: TableSpec, day: date, limits: QaSettings) -> Iterable[Anomaly]:
+    """Compare the purchases of a day with that day's snapshots."""
+    return profiles.unmatched(day, limits) if table == TRANSACTIONS else ()
+
+
+TABLE_CHECKS: tuple[Callable[[CheckedTable], Iterable[Finding]], ...] = (_contents, _metrics)
+"""Every check on a table's days, in the order of their findings."""
+ODD_DAYS: tuple[Callable[[Profiles, TableSpec, date, QaSettings], Iterable[Anomaly]], ...] = (
+    _unlike_the_past,
+    _unmatched,
+)
+"""Every check on whether a single day is odd, in the order of their findings. They only warn."""
 
 
 def blocked_days(lake: Lake, tables: Sequence[TableSpec]) -> list[Finding]:

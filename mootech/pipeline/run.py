@@ -22,12 +22,12 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
 
     A step's failure does not keep the next one from working with what is good; every failure counts for the exit code.
     """
-    wanted = Selection()
-    wanted.jobs(settings, opened_if_there(settings))
+    due = Selection()
+    due.jobs(settings, opened_if_there(settings))
     ingestion = Ingestion(settings, endpoint_of(settings), progress=progress or Silent())
 
     def work(lake: Lake) -> RunOutcome:
-        ingested = ingestion.run(lake, wanted.jobs(settings, lake))
+        ingested = ingestion.run(lake, due.jobs(settings, lake))
         new = [day for day in ingested.days if day.status is DayStatus.PUBLISHED]
         fresh = {table: [day.utc_date for day in new if day.table == table.name] for table in TABLES}
         steps = (

@@ -68,15 +68,16 @@ def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: 
         usual = _values(shape, key, past)
         if measure is None or len(usual) < LEAST_WEEKS:
             continue
-        z = _z(measure, usual, _shift(shape, key, known.get(day - _DAY), before))
-        if abs(z) >= limits.z and abs(z) > worst.get((key.check, key.column), (0.0, None))[0]:
-            worst[key.check, key.column] = abs(z), _told(key, shape, known[day], measure, median(usual), z)
+        found = _deviation(measure, usual, _shift(shape, key, known.get(day - _DAY), before))
+        size = abs(found.z)
+        if size >= limits.z and size > worst.get((key.check, key.column), (0.0, None))[0]:
+            worst[key.check, key.column] = size, _described(key, shape, known[day], found)
     return [anomaly for _, anomaly in worst.values()]
 
 
 def unmatched(of_day: Links, limits: QaSettings) -> list[Anomaly]:
     """Return what the purchases of a day name and the snapshots of that day do not know."""
-    told = (
+    links = (
         ("purchases_without_user", "email", of_day.without_user, of_day.purchases, "purchases are of no user"),
         ("items_without_product", "items", of_day.without_product, of_day.items, "items sold are no product"),
     )
@@ -87,7 +88,7 @@ def unmatched(of_day: Links, limits: QaSettings) -> list[Anomaly]:
             f"{some:,} of {of_all:,} {what} of that day's snapshot",
             {"count": some, "of": of_all, "share": round(some / of_all, 6)},
         )
-        for check, column, some, of_all, what in told
+        for check, column, some, of_all, what in links
         if some > limits.max_unmatched_share * of_all
     ]
 
@@ -107,30 +108,43 @@ def _shift(shape: Shape, key: Key, yesterday: Profile | None, past: Sequence[Pro
     return was.value - median(usual) if was is not None and len(usual) >= LEAST_WEEKS else 0.0
 
 
-def _z(measure: Measure, usual: Sequence[float], shift: float) -> float:
-    """Return how far a measure is from the usual ones, and from there to where the day before was, in scales."""
+@dataclass(frozen=True)
+class _Deviation:
+    """How far a day's measure lies from the usual ones."""
+
+    value: float
+    """The measure."""
+    usual: float
+    """The median of the usual ones."""
+    z: float
+    """The distance between them in scales, without the part that the day before had covered already."""
+
+
+def _deviation(measure: Measure, usual: Sequence[float], shift: float) -> _Deviation:
+    """Compare a measure with the usual ones; `shift` is how far the day before was from its own past."""
     expected = median(usual)
     spread = median(abs(value - expected) for value in usual)
     deviation = measure.value - expected
     old = min(max(deviation, min(shift, 0.0)), max(shift, 0.0))
-    return (deviation - old) / max(_MAD_TO_SIGMA * spread, measure.least_scale)
+    z = (deviation - old) / max(_MAD_TO_SIGMA * spread, measure.least_scale)
+    return _Deviation(measure.value, expected, z)
 
 
-def _told(key: Key, shape: Shape, profile: Profile, measure: Measure, expected: float, z: float) -> Anomaly:  # noqa: PLR0913, PLR0917  # what a sentence is made of
-    """Say what is unusual, with its figures."""
-    data: dict[str, Any] = {"z": round(z, 2)}
+def _described(key: Key, shape: Shape, profile: Profile, found: _Deviation) -> Anomaly:
+    """Describe a deviation in a sentence and in figures."""
+    data: dict[str, Any] = {"z": round(found.z, 2)}
     if key.check == "row_volume":
-        usual = rows_of(expected)
+        usual = rows_of(found.usual)
         change = f" ({(profile.rows - usual) / usual:+.0%})" if usual else ""
         data |= {"rows": profile.rows, "usual": usual}
         return Anomaly(key.check, None, f"{profile.rows:,} rows, where {usual:,} are usual{change}", data)
-    data |= {"share": round(measure.value, 6), "usual": round(expected, 6)}
-    usually = f", where {expected:.1%} are usual"
+    data |= {"share": round(found.value, 6), "usual": round(found.usual, 6)}
+    usually = f", where {found.usual:.1%} are usual"
     if key.check == "null_share":
-        return Anomaly(key.check, key.column, f"{measure.value:.1%} NULL{usually}", data)
+        return Anomaly(key.check, key.column, f"{found.value:.1%} NULL{usually}", data)
     data["value"] = key.value
     if key.value is not None:
-        return Anomaly(key.check, key.column, f"{key.value!r} in {measure.value:.1%} of the rows{usually}", data)
+        return Anomaly(key.check, key.column, f"{key.value!r} in {found.value:.1%} of the rows{usually}", data)
     fresh = shape.new_values(key.column, profile)
     most = f" (most often {fresh[0]!r})" if fresh else " (too many to count)"
-    return Anomaly(key.check, key.column, f"unusual values in {measure.value:.1%} of the rows{most}{usually}", data)
+    return Anomaly(key.check, key.column, f"unusual values in {found.value:.1%} of the rows{most}{usually}", data)

@@ -114,13 +114,13 @@ class RowDecoder:
             return (None,) * len(self._schema), None, (reason,)
         row: list[Any] = []
         wrong: list[str] = []
-        for name, wanted in self._types.items():
+        for name, expected in self._types.items():
             value = None
             if name not in fields:
                 wrong.append(f"{name}:missing")
             else:
                 try:
-                    value = msgspec.json.decode(fields[name], type=wanted)
+                    value = msgspec.json.decode(fields[name], type=expected)
                 except _FAILURES:
                     wrong.append(f"{name}:wrong_type")
             row.append(value)

@@ -157,10 +157,10 @@ def _reasons(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> pl.Data
         .filter(_of_another_day(table, fetched.day))
         .select("position", pl.lit("wrong_day").alias("reason"))
     )
-    told = pl.concat([ruled, elsewhere])
+    broken = pl.concat([ruled, elsewhere])
     if structural.height:
-        told = told.join(echoes, on=["position", "reason"], how="anti").join(blank, on="position", how="anti")
-    return pl.concat([structural, told])
+        broken = broken.join(echoes, on=["position", "reason"], how="anti").join(blank, on="position", how="anti")
+    return pl.concat([structural, broken])
 
 
 def _of_another_day(table: TableSpec, day: date) -> pl.Expr:

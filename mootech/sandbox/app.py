@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mootech.sandbox import older, openapi, pages
-from mootech.sandbox.jobs import Jobs
+from mootech.sandbox.exports import Exports
 from mootech.sandbox.leaks import Leak
 from mootech.sandbox.pages import BadParameterError, Page
-from mootech.sandbox.shop import API_KEY, Shop
+from mootech.sandbox.shop import Shop
 from mootech.tables import TABLES, TableSpec
 
 BASES: Final = ("/v1/", "/dev/")
@@ -32,30 +32,26 @@ _WORTH_COMPRESSING = 1_024
 def create_app(
     shop: Shop,
     *,
-    api_key: str = API_KEY,
     today: Callable[[], date],
     leak: Leak | None = None,
-    jobs: Jobs | None = None,
+    exports: Exports | None = None,
 ) -> Starlette:
     """Return the API of a shop.
 
     Args:
         shop: whose rows are handed out.
         leak: leaves some of them out of the pages; the metrics remain the shop's.
-        api_key: what X-API-Key must be.
         today: answers the current UTC day; asked once for each request.
-        jobs: what delivers to buckets; None refuses such orders.
+        exports: what delivers to buckets; None refuses such orders.
 
     """
 
     async def rows(request: Request) -> Response:
-        _check_key(api_key, request)
-        try:
-            table = TABLES.named(request.path_params["table"])
-        except ValueError as exc:
-            raise HTTPException(
-                HTTPStatus.NOT_FOUND, f"there is no such table; they are: {', '.join(TABLES.names)}"
-            ) from exc
+        _check_key(shop.api_key, request)
+        name = request.path_params["table"]
+        if name not in TABLES:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no such table; they are: {', '.join(TABLES.names)}")
+        table = TABLES.named(name)
         now, compress = today(), accepts_gzip(request)
 
         def answer() -> Response:
@@ -68,7 +64,7 @@ def create_app(
         body = await older.body_of(request)
         # Clients of the older service show their key only when they order a job.
         if body is None or "api_key" in body or "X-API-Key" in request.headers:
-            _check_key(api_key, request, body)
+            _check_key(shop.api_key, request, body)
         counts = {"hits": shop.hits, "visitors": shop.visitors}
         count = counts.get(request.path_params["name"])
         if count is None:
@@ -82,7 +78,7 @@ def create_app(
 
     app = Starlette(
         routes=[
-            *_routes(api_key, today, jobs),
+            *_export_routes(shop.api_key, today, exports),
             *(
                 Route(base + path, handler)
                 for base in BASES
@@ -109,24 +105,24 @@ def _page(table: TableSpec, query: Mapping[str, str], rows: Shop | Leak, today: 
     return pages.read(asked, rows, today)
 
 
-def _routes(api_key: str, today: Callable[[], date], jobs: Jobs | None) -> list[Route]:
+def _export_routes(api_key: str, today: Callable[[], date], exports: Exports | None) -> list[Route]:
     """Return the routes of the jobs protocol."""
 
     async def fetch_data(request: Request) -> Response:
         body = await older.body_of(request) or {}
         _check_key(api_key, request, body)
         order = older.order(body, today())
-        if jobs is None:
+        if exports is None:
             raise HTTPException(HTTPStatus.CONFLICT, "this sandbox has no buckets; start it with --buckets")
-        return JSONResponse({"job_id": jobs.start(order)})
+        return JSONResponse({"job_id": exports.start(order)})
 
     async def job_status(request: Request) -> Response:
         job_id = older.text(await older.body_of(request) or {}, "job_id")
-        standing = jobs.standing(job_id) if jobs is not None else None
-        if standing is None:
+        state = exports.state(job_id) if exports is not None else None
+        if state is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such job")
-        told = {"job_id": job_id, "execution_status": standing.status, "rows": standing.rows, "error": standing.error}
-        return JSONResponse({name: value for name, value in told.items() if value is not None})
+        answer = {"job_id": job_id, "execution_status": state.status, "rows": state.rows, "error": state.error}
+        return JSONResponse({name: value for name, value in answer.items() if value is not None})
 
     return [
         route

@@ -1,4 +1,4 @@
-"""Which answers of the sandbox are spoiled, and how: a profile of faults, drawn from a seed."""
+"""Which answers of the sandbox are spoiled, and how: shares of faults, drawn from a seed."""
 
 import hashlib
 import math
@@ -59,8 +59,8 @@ LIES: Final = (
 """Whole, well-formed pages that are not true."""
 LEAKS: Final = (Fault.DROPPED_ROWS, Fault.WITHHELD_ROWS)
 """Hits that are left out of whole, well-formed pages which fit together; their shares are of the hits."""
-JOBS: Final = (Fault.JOB_FAILED, Fault.JOB_LOST, Fault.JOB_STUCK, Fault.JOB_TRUNCATED, Fault.JOB_SHORT)
-"""What becomes of jobs; no answer has these."""
+EXPORT_FAULTS: Final = (Fault.JOB_FAILED, Fault.JOB_LOST, Fault.JOB_STUCK, Fault.JOB_TRUNCATED, Fault.JOB_SHORT)
+"""What goes wrong with exports, the jobs of the older service; no page has these."""
 
 _DEFAULT_SHARE: Final = 0.1
 _LEAKING_SHARE: Final = 0.08
@@ -70,17 +70,17 @@ GROUPS: Final[Mapping[str, tuple[float, tuple[Fault, ...]]]] = {
         (Fault.RATE_LIMIT, Fault.SERVER_ERRORS, Fault.RESETS, Fault.SLOW, Fault.TRUNCATED_GZIP, Fault.HTML),
     ),
     # Everything after which a later run can still have every row.
-    "rough": (0.4, tuple(fault for fault in Fault if fault not in {Fault.SLOW, Fault.GONE, *LEAKS, *JOBS})),
+    "rough": (0.4, tuple(fault for fault in Fault if fault not in {Fault.SLOW, Fault.GONE, *LEAKS, *EXPORT_FAULTS})),
     "bad-json": (_DEFAULT_SHARE, _BAD_JSON),
     "lies": (_DEFAULT_SHARE, LIES),
-    "jobs": (_DEFAULT_SHARE, JOBS),
+    "jobs": (_DEFAULT_SHARE, EXPORT_FAULTS),
 }
 """Names for several faults: their share together unless another one is given, and the faults."""
 
 
 @dataclass(frozen=True)
-class Profile:
-    """How large a share of the answers is spoiled in which way, those of answers adding up to 1 at most."""
+class FaultMix:
+    """The share of the answers that each fault spoils. The shares add up to 1 at most, without those of leaks."""
 
     shares: Mapping[Fault, float]
 
@@ -100,14 +100,14 @@ class Profile:
             default, faults = _named(name.strip())
             whole = _share(share) if given else default
             shares |= dict.fromkeys(faults, whole / len(faults))
-        profile = cls({fault: share for fault, share in shares.items() if share})
-        together = sum(profile.of_answers.values())
+        mix = cls({fault: share for fault, share in shares.items() if share})
+        together = sum(mix.of_answers.values())
         if together > 1 + 1e-9:
             raise UsageError(
                 f"the shares of --faults {text!r} add up to {together:g}",
                 hint="They are shares of all answers: 1 is every one.",
             )
-        return profile
+        return mix
 
     @property
     def of_answers(self) -> Mapping[Fault, float]:
@@ -124,14 +124,14 @@ class Profile:
 class Draw:
     """Decides for each answer; the same requests get the same faults, in whatever order they come."""
 
-    profile: Profile
+    mix: FaultMix
     seed: int = 0
     _seen: Counter[str] = field(default_factory=Counter)
 
     def only(self, faults: Collection[Fault]) -> Self:
-        """Return what decides by the part of the profile that these faults are."""
-        shares = {fault: share for fault, share in self.profile.shares.items() if fault in faults}
-        return replace(self, profile=Profile(shares))
+        """Return a draw with only these faults of the mix, at their shares."""
+        shares = {fault: share for fault, share in self.mix.shares.items() if fault in faults}
+        return replace(self, mix=FaultMix(shares))
 
     def fault(self, request: str, possible: Collection[Fault]) -> tuple[Fault | None, int]:
         """Decide on one answer.
@@ -148,8 +148,8 @@ class Draw:
         self._seen[request] += 1
         digest = hashlib.blake2b(f"{self.seed}\n{time}\n{request}".encode(), digest_size=16).digest()
         drawn = int.from_bytes(digest[:8], "big") / 2**64
-        shares = {fault: share for fault, share in self.profile.of_answers.items() if fault in possible}
-        stretch = self.profile.total / sum(shares.values()) if shares else 0.0
+        shares = {fault: share for fault, share in self.mix.of_answers.items() if fault in possible}
+        stretch = self.mix.total / sum(shares.values()) if shares else 0.0
         edge = 0.0
         for fault, share in shares.items():
             edge += share * stretch
@@ -167,7 +167,7 @@ def _named(name: str) -> tuple[float, tuple[Fault, ...]]:
     except ValueError as exc:
         raise UsageError(
             f"there is no fault {name!r}",
-            hint=f"The profiles are: {', '.join(GROUPS)}; and each fault by its name: {', '.join(Fault)}. "
+            hint=f"The groups are: {', '.join(GROUPS)}. The faults are: {', '.join(Fault)}. "
             "A share goes behind it: resets=0.2,drip=0.1.",
         ) from exc
     return _LEAKING_SHARE if fault in LEAKS else _DEFAULT_SHARE, (fault,)

@@ -8,23 +8,23 @@ from hashlib import blake2b
 from threading import Lock
 
 from mootech.model import DayRange
-from mootech.sandbox.faults import Fault, Profile
+from mootech.sandbox.faults import Fault, FaultMix
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM, TableSpec
 
 
 class Leak:
-    """Hands out the rows of a shop but for the hits that its profile leaves out; drawn from a seed.
+    """Hands out the rows of a shop except the hits that a fault mix leaves out. A seed decides which.
 
     Rows that are equal share their fate. `dropped-rows` leaves out others each time that a day is read from its
     beginning, and none twice before all had their turn; `withheld-rows` the same for good.
     """
 
-    def __init__(self, shop: Shop, profile: Profile, seed: int) -> None:
+    def __init__(self, shop: Shop, mix: FaultMix, seed: int) -> None:
         """Take the shop, the shares of its hits that are left out, and what decides which."""
         self._shop, self._seed = shop, seed
-        self._dropped = profile.shares.get(Fault.DROPPED_ROWS, 0.0)
-        self._withheld = profile.shares.get(Fault.WITHHELD_ROWS, 0.0)
+        self._dropped = mix.shares.get(Fault.DROPPED_ROWS, 0.0)
+        self._withheld = mix.shares.get(Fault.WITHHELD_ROWS, 0.0)
         self._times: Counter[date] = Counter()
         self._mutex = Lock()
         self._handed_out = lru_cache(maxsize=50)(self._make_handed_out)

@@ -14,13 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mootech.sandbox import lies
 from mootech.sandbox.acts import Connection, act
 from mootech.sandbox.app import BASES, accepts_gzip, encoded
-from mootech.sandbox.faults import JOBS, LEAKS, LIES, Draw, Fault
+from mootech.sandbox.faults import EXPORT_FAULTS, LEAKS, LIES, Draw, Fault
 from mootech.sandbox.lies import Asked, Page
 from mootech.tables import TABLES
 
 _WITH_GZIP: Final = frozenset({Fault.TRUNCATED_GZIP, Fault.BOMB})
 _IN_ROWS: Final = frozenset({Fault.NAN, Fault.BAD_UTF8, Fault.DEEP})
-_ON_ANYTHING: Final = frozenset(Fault) - {*LIES, *LEAKS, *JOBS, *_WITH_GZIP, *_IN_ROWS}
+_ON_ANYTHING: Final = frozenset(Fault) - {*LIES, *LEAKS, *EXPORT_FAULTS, *_WITH_GZIP, *_IN_ROWS}
 
 
 class _RefusedError(Exception):
@@ -74,7 +74,7 @@ class Misbehaving:
     async def _page(self, request: Request) -> tuple[Asked | None, Any]:
         """Return the true answer, decoded, and for a page what was asked for."""
         name = request.path_params.get("table") or request.url.path.rpartition("/")[2]
-        if name not in TABLES.names:
+        if name not in TABLES:
             return None, await self._ask(request, request.query_params)
         asked = Asked(TABLES.named(name), request.query_params.get("cursor"), partial(self._read, request))
         return asked, await lies.truth(asked)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from mootech.model import DayRange
 from mootech.sandbox.buckets import is_bucket, is_directory
-from mootech.sandbox.jobs import Order
+from mootech.sandbox.exports import ExportOrder
 from mootech.sandbox.pages import MOST_DAYS, BadParameterError, check_over
 from mootech.tables import TABLES
 
@@ -76,17 +76,16 @@ def day(body: Body, name: str, today: date) -> date:
     return check_over(named, name, today)
 
 
-def order(body: Body, today: date) -> Order:
-    """Return what a job is to deliver.
+def order(body: Body, today: date) -> ExportOrder:
+    """Return what an export delivers.
 
     Raises:
         BadParameterError: a field is missing or cannot be used.
 
     """
-    try:
-        table = TABLES.named(text(body, "table"))
-    except ValueError as exc:
-        raise BadParameterError("table", f"there is no such table; they are: {', '.join(TABLES.names)}") from exc
+    name = text(body, "table")
+    if name not in TABLES:
+        raise BadParameterError("table", f"there is no such table; they are: {', '.join(TABLES.names)}")
     first, last = day(body, "start_date", today), day(body, "end_date", today)
     if last < first:
         raise BadParameterError("end_date", "is before start_date")
@@ -99,4 +98,4 @@ def order(body: Body, today: date) -> Order:
     directory = text(body, "destination_s3_directory").strip("/")
     if not is_directory(directory):
         raise BadParameterError("destination_s3_directory", "is no directory of a bucket")
-    return Order(table, days, bucket, directory, today)
+    return ExportOrder(TABLES.named(name), days, bucket, directory, today)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from mootech.sandbox.jobs import Status
+from mootech.sandbox.exports import Status
 from mootech.sandbox.pages import DEFAULT_LIMIT, MOST_DAYS, MOST_ROWS
 from mootech.tables import TABLES
 from mootech.tables.spec import UTC_DATE, Column, Format, TableSpec, Type
@@ -72,7 +72,7 @@ def document() -> Schema:
             **{f"/v1/{table}": _rows_path(table) for table in TABLES},
             **{f"/v1/metrics/{name}": _metric_path(name) for name in ("hits", "visitors")},
             "/v1/fetch_data": {"post": _order()},
-            "/v1/job_status": {"get": _standing()},
+            "/v1/job_status": {"get": _status()},
             "/openapi.json": {
                 "get": {
                     "summary": "This document.",
@@ -165,8 +165,8 @@ def _order() -> Schema:
     }
 
 
-def _standing() -> Schema:
-    """Describe how a job's standing is asked for."""
+def _status() -> Schema:
+    """Describe how a job's status is asked for."""
     answer = {
         "type": "object",
         "properties": {
@@ -181,7 +181,7 @@ def _standing() -> Schema:
         "summary": "How far a job is.",
         "security": [],
         "requestBody": {**_body({"job_id": _TEXT}, "Which job."), "required": True},
-        "responses": {"200": _json("Its standing.", answer), **_problems(400, 404, 405, 422)},
+        "responses": {"200": _json("Its status.", answer), **_problems(400, 404, 405, 422)},
     }
 
 

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -14,14 +15,13 @@ from mootech.errors import MootechError, UsageError
 from mootech.model import utc_today
 from mootech.sandbox.acts import Protocol
 from mootech.sandbox.app import create_app
-from mootech.sandbox.buckets import Buckets
-from mootech.sandbox.faults import JOBS, LEAKS, Draw, Fault
-from mootech.sandbox.jobs import JOB_SECONDS, Jobs
+from mootech.sandbox.exports import Exports, ExportSettings
+from mootech.sandbox.faults import EXPORT_FAULTS, LEAKS, Draw, Fault
 from mootech.sandbox.leaks import Leak
 from mootech.sandbox.misbehave import Misbehaving
 from mootech.sandbox.shop import API_KEY, Shop
 
-__all__ = ["API_KEY", "create_app", "running", "serve"]
+__all__ = ["API_KEY", "Sandbox", "create_app", "running", "serve"]
 
 _HOST: Final = "127.0.0.1"
 # Seconds that a client may still read an answer in when the server stops.
@@ -52,77 +52,83 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
 
-def serve(  # noqa: PLR0913  # one for each of the command's options
-    *,
-    port: int,
-    seed: int = 2023,
-    scale: float = 1.0,
-    today: Callable[[], date] = utc_today,
-    faults: Draw | None = None,
-    buckets: str | None = None,
-    job_seconds: float = JOB_SECONDS,
-    on_ready: Callable[[str], None] = lambda _url: None,
-    log: bool = False,
+@dataclass(frozen=True)
+class Sandbox:
+    """A shop, and how its API behaves."""
+
+    shop: Shop
+    """Whose rows are handed out."""
+    today: Callable[[], date] = utc_today
+    """Answers the current UTC day."""
+    faults: Draw | None = None
+    """Which answers are spoiled, and which exports go wrong; None spoils none."""
+    exports: ExportSettings | None = None
+    """How exports are delivered; None refuses such orders."""
+
+    @contextmanager
+    def opened(self) -> Iterator[ASGIApp]:
+        """Yield the application; exports are made in the background for as long as the context lasts."""
+        with ExitStack() as stack:
+            exports = None
+            if self.exports is not None:
+                wrong = None if self.faults is None else self.faults.only(EXPORT_FAULTS)
+                exports = stack.enter_context(Exports(self.shop, self.exports, wrong))
+            if self.faults is None:
+                yield create_app(self.shop, today=self.today, exports=exports)
+                return
+            mix = self.faults.mix
+            leak = Leak(self.shop, mix, self.faults.seed) if mix.shares.keys() & set(LEAKS) else None
+            app = create_app(self.shop, today=self.today, leak=leak, exports=exports)
+            yield Misbehaving(app, self.faults.only(set(Fault) - set(EXPORT_FAULTS)))
+
+
+def serve(
+    sandbox: Sandbox, *, port: int, on_ready: Callable[[str], None] = lambda _url: None, log: bool = False
 ) -> None:
     """Serve a shop until SIGINT or SIGTERM; for the main thread of a process.
 
-    Answers under way are finished first. The signal is raised again at the end, under the handlers of before:
+    Answers under way are finished first. At the end the signal is raised again under the caller's own handlers:
     KeyboardInterrupt for SIGINT, and for SIGTERM whatever the caller has set.
 
     Args:
+        sandbox: what is served.
         port: of 127.0.0.1; 0 takes a free one.
-        seed: see Shop.
-        scale: see Shop.
-        today: answers the current UTC day.
-        faults: which answers are spoiled, and which jobs go wrong; None spoils none.
-        buckets: where jobs put their files, a folder or `s3://` (see Buckets); None takes no jobs.
-        job_seconds: how long a job takes at least.
         on_ready: called once with the API's URL, `http://127.0.0.1:PORT/v1`, when it answers.
         log: True lets uvicorn log its requests (never their headers) through `logging`.
 
     Raises:
-        UsageError: a port that is taken or none, or a wrong seed or scale.
+        UsageError: the port is taken, or is none.
 
     """
-    with ExitStack() as stack:
-        shop = Shop(seed=seed, scale=scale)
-        jobs = _jobs(stack, shop, buckets, job_seconds, faults)
-        app = _app(shop, API_KEY, today, faults, jobs)
-        listener = stack.enter_context(closing(_listen(port)))
+    with sandbox.opened() as app, closing(_listen(port)) as listener:
         _Server(app, lambda: on_ready(_url(listener)), log=log).run([listener])
 
 
 @contextmanager
-def running(  # noqa: PLR0913  # one for each thing that a rehearsal may want otherwise
+def running(
     shop: Shop,
     *,
-    api_key: str = API_KEY,
     today: Callable[[], date] = utc_today,
     port: int = 0,
     faults: Draw | None = None,
-    buckets: str | None = None,
-    job_seconds: float = JOB_SECONDS,
+    exports: ExportSettings | None = None,
 ) -> Iterator[str]:
     """Serve a shop from a thread for as long as the context lasts; yields `http://127.0.0.1:PORT/v1`.
 
     Args:
-        shop: whose rows are handed out.
-        api_key: what X-API-Key must be.
-        today: answers the current UTC day.
+        shop: see Sandbox.
+        today: see Sandbox.
         port: of 127.0.0.1; 0 takes a free one.
-        faults: which answers are spoiled, and which jobs go wrong; None spoils none.
-        buckets: where jobs put their files, a folder or `s3://` (see Buckets); None takes no jobs.
-        job_seconds: how long a job takes at least.
+        faults: see Sandbox.
+        exports: see Sandbox.
 
     Raises:
-        UsageError: a port that is taken or none.
+        UsageError: the port is taken, or is none.
 
     """
-    with ExitStack() as stack:
-        listener = stack.enter_context(closing(_listen(port)))
-        jobs = _jobs(stack, shop, buckets, job_seconds, faults)
+    with Sandbox(shop, today, faults, exports).opened() as app, closing(_listen(port)) as listener:
         up = threading.Event()
-        server = _Server(_app(shop, api_key, today, faults, jobs), up.set, log=False)
+        server = _Server(app, up.set, log=False)
 
         def work() -> None:
             try:
@@ -141,23 +147,6 @@ def running(  # noqa: PLR0913  # one for each thing that a rehearsal may want ot
         finally:
             server.should_exit = True
             thread.join()
-
-
-def _app(shop: Shop, api_key: str, today: Callable[[], date], faults: Draw | None, jobs: Jobs | None) -> ASGIApp:
-    """Return the application, with faults if there are any."""
-    if faults is None:
-        return create_app(shop, api_key=api_key, today=today, jobs=jobs)
-    leak = Leak(shop, faults.profile, faults.seed) if faults.profile.shares.keys() & set(LEAKS) else None
-    app = create_app(shop, api_key=api_key, today=today, leak=leak, jobs=jobs)
-    return Misbehaving(app, faults.only(set(Fault) - set(JOBS)))
-
-
-def _jobs(stack: ExitStack, shop: Shop, buckets: str | None, seconds: float, faults: Draw | None) -> Jobs | None:
-    """Open the service's jobs, if there are buckets for them, for as long as the stack."""
-    if buckets is None:
-        return None
-    wrong = None if faults is None else faults.only(JOBS)
-    return stack.enter_context(Jobs(shop, Buckets(buckets), seconds=seconds, faults=wrong))
 
 
 def _listen(port: int) -> socket.socket:

@@ -25,7 +25,7 @@ from mootech.tables import CLICKSTREAM, TABLES, TRANSACTIONS, USERS, TableSpec
 _T = TypeVar("_T")
 
 API_KEY: Final = "sandbox-key"
-"""The key of a shop that is not told another one; no secret."""
+"""The default key of a shop's API; no secret."""
 
 # Days in flight at once must stay cached, or every page would make its day anew; at a small scale all of a demo do.
 _FEWEST_DAYS, _MOST_DAYS = 5, 50
@@ -40,12 +40,13 @@ class Shop:
     Every method raises UsageError for a day that the shop has nothing of: before 1990, after 2100, or not over.
     """
 
-    def __init__(self, *, seed: int = 2023, scale: float = 1.0) -> None:
+    def __init__(self, *, seed: int = 2023, scale: float = 1.0, api_key: str = API_KEY) -> None:
         """Open the shop.
 
         Args:
             seed: 0 or more.
             scale: factor of the traffic; 1.0 is some 2,000 hits a day, 2,500 some five million.
+            api_key: what a request to the shop's API must bring.
 
         Raises:
             UsageError: a negative seed, or a scale that is not a positive number.
@@ -55,6 +56,7 @@ class Shop:
             raise UsageError(f"the seed {seed} is negative", hint="Give a whole number from 0 on, for example 2023.")
         if not 0 < scale < math.inf:
             raise UsageError(f"the scale {scale} is not a positive number", hint="1 is some 2,000 hits a day.")
+        self.api_key = api_key
         self._seed, self._scale = seed, scale
         self._customers = Customers(seed, scale)
         days = max(_FEWEST_DAYS, min(_MOST_DAYS, int(_MOST_DAYS / scale)))

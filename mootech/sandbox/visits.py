@@ -81,6 +81,18 @@ class Hits:
         return len(self.visit)
 
 
+@dataclass(frozen=True)
+class _Day:
+    """What the visits of a day depend on."""
+
+    seed: int
+    scale: float
+    day: date
+    orders: Orders
+    """The day's purchases."""
+    customers: Customers
+
+
 def hits(seed: int, scale: float, day: date, orders: Orders, customers: Customers) -> Hits:
     """Return the hits of a day, among them one purchase hit for each of the day's purchases, at the same second."""
     draws = Draws(seed, _STREAM, day.toordinal())
@@ -113,7 +125,7 @@ def hits(seed: int, scale: float, day: date, orders: Orders, customers: Customer
     seconds = start[visit] + passed
     order = np.argsort(seconds, kind="stable")
     return Hits(
-        visits=_visits(draws, day, start, orders, customers, seed=seed, scale=scale, seen=viewed[:, 0]),
+        visits=_visits(_Day(seed, scale, day, orders, customers), draws, start, viewed[:, 0]),
         visit=visit[order],
         seconds=seconds[order],
         page=page[order].astype(np.int16),
@@ -123,18 +135,17 @@ def hits(seed: int, scale: float, day: date, orders: Orders, customers: Customer
     )
 
 
-def _visits(  # noqa: PLR0913  # the one caller has all of them at hand, and a bundle would have no other use
-    draws: Draws,
-    day: date,
-    start: Ints,
-    orders: Orders,
-    customers: Customers,
-    *,
-    seed: int,
-    scale: float,
-    seen: Ints,
-) -> Visits:
-    """Return who the visitors are and where they come from; `seen` is the first product each could look at."""
+def _visits(of: _Day, draws: Draws, start: Ints, seen: Ints) -> Visits:
+    """Return who the visitors are and where they come from.
+
+    Args:
+        of: the day.
+        draws: the day's random numbers, as far as `hits` has not used them.
+        start: Unix seconds of each visit's first hit.
+        seen: the first product that each visitor could look at.
+
+    """
+    day, customers, orders = of.day, of.customers, of.orders
     count, buyers = len(start), len(orders)
     registered = customers.registered_before(day_start(day))
     anyone = (draws.uniform(count) ** 1.5 * registered).astype(np.int64)
@@ -144,9 +155,9 @@ def _visits(  # noqa: PLR0913  # the one caller has all of them at hand, and a b
     newcomer = ~known & (draws.uniform(count) >= _COHORT)
 
     cohort = day.toordinal() // 30 - 1
-    member = draws.below(count, int(_COHORT_SIZE * scale) + 1).astype(np.uint64)
+    member = draws.below(count, int(_COHORT_SIZE * of.scale) + 1).astype(np.uint64)
     keys = np.where(newcomer, _NEWCOMERS | draws.words(count), _COHORTS | np.uint64(cohort << 40) | member)
-    keys = mix(np.where(known, customer.astype(np.uint64), keys), seed)
+    keys = mix(np.where(known, customer.astype(np.uint64), keys), of.seed)
     chance = mix(keys, 7)
     first_hit = np.select(
         [newcomer, known],

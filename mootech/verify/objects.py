@@ -17,7 +17,7 @@ from mootech.lake.parquet import DamagedError, Inspected
 from mootech.lake.paths import FORMAT_KEY, Layer, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
 from mootech.model import SCHEMA_VERSION, Job, Provenance, Receipt
-from mootech.qa.checks import schema_drift
+from mootech.qa.drift import schema_drift
 from mootech.tables import TableSpec
 from mootech.verify.findings import Mend, Problem
 

@@ -14,7 +14,8 @@ from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Store
-from mootech.sandbox.faults import Draw, Profile
+from mootech.sandbox.exports import ExportSettings
+from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
 from mootech.tables import PRODUCTS, TABLES, TableSpec
 from tests.e2e.conftest import COMMAND, Mootech, RunningShop
@@ -41,7 +42,7 @@ def jobs(mootech: Mootech, shop: RunningShop, destination: str, tmp_path: Path) 
     (mootech.folder / "mootech.toml").write_text(
         f'[source]\nprotocol = "jobs"\n[jobs]\ndestination = "{destination}"\ndays_per_job = 5\npoll_seconds = 0.2\n'
     )
-    with running(shop.shop, today=lambda: shop.clock.today, buckets=buckets, job_seconds=0.05) as url:
+    with running(shop.shop, today=lambda: shop.clock.today, exports=ExportSettings(buckets, 0.05)) as url:
         mootech.environment["MOOTECH_API_URL"] = url
         yield mootech
 
@@ -97,7 +98,7 @@ def test_a_killed_run_leaves_its_job_to_the_next(
 ) -> None:
     """Killed while it waits for its job, a run is followed by one that waits for the same job, and cleans up."""
     buckets = "s3://" if "://" in destination else str(tmp_path / "buckets")
-    with running(shop.shop, today=lambda: shop.clock.today, buckets=buckets, job_seconds=4) as url:
+    with running(shop.shop, today=lambda: shop.clock.today, exports=ExportSettings(buckets, 4)) as url:
         jobs.environment["MOOTECH_API_URL"] = url
         arguments = ["ingest", "-t", "products", "--start", str(START), "--end", str(START), "--json"]
         with subprocess.Popen(  # noqa: S603  # our own command
@@ -130,9 +131,8 @@ def test_a_job_that_fails_is_the_days_failure(jobs: Mootech, shop: RunningShop, 
     with running(
         shop.shop,
         today=lambda: shop.clock.today,
-        buckets=str(tmp_path / "elsewhere"),
-        job_seconds=0.0,
-        faults=Draw(Profile.parse("job-failed=1")),
+        exports=ExportSettings(str(tmp_path / "elsewhere"), 0.0),
+        faults=Draw(FaultMix.parse("job-failed=1")),
     ) as url:
         jobs.environment["MOOTECH_API_URL"] = url
         told = jobs.json("ingest", "-t", "products", "--start", START, "--end", START, expect=4)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mootech.lake.stores.registry import open_store
 from mootech.model import DayRange
-from mootech.sandbox.faults import Draw, Profile
+from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
 from mootech.tables import TableSpec
 from tests.faults.invariants import PAGE_SIZE, World, check_converged, check_lake, contents, ingest_command
@@ -107,5 +107,5 @@ def narrow(world: World, *tables: TableSpec, days: DayRange | None = None) -> Wo
 @contextmanager
 def failing(world: World, folder: Path, profile: str, *, seed: int = 0, **settings: float) -> Iterator[Rehearsal]:
     """Serve the world's shop with faults, and yield what runs the command against it."""
-    with running(world.shop, faults=Draw(Profile.parse(profile), seed)) as url:
+    with running(world.shop, faults=Draw(FaultMix.parse(profile), seed)) as url:
         yield Rehearsal(replace(world, url=url), folder, settings)

@@ -36,7 +36,7 @@ Gatekeeper.work = bug
 @pytest.fixture
 def url() -> Iterator[str]:
     """The address of a shop whose key is the canary."""
-    with running(Shop(scale=0.03), api_key=CANARY, today=utc_today) as address:
+    with running(Shop(scale=0.03, api_key=CANARY), today=utc_today) as address:
         yield address
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mootech.sandbox.faults import Draw, Fault, Profile
+from mootech.sandbox.faults import Draw, Fault, FaultMix
 from mootech.sandbox.server import running
 from tests.faults.invariants import COMMAND, World
 from tests.faults.sources import Rehearsal
@@ -82,9 +82,9 @@ class Counting(Draw):
 @pytest.mark.fault(11, 12, 15, 17, 18, 19, 20)
 def test_what_can_be_overcome_is_overcome_within_a_few_runs(world: World, tmp_path: Path) -> None:
     """Without refusals and still with 40 % of the answers spoiled, in the ways of every other row."""
-    rough = Profile.parse("rough")
+    rough = FaultMix.parse("rough")
     kept = {fault: share for fault, share in rough.shares.items() if fault not in REFUSALS}
-    draw = Counting(Profile({fault: share * rough.total / sum(kept.values()) for fault, share in kept.items()}), 2)
+    draw = Counting(FaultMix({fault: share * rough.total / sum(kept.values()) for fault, share in kept.items()}), 2)
     with running(world.shop, faults=draw) as url:
         source = Rehearsal(replace(world, url=url), tmp_path, {"timeout_seconds": 1.0, "deadline_seconds": 15.0})
         assert source.until_whole() <= 10

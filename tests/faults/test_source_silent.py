@@ -14,7 +14,7 @@ from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
 from mootech.lake.stores.registry import open_store
 from mootech.model import Receipt
-from mootech.sandbox.faults import Draw, Profile
+from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.tables import CLICKSTREAM
 from tests.faults.command import Command, command_for
@@ -71,9 +71,9 @@ def bench(world: World, tmp_path: Path) -> Bench:
 
 
 @contextmanager
-def leaking(bench: Bench, profile: str, seed: int = 0) -> Iterator[str]:
+def leaking(bench: Bench, faults: str, seed: int = 0) -> Iterator[str]:
     """Serve the world's shop, some of whose hits are left out."""
-    with running(bench.world.shop, faults=Draw(Profile.parse(profile), seed)) as url:
+    with running(bench.world.shop, faults=Draw(FaultMix.parse(faults), seed)) as url:
         yield url
 
 

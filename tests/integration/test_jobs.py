@@ -15,7 +15,8 @@ from mootech.config import JobsSettings, SourceSettings
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.exports.fetcher import ExportFetcher
 from mootech.model import Job
-from mootech.sandbox.faults import Draw, Profile
+from mootech.sandbox.exports import ExportSettings
+from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from mootech.source.endpoint import Endpoint
@@ -103,9 +104,9 @@ def truth(shop: Shop) -> list[object]:
 
 @contextmanager
 def serve(shop: Shop, bench: Bench, faults: str | None = None, seed: int = 0) -> Iterator[str]:
-    """Serve jobs that go wrong as the profile says."""
-    draw = Draw(Profile.parse(faults), seed) if faults else None
-    with running(shop, today=lambda: TODAY, buckets=str(bench.buckets), job_seconds=0.0, faults=draw) as url:
+    """Serve jobs that go wrong as the faults say."""
+    draw = Draw(FaultMix.parse(faults), seed) if faults else None
+    with running(shop, today=lambda: TODAY, exports=ExportSettings(str(bench.buckets), 0.0), faults=draw) as url:
         yield url
 
 
@@ -150,8 +151,8 @@ def test_a_job_that_comes_to_nothing_is_ordered_anew(bench: Bench, shop: Shop, t
 
 def _first_goes_wrong(fault: str, seed: int) -> bool:
     """Say whether this seed spoils the first job and not every one."""
-    draw = Draw(Profile.parse(f"{fault}=0.5"), seed)
-    drawn = [draw.fault(f"job products {DAYS[0]} {DAYS[-1]}", draw.profile.shares)[0] for _ in range(5)]
+    draw = Draw(FaultMix.parse(f"{fault}=0.5"), seed)
+    drawn = [draw.fault(f"job products {DAYS[0]} {DAYS[-1]}", draw.mix.shares)[0] for _ in range(5)]
     return drawn[0] is not None and None in drawn
 
 

@@ -15,7 +15,7 @@ from mootech.layers.bronze.publishing import Rules
 from mootech.layers.bronze.selection import Selection
 from mootech.model import DayStatus
 from mootech.pipeline import ingest as ingesting
-from mootech.sandbox.faults import Draw, Profile
+from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from mootech.tables import PRODUCTS, TABLES
@@ -61,10 +61,10 @@ def test_large_days_are_published_with_the_bytes_of_small_ones(
 
 def test_a_large_day_is_united_from_several_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its hits and visitors are counted across all portions, as those of a day in memory are."""
-    with running(Shop(scale=0.2), faults=Draw(Profile.parse("dropped-rows"), 3)) as url:
+    with running(Shop(scale=0.2), faults=Draw(FaultMix.parse("dropped-rows"), 3)) as url:
         wanted, _ = ingested(tmp_path / "memory", url)
     little_memory(monkeypatch, 100)
-    with running(Shop(scale=0.2), faults=Draw(Profile.parse("dropped-rows"), 3)) as url:
+    with running(Shop(scale=0.2), faults=Draw(FaultMix.parse("dropped-rows"), 3)) as url:
         found, _ = ingested(tmp_path / "disk", url)
     assert found == wanted
 

@@ -11,7 +11,7 @@ import pytest
 from mootech.config import QaSettings
 from mootech.model import DayRange
 from mootech.qa.anomalies import compared_with, unmatched, unusual
-from mootech.qa.checks import days_behind, days_missing
+from mootech.qa.days import HeldDays, freshness, missing_days
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, blocks, judge
 from mootech.qa.profile import Profile, links, profile
@@ -150,12 +150,12 @@ def test_purchases_and_items_of_nobody_are_found(past: Past) -> None:
 def test_days_that_are_not_there_are_found() -> None:
     """Gaps and a newest day that is old are warned of; blocked days are no gaps, and yesterday is not old."""
     held = [day for day in YEAR if day not in {PLANTED, PLANTED + timedelta(days=1)}]
-    (gap,) = days_missing(USERS, held, [PLANTED])
+    (gap,) = missing_days(HeldDays(USERS, held, held, [PLANTED]))
     assert gap.warning
     assert gap.data["days"] == [str(PLANTED + timedelta(days=1))]
-    assert not days_missing(USERS, list(YEAR), [])
-    (fresh,) = days_behind(USERS, held, YEAR.last, 1)
-    (old,) = days_behind(USERS, held, YEAR.last + timedelta(days=2), 1)
+    assert not list(missing_days(HeldDays(USERS, list(YEAR), list(YEAR))))
+    (fresh,) = freshness(HeldDays(USERS, held, held, yesterday=YEAR.last))
+    (old,) = freshness(HeldDays(USERS, held, held, yesterday=YEAR.last + timedelta(days=2)))
     assert (fresh.warning, old.warning) == (False, True)
 
 

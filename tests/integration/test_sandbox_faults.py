@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from mootech.sandbox.faults import Draw, Fault, Profile
+from mootech.sandbox.faults import Draw, Fault, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM
@@ -26,10 +26,10 @@ LIMIT = 40
 
 
 @contextmanager
-def spoiling(profile: str) -> Iterator[httpx.Client]:
+def spoiling(faults: str) -> Iterator[httpx.Client]:
     """Serve the shop with faults; the client asks for a day of hits and decodes nothing by itself."""
     with (
-        running(SHOP, today=lambda: TODAY, faults=Draw(Profile.parse(profile))) as url,
+        running(SHOP, today=lambda: TODAY, faults=Draw(FaultMix.parse(faults))) as url,
         httpx.Client(
             base_url=url,
             headers={"X-API-Key": API_KEY, "Accept-Encoding": "gzip"},
@@ -40,17 +40,17 @@ def spoiling(profile: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def one(profile: str, path: str = "clickstream") -> httpx.Response:
+def one(faults: str, path: str = "clickstream") -> httpx.Response:
     """Return the first answer."""
-    with spoiling(profile) as client:
+    with spoiling(faults) as client:
         return client.get(path)
 
 
-def walk(profile: str, most: int = 6) -> list[dict[str, object]]:
+def walk(faults: str, most: int = 6) -> list[dict[str, object]]:
     """Follow the cursors for some pages."""
     found: list[dict[str, object]] = []
     cursor = ""
-    with spoiling(profile) as client:
+    with spoiling(faults) as client:
         while len(found) < most:
             body = client.get("clickstream", params={"cursor": cursor} if cursor else {}).json()
             found.append(body)
@@ -185,7 +185,7 @@ def test_shifted_rows_keep_their_number_and_lose_one() -> None:
 
 
 def test_answers_that_are_not_spoiled_are_the_same_as_without_faults() -> None:
-    """A profile of faults that cannot come changes nothing: pages, metrics and errors."""
+    """A mix of faults that cannot come changes nothing: pages, metrics and errors."""
     with running(SHOP, today=lambda: TODAY) as url:
         good = httpx.get(
             f"{url}/clickstream",
@@ -212,7 +212,7 @@ def test_broken_connections_make_no_noise(caplog: pytest.LogCaptureFixture) -> N
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_an_unknown_profile_is_a_usage_error_of_the_command() -> None:
+def test_an_unknown_fault_is_a_usage_error_of_the_command() -> None:
     """`mootech sandbox --faults tidy` ends with exit 2 and the names there are, before it listens."""
     argv = [COMMAND, "sandbox", "--port", "0", "--faults", "tidy"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603  # our own command

@@ -18,7 +18,8 @@ import pytest
 from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Store
 from mootech.model import DayRange
-from mootech.sandbox.faults import Draw, Profile
+from mootech.sandbox.exports import ExportSettings
+from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TableSpec
@@ -77,8 +78,8 @@ def shop() -> Shop:
 @contextmanager
 def service(shop: Shop, buckets: object, *, faults: str | None = None, seconds: float = 0.0) -> Iterator[OlderClient]:
     """Serve jobs into these buckets."""
-    draw = Draw(Profile.parse(faults)) if faults else None
-    with running(shop, today=lambda: TODAY, buckets=str(buckets), job_seconds=seconds, faults=draw) as url:
+    draw = Draw(FaultMix.parse(faults)) if faults else None
+    with running(shop, today=lambda: TODAY, exports=ExportSettings(str(buckets), seconds), faults=draw) as url:
         yield OlderClient(url)
 
 
@@ -100,7 +101,7 @@ def truth(shop: Shop, table: TableSpec, days: DayRange) -> list[dict[str, Any]]:
 def test_a_job_delivers_the_rows_of_the_pages(shop: Shop, tmp_path: Path, table: TableSpec, base: str) -> None:
     """Ordered, waited for, read: the files hold the rows that the pages hold, and null where no column fits a value."""
     with service(shop, tmp_path) as client:
-        status, ordered = client("POST", f"{base}/fetch_data", ORDER | {"table": table})
+        status, ordered = client("POST", f"{base}/fetch_data", ORDER | {"table": table.name})
         assert status == 200
         assert list(ordered) == ["job_id"]
         ended = client.ended(base, ordered["job_id"])
@@ -205,7 +206,7 @@ def test_an_unknown_job_is_not_found(shop: Shop, tmp_path: Path) -> None:
     assert "--buckets" in problem["detail"]
 
 
-def test_jobs_go_wrong_as_the_profile_says(shop: Shop, tmp_path: Path) -> None:
+def test_jobs_go_wrong_as_the_faults_say(shop: Shop, tmp_path: Path) -> None:
     """A failed job says so, a lost one is unknown, a short one lacks a file, a truncated one has half a file."""
     with service(shop, tmp_path, faults="job-failed=1") as client:
         told = client.ended("/v1", client("POST", "/v1/fetch_data", ORDER)[1]["job_id"])

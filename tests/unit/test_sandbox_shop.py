@@ -84,7 +84,7 @@ def test_another_process_makes_the_same_bytes() -> None:
     """Another process with another hash seed makes the same rows."""
     script = (
         "import hashlib; from datetime import date;"
-        "from mootech.sandbox.shop import Shop; from mootech.model import ;"
+        "from mootech.sandbox.shop import Shop; from mootech.tables import TABLES;"
         "s = Shop(scale=0.2); h = hashlib.sha256();"
         "[h.update(b'\\n'.join(s.rows(t, date(2023, 3, 1), today=date(2101, 1, 1)))) for t in TABLES];"
         "print(h.hexdigest())"

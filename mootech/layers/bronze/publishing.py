@@ -23,8 +23,8 @@ from mootech.layers.bronze.profiles import Profiles
 from mootech.layers.bronze.spill import PORTION_ROWS
 from mootech.layers.bronze.staging import StagedDay
 from mootech.model import DayResult, DayStatus, Job, Receipt
-from mootech.qa.checks import undeclared
 from mootech.qa.contract import EXTRA, NO_EXTRA
+from mootech.qa.drift import undeclared
 from mootech.qa.gate import blocks
 from mootech.qa.profile import profile
 from mootech.source.metrics import Metrics

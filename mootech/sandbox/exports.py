@@ -1,4 +1,7 @@
-"""The older service's jobs: a range of days as Parquet files in a bucket, made in the background, two at a time."""
+"""Exports: a range of days as Parquet files in a bucket, made in the background, two at a time.
+
+The older service calls an export a job: its requests and answers, the faults' names and the options keep that word.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -17,16 +20,16 @@ import polars as pl
 from mootech.errors import MootechError
 from mootech.model import DayRange
 from mootech.sandbox.buckets import Buckets
-from mootech.sandbox.faults import JOBS, Draw, Fault
+from mootech.sandbox.faults import EXPORT_FAULTS, Draw, Fault
 from mootech.sandbox.shop import Shop
 from mootech.tables import TableSpec
 
 _LOG = logging.getLogger(__name__)
 
 AT_ONCE: Final = 2
-"""Jobs that run at the same time; more of them wait for their turn."""
-JOB_SECONDS: Final = 0.2
-"""How long a job takes at least."""
+"""Exports that run at the same time; more of them wait for their turn."""
+EXPORT_SECONDS: Final = 0.2
+"""How long an export takes at least."""
 
 _FILE_ROWS: Final = 20_000
 """Rows after which a new file begins."""
@@ -42,8 +45,8 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Order:
-    """What one job is to deliver, and where."""
+class ExportOrder:
+    """What one export delivers, and where."""
 
     table: TableSpec
     days: DayRange
@@ -55,8 +58,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How far a job is."""
+class ExportState:
+    """How far an export is."""
 
     status: Status
     rows: int | None = None
@@ -65,66 +68,75 @@ class Standing:
     """Why it failed."""
 
 
-class Jobs:
-    """The service's jobs, from the order to the last file. A context manager, which gives up what is not done."""
+@dataclass(frozen=True)
+class ExportSettings:
+    """Where exports go, and how long one takes."""
 
-    def __init__(
-        self, shop: Shop, buckets: Buckets, *, seconds: float = JOB_SECONDS, faults: Draw | None = None
-    ) -> None:
-        """Open the service; `faults` decides which jobs go wrong."""
-        self._shop, self._buckets, self._seconds, self._faults = shop, buckets, seconds, faults
-        self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mootech-job")
+    buckets: str
+    """A folder, or `s3://`; see Buckets."""
+    seconds: float = EXPORT_SECONDS
+    """How long an export takes at least."""
+
+
+class Exports:
+    """Every export, from its order to its last file. A context manager; leaving it cancels what is not done."""
+
+    def __init__(self, shop: Shop, settings: ExportSettings, faults: Draw | None = None) -> None:
+        """Open the service; `faults` decides which exports go wrong."""
+        self._shop, self._faults = shop, faults
+        self._buckets, self._seconds = Buckets(settings.buckets), settings.seconds
+        self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mootech-export")
         self._closing = Event()
         self._mutex = Lock()
-        self._jobs: dict[str, Future[int] | None] = {}
+        self._exports: dict[str, Future[int] | None] = {}
 
     def __enter__(self) -> Self:
         """Serve."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give up the jobs that are not done."""
+        """Cancel the exports that are not done."""
         self._closing.set()
         self._workers.shutdown(cancel_futures=True)
 
-    def start(self, order: Order) -> str:
-        """Take an order; return the job's id."""
-        job_id = uuid4().hex
+    def start(self, order: ExportOrder) -> str:
+        """Take an order; return the export's id."""
+        export_id = uuid4().hex
         with self._mutex:
             fault = self._fault(order)
             if fault is Fault.JOB_STUCK:
-                self._jobs[job_id] = None
+                self._exports[export_id] = None
             elif fault is not Fault.JOB_LOST:
-                self._jobs[job_id] = self._workers.submit(self._deliver, order, fault)
-        return job_id
+                self._exports[export_id] = self._workers.submit(self._deliver, order, fault)
+        return export_id
 
-    def standing(self, job_id: str) -> Standing | None:
-        """Return how far a job is; None when there is no such job."""
+    def state(self, export_id: str) -> ExportState | None:
+        """Return how far an export is; None when there is none with that id."""
         with self._mutex:
-            if job_id not in self._jobs:
+            if export_id not in self._exports:
                 return None
-            job = self._jobs[job_id]
-        if job is None:
-            return Standing(Status.RUNNING)
-        if not job.done():
-            return Standing(Status.RUNNING if job.running() else Status.QUEUED)
-        failure = job.exception()
+            export = self._exports[export_id]
+        if export is None:
+            return ExportState(Status.RUNNING)
+        if not export.done():
+            return ExportState(Status.RUNNING if export.running() else Status.QUEUED)
+        failure = export.exception()
         if failure is None:
-            return Standing(Status.COMPLETE, rows=job.result())
-        return Standing(Status.FAILED, error=str(failure))
+            return ExportState(Status.COMPLETE, rows=export.result())
+        return ExportState(Status.FAILED, error=str(failure))
 
-    def _fault(self, order: Order) -> Fault | None:
+    def _fault(self, order: ExportOrder) -> Fault | None:
         if self._faults is None:
             return None
         days = f"{order.days.first} {order.days.last}"
-        return self._faults.fault(f"job {order.table} {days}", JOBS)[0]
+        return self._faults.fault(f"job {order.table} {days}", EXPORT_FAULTS)[0]
 
-    def _deliver(self, order: Order, fault: Fault | None) -> int:
+    def _deliver(self, order: ExportOrder, fault: Fault | None) -> int:
         """Make the files and put them into the bucket; return their rows."""
         if self._closing.wait(self._seconds) or fault is Fault.JOB_FAILED:
             raise MootechError("the job was ended before it had delivered anything")
         rows = 0
-        with TemporaryDirectory(prefix="mootech-job-") as work:
+        with TemporaryDirectory(prefix="mootech-export-") as work:
             for number, frame in enumerate(self._files(order)):
                 file = Path(work) / f"part-{number:05d}.parquet"
                 frame.write_parquet(file)
@@ -138,7 +150,7 @@ class Jobs:
                 self._buckets.put(order.bucket, key, file)
         return rows
 
-    def _files(self, order: Order) -> Iterator[pl.DataFrame]:
+    def _files(self, order: ExportOrder) -> Iterator[pl.DataFrame]:
         """Yield the rows of each file: those of several days, as long as these have the same columns and are few."""
         held: list[pl.DataFrame] = []
         for day in order.days:
