@@ -38,8 +38,9 @@ demo: $(VENV)/project.stamp  ## the whole pipeline on this machine: sandbox API,
 	$(BIN)/mootech demo
 
 # Many tests wait for servers, timeouts and killed processes; each worker has an S3 server and a shop of its own.
+# What is tested is what mootech does; that the documents, locks and contracts agree with it is `make lint`.
 test: setup $(VENV)/browser.stamp $(VENV)/java.stamp $(VENV)/spark.stamp  ## every test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --ignore tests/docs
 
 # TORTURE="--local 25 --s3 0 --seed 7001" does what a failure has named, or as much as there is time for.
 torture: setup  ## kill it 1,200 times and count what is lost; then long runs of readers and of the model: half an hour
@@ -53,11 +54,12 @@ bench: setup $(VENV)/spark.stamp .venv-ours/peer.stamp .venv-dlt/peer.stamp  ## 
 check:  ## exactly what CI runs
 	.ci/run
 
-lint: setup  ## style, formatting, types, import contracts
+lint: setup  ## style, formatting, types, import contracts, and whether the documents are current
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/docs
 
 format: setup  ## write the code the way `make lint` wants it
 	$(BIN)/ruff check --fix-only

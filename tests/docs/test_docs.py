@@ -5,6 +5,7 @@ import re
 import pytest
 
 from mootech.errors import EXIT_MEANINGS
+from mootech.sandbox.faults import GROUPS, Fault
 from tests.docs.generate import DOCS, cli_reference, configuration_reference, helps
 
 HELPS = helps()
@@ -57,3 +58,19 @@ def test_every_option_is_explained() -> None:
         assert all(starts)
     for row in re.findall(r"^\| `\w+` .*$", configuration_reference(), re.MULTILINE):
         assert len(row.strip("| ").split(" | ")[-1]) > 10
+
+
+def test_every_fault_of_the_sandbox_is_documented() -> None:
+    """The table in docs/sandbox.md has a line for each, and no other."""
+    section = (DOCS / "sandbox.md").read_text("utf-8").split("## The faults")[1].split("\n## ")[0]
+    groups, faults = (
+        [
+            name
+            for row in table.splitlines()
+            if row.startswith("| `")
+            for name in re.findall("`([^`]+)`", row.split("|")[1])
+        ]
+        for table in (section.split("| fault |")[0], section.split("| fault |")[1])
+    )
+    assert groups == list(GROUPS)
+    assert sorted(faults) == sorted(Fault)

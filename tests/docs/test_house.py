@@ -100,6 +100,7 @@ def test_every_decision_is_listed() -> None:
     assert all(f"]({name})" in index for name in records)
 
 
+@pytest.mark.security("dependencies pinned by hash")
 @pytest.mark.parametrize("lock", [*LOCKS, *(f"benchmarks/peers/requirements-{name}.txt" for name in PEERS)])
 def test_lock_has_hashes_and_names_no_index(lock: str) -> None:
     """Every package of a lock is pinned with hashes, and the lock leads to no index, host or path."""
@@ -240,11 +241,26 @@ def test_decoders_of_classes_are_made_on_import() -> None:
         assert classes_decoded(file.read_text("utf-8")) == set(), file
 
 
+def recipe_of(target: str) -> str:
+    """Return the commands of a target of the Makefile."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (recipe,) = re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, flags=re.MULTILINE)
+    return str(recipe)
+
+
+def test_every_test_is_run_once() -> None:
+    """What `make test` leaves out is this folder, and that is what `make lint` runs; CI runs both."""
+    folder = Path(__file__).parent.relative_to(ROOT).as_posix()
+    assert PROJECT["tool"]["pytest"]["ini_options"]["testpaths"] == ["tests"]
+    assert re.findall(r"(?:--ignore|--deselect|-k|-m)[= ](?!pytest)(\S+)", recipe_of("test")) == [folder]
+    assert re.findall(r"-m pytest.* (\S+)$", recipe_of("lint"), flags=re.MULTILINE) == [folder]
+    steps = re.findall(r"make (lint|test)\b", (ROOT / ".ci/run").read_text("utf-8").partition("step() {")[2])
+    assert steps == ["lint", "test"]
+
+
 def test_ci_and_make_check_are_one() -> None:
     """`make check` runs CI's script and nothing else, and the script's last step is the README's test command."""
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, flags=re.MULTILINE)
-    assert recipe == "\t.ci/run\n"
+    assert recipe_of("check") == "\t.ci/run\n"
     assert (ROOT / ".ci/run").read_text("utf-8").splitlines()[-1] == "make test"
 
 

@@ -2,10 +2,11 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 import pytest
@@ -17,6 +18,7 @@ from mootech.lake.stores.store import Store
 from mootech.sandbox.exports import ExportSettings
 from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
+from mootech.sandbox.shop import Shop
 from mootech.tables import PRODUCTS, TABLES, TableSpec
 from tests.e2e.conftest import COMMAND, Mootech, RunningShop
 from tests.e2e.test_main_job import rows
@@ -93,37 +95,54 @@ def test_jobs_fill_the_lake_as_pages_do(
         assert frame.equals(by_pages[key]), key
 
 
+class HeldShop(Shop):
+    """A shop whose jobs deliver nothing until they may."""
+
+    def __init__(self) -> None:
+        """Be the shop of these tests."""
+        super().__init__(scale=0.25)
+        self.may = Event()
+
+    def frame(self, table: TableSpec, day: date, *, today: date) -> pl.DataFrame:
+        """Wait, then deliver."""
+        self.may.wait()
+        return super().frame(table, day, today=today)
+
+
 def test_a_killed_run_leaves_its_job_to_the_next(
     jobs: Mootech, shop: RunningShop, destination: str, tmp_path: Path
 ) -> None:
     """Killed while it waits for its job, a run is followed by one that waits for the same job, and cleans up."""
     buckets = "s3://" if "://" in destination else str(tmp_path / "buckets")
-    with running(shop.shop, today=lambda: shop.clock.today, exports=ExportSettings(buckets, 4)) as url:
+    held_up = HeldShop()
+    with (
+        running(held_up, today=lambda: shop.clock.today, exports=ExportSettings(buckets, 0.0)) as url,
+        ExitStack() as stack,
+    ):
+        stack.callback(held_up.may.set)
         jobs.environment["MOOTECH_API_URL"] = url
-        arguments = ["ingest", "-t", "products", "--start", str(START), "--end", str(START), "--json"]
+        arguments = ["ingest", "-t", "products", "--start", str(START), "--end", str(START)]
         with subprocess.Popen(  # noqa: S603  # our own command
-            [COMMAND, *arguments], env=jobs.environment, cwd=jobs.folder, stdout=subprocess.DEVNULL
+            [COMMAND, *arguments, "-v"],
+            env=jobs.environment,
+            cwd=jobs.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
-            ticket = _answered_ticket(tmp_path / "state")
+            assert process.stderr is not None
+            assert any("was ordered" in line for line in process.stderr)
             process.kill()
-        done = jobs.json(*arguments[:-1])
+        (ticket,) = (tmp_path / "state").glob("lakes/*/jobs/*.json")
+        assert json.loads(ticket.read_text())["job_id"] is not None
+        held_up.may.set()
+        done = jobs.json(*arguments)
     ((_, _, told),) = rows(done)
     assert told["status"] == "published"
     assert told["fetched"] == shop.shop.count(PRODUCTS, START, today=shop.clock.today)
     assert "taken from the job that an earlier run had ordered" in json.dumps(done)
     assert not ticket.exists()
     assert [entry.key for entry in open_store(destination).list("") if not entry.key.startswith("_mootech")] == []
-
-
-def _answered_ticket(state: Path) -> Path:
-    """Wait until a run has ordered a job; return its ticket."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for ticket in state.glob("lakes/*/jobs/*.json"):
-            if json.loads(ticket.read_text())["job_id"] is not None:
-                return ticket
-        time.sleep(0.02)
-    pytest.fail("no job was ordered")
 
 
 def test_a_job_that_fails_is_the_days_failure(jobs: Mootech, shop: RunningShop, lake_url: str, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ A chain alternates between two shops with other rows for the same days, so that 
 republishing, and every object must at all times be the one shop's or the other's, whole.
 """
 
-import os
-import select
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -21,11 +19,10 @@ from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Store
 from mootech.model import DayRange
 from mootech.tables import TableSpec
+from tests.faults.forked import Zygote
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
-from tests.faults.zygote import Ended, Start, Zygote
+from tests.faults.zygote import Ended, Start
 
-_HANGS_AFTER_SECONDS = 180
-"""A run takes a few seconds; one that takes this long never ends."""
 _SHARE_AT_FILE_EVENTS = 0.5
 _CLEAN_AFTER, _CLEAN_AT_LAST = 5, 8
 """Kills in a row before a run is left in peace: on average, and at most."""
@@ -79,11 +76,7 @@ class Target:
         output.mkdir(exist_ok=True)
         argv, env = ingest_command(world, self.lake, self.folder / "state", "--allow-shrink", *more)
         watched = (str(self.folder),)
-        pid = self.zygote.start(Start(argv, env, str(output), watched, die_at))
-        if not _ends_within(pid, _HANGS_AFTER_SECONDS if after is None else after):
-            os.kill(pid, signal.SIGKILL)
-            assert after is not None, f"a run did not end within {_HANGS_AFTER_SECONDS} s"
-        return self.zygote.wait(pid, output)
+        return self.zygote.run(Start(argv, env, str(output), watched=watched, die_at=die_at), kill_after=after)
 
     def undisturbed(self, world: World, *more: str) -> Ended:
         """Run the command to its end, which must be exit code 0, and measure it."""
@@ -141,15 +134,6 @@ def _kill(target: Target, world: World, rng: Random, tally: Tally) -> None:
     else:
         assert ended.returncode == 0, f"a run ended with {ended.returncode}: {ended.stdout}{ended.stderr}"
         tally.ended_before += 1
-
-
-def _ends_within(pid: int, seconds: float) -> bool:
-    """Wait until the process has ended; False when it has not within that time."""
-    process = os.pidfd_open(pid)
-    try:
-        return bool(select.select([process], [], [], seconds)[0])
-    finally:
-        os.close(process)
 
 
 def _versions(store: Store) -> dict[str, str]:

@@ -10,7 +10,7 @@ HEAD = """\
 
 mootech promises that no row is lost and none is counted twice, that good data is never replaced by bad, and that a key
 stays secret. Each row below is something that happens to such a program sooner or later; the tests named under it make
-it happen for real: processes are killed, connections cut, disks filled, answers forged. `make test` runs all of them,
+it happen for real: processes are killed, connections cut, disks filled, answers forged. `make check` runs all of them,
 `make torture` the kills, the readers and the model for half an hour.
 
 ## What is checked after every fault

@@ -1,7 +1,6 @@
 """What the tests of a failing source share: the sandbox with faults, and the installed command against it."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from mootech.model import DayRange
 from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
 from mootech.tables import TableSpec
+from tests.faults import forked
 from tests.faults.invariants import PAGE_SIZE, World, check_converged, check_lake, contents, ingest_command
 
 PATIENCE: Mapping[str, float] = {"concurrency": 8, "timeout_seconds": 2.0, "deadline_seconds": 20.0}
@@ -42,7 +42,7 @@ class Rehearsal:
 
         """
         argv, env = self.command(missing=missing)
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=200)  # noqa: S603  # ours
+        done = forked.run(argv, env)
         assert "Traceback" not in done.stderr, done.stderr
         said: dict[str, Any] = json.loads(done.stdout)
         assert said["exit_code"] == done.returncode

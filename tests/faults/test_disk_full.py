@@ -12,6 +12,7 @@ from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.registry import open_store
 from tests.clocks import Time
+from tests.faults import forked
 from tests.faults.days import OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.faults.disks import fill, remount, small_disk
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
@@ -58,7 +59,7 @@ def ingest(world: World, lake: Path, state: Path, beside: Path) -> subprocess.Co
     """Run `mootech ingest`; its configuration stands in a folder `beside` the disk."""
     argv, env = ingest_command(world, lake, beside / "state")
     env["MOOTECH_STATE_DIR"] = str(state)
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603  # ours
+    return forked.run(argv, env)
 
 
 def assert_said_so(done: subprocess.CompletedProcess[str]) -> None:

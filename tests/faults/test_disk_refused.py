@@ -10,6 +10,7 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.stores.registry import open_store
+from tests.faults import forked
 from tests.faults.disks import as_nobody, remount, small_disk
 from tests.faults.invariants import COMMAND, World, check_converged, contents, ingest_command
 from tests.faults.unprivileged import NOBODY
@@ -31,7 +32,7 @@ def disk() -> Iterator[Path]:
 def lake(disk: Path, world: World) -> Path:
     """Put the world's lake on the disk, whole, owned by root and readable by everybody."""
     argv, env = ingest_command(world, disk / "lake", disk / "root-state")
-    subprocess.run(argv, env=env, capture_output=True, check=True, timeout=120)  # noqa: S603  # our own command
+    forked.run(argv, env).check_returncode()
     return disk / "lake"
 
 
@@ -103,10 +104,7 @@ def test_a_read_only_disk_is_read_and_not_written(world: World, disk: Path, lake
         argv, env = ingest_command(world, lake, Path("/tmp/not-made"))  # noqa: S108  # replaced in the line below
         env["MOOTECH_STATE_DIR"] = str(disk / "state")
         for command, code in ((argv, StoreError.exit_code), ([COMMAND, "status"], 0), ([COMMAND, "qa"], 0)):
-            if user == "nobody":
-                done = as_nobody(command, env)
-            else:
-                done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603  # ours
+            done = as_nobody(command, env) if user == "nobody" else forked.run(command, env)
             said = " ".join((done.stdout + done.stderr).split())
             assert done.returncode == code, f"{command}: {said}"
             assert "Traceback" not in said

@@ -55,7 +55,7 @@ def test_silver_and_reports_keep_utc(world: World, tmp_path: Path) -> None:
     """Timestamps, months and verification are those of UTC in the zone farthest from it: all results are the same."""
     results = []
     for name, tz in (("utc", "UTC"), ("there", "Pacific/Kiritimati")):
-        command = command_for(tmp_path / name, tmp_path / name / "lake", world.url, API_KEY)
+        command = command_for(tmp_path / name, tmp_path / name / "lake", world.url, API_KEY, from_the_start=True)
         command("ingest", "--start", world.start, "--end", world.end, TZ=tz)
         command("silver", TZ=tz)
         command("verify", TZ=tz)
@@ -77,7 +77,7 @@ def test_silver_and_reports_keep_utc(world: World, tmp_path: Path) -> None:
 )
 def test_ends_of_months_and_years(url: str, tmp_path: Path, first: date, last: date) -> None:
     """Every day of a range over the end of a month or a year, leap or not, is one partition, and none is between."""
-    command = command_for(tmp_path, tmp_path / "lake", url, API_KEY)
+    command = command_for(tmp_path, tmp_path / "lake", url, API_KEY, from_the_start=True)
     command("ingest", "-t", "transactions", "--start", first, "--end", last, TZ="America/St_Johns")
     folders = sorted(path.name for path in (tmp_path / "lake/raw_data/transactions").iterdir())
     assert folders == [f"utc_date={first + timedelta(days=n)}" for n in range((last - first).days + 1)]
@@ -130,7 +130,7 @@ def test_cron_has_no_home_no_locale_and_starts_at_the_root(url: str, tmp_path: P
         f'api_key_command = "echo {API_KEY}"\n'
         f'[ingest]\nstart = "{utc_today() - timedelta(days=2)}"\n'
     )
-    command = command_for(tmp_path, "", url, "")
+    command = command_for(tmp_path, "", url, "", from_the_start=True)
     command.folder = Path("/")
     before = set(os.listdir("/"))  # noqa: PTH208  # names are enough
     for environment in ({}, {"LC_ALL": "C"}, {"LC_ALL": "C", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}):
@@ -146,7 +146,7 @@ def test_cron_has_no_home_no_locale_and_starts_at_the_root(url: str, tmp_path: P
 @pytest.mark.fault(27)
 def test_the_default_state_needs_no_home_variable(url: str, tmp_path: Path) -> None:
     """Without HOME and without a state folder in the settings, the user's home from the password file is taken."""
-    command = command_for(tmp_path, tmp_path / "lake", url, API_KEY)
+    command = command_for(tmp_path, tmp_path / "lake", url, API_KEY, from_the_start=True)
     for name in ("HOME", "MOOTECH_STATE_DIR"):
         del command.environment[name]
     planned = command("ingest", "-t", "users", "--start", "2024-02-29", "--end", "2024-02-29", "--dry-run", "--json")

@@ -12,8 +12,9 @@ import pytest
 
 from mootech.lake.stores.registry import open_store
 from mootech.tables import PRODUCTS, USERS
+from tests.faults import forked
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
-from tests.faults.watched import WAIT_SECONDS, Watched, watched
+from tests.faults.watched import Watched, watched
 
 PAGES = 5
 """Of the day these tests are about."""
@@ -57,7 +58,7 @@ class Bench:
     def finished(self) -> str:
         """Run to the end, which must leave the oracle; return what it said."""
         argv, env = ingest_command(self.world, self.lake, self.folder / "state")
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS)  # noqa: S603  # ours
+        done = forked.run(argv, env)
         assert done.returncode == 0, done.stderr
         check_converged(open_store(str(self.lake)), self.world)
         assert not self.journals
@@ -179,6 +180,6 @@ def test_staging_of_a_day_that_nobody_asks_for_any_more_is_removed(bench: Bench)
         os.utime(path, (then, then))
     bench.world = replace(bench.world, tables=(PRODUCTS,))
     argv, env = ingest_command(bench.world, bench.lake, bench.folder / "state")
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=WAIT_SECONDS)  # noqa: S603  # ours
+    done = forked.run(argv, env)
     assert done.returncode == 0, done.stderr
     assert not journal.parent.exists()

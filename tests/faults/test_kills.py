@@ -19,23 +19,16 @@ import pytest
 from mootech.lake.stores.registry import open_store
 from mootech.tables import USERS
 from tests.conftest import S3Server
+from tests.faults.forked import shared
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
 from tests.faults.kills import Tally, Target, chain, converge
 from tests.faults.torture import two_shops
 from tests.faults.watched import watched
-from tests.faults.zygote import Zygote
 
 pytestmark = pytest.mark.fault(1)
 
 REJECTS_ON = date(2024, 3, 2)
 """The small shop's day with rejected users: publishing it takes every step there is."""
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    """What runs the commands."""
-    with Zygote() as process:
-        yield process
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +39,13 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
 
 
 @pytest.fixture
-def target(zygote: Zygote, tmp_path: Path, request: pytest.FixtureRequest) -> Target:
+def target(tmp_path: Path, request: pytest.FixtureRequest) -> Target:
     """An empty lake, in a directory or on S3 as the test's parameter says."""
     lake = str(tmp_path / "lake")
     if request.param == "s3":
         request.getfixturevalue("s3_bucket")
         lake = str(request.getfixturevalue("s3_lake"))
-    return Target(zygote, lake, tmp_path)
+    return Target(shared(), lake, tmp_path)
 
 
 @pytest.mark.fault(10)

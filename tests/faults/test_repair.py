@@ -1,9 +1,8 @@
 """`mootech ingest --repair` fetches exactly the broken days again, restores the same bytes, and deletes nothing."""
 
-import subprocess
 from datetime import date
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -18,6 +17,7 @@ from mootech.pipeline.silver import silver
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS
+from tests.faults import forked
 from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, copy, flip, key_of, quarantined, rewritten
 from tests.faults.invariants import World, check_converged, contents, ingest_command
 from tests.faults.test_verify import broken, settings, settings_for, verify_all, whole_lake
@@ -127,10 +127,8 @@ def test_the_command_finds_and_mends_on_s3(world: World, s3_lake: str, tmp_path:
     """On S3, too: objects deleted, cut and flipped are named by `verify`, and `ingest --repair` restores the bytes."""
     argv, env = ingest_command(world, s3_lake, tmp_path / "state")
 
-    def run(*arguments: str) -> "subprocess.CompletedProcess[Any]":
-        return subprocess.run(  # noqa: S603  # our own command
-            [argv[0], *arguments], env=env, capture_output=True, text=True, check=False, timeout=240
-        )
+    def run(*arguments: str) -> CompletedProcess[str]:
+        return forked.run([argv[0], *arguments], env)
 
     assert run(*argv[1:]).returncode == 0
     store = open_store(s3_lake)

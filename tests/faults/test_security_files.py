@@ -1,4 +1,4 @@
-"""What mootech keeps on this host is its owner's alone; what it installs is pinned."""
+"""What mootech keeps on this host is its owner's alone."""
 
 import stat
 import subprocess
@@ -10,8 +10,6 @@ import pytest
 from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
-from tests.docs.test_house import LOCKS
-from tests.docs.test_house import test_lock_has_hashes_and_names_no_index as check_lock
 from tests.environment import aws
 from tests.faults.invariants import COMMAND
 
@@ -81,10 +79,3 @@ def test_the_state_folder_is_its_owners_alone(url: str, lake: str, tmp_path: Pat
     assert "2023-11-24.parquet" in found
     assert "journal.jsonl" in found
     assert open_to_others(tmp_path / "made") == []
-
-
-@pytest.mark.security("dependencies pinned by hash")
-@pytest.mark.parametrize("lock", LOCKS)
-def test_every_dependency_is_pinned_by_hash(lock: str) -> None:
-    """What is installed for users, for building and for these tests is named with its version and its hashes."""
-    check_lock(lock)

@@ -21,6 +21,7 @@ from mootech.process.signals import STOP_SECONDS
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from mootech.tables import TableSpec
+from tests.faults import forked
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.wire import problem, serving
 
@@ -121,7 +122,7 @@ def published(lake: str) -> int:
 def finish(world: World, lake: str, state: Path) -> str:
     """Run the ingest undisturbed; it must start at once and leave the oracle's lake. Returns what it said."""
     argv, env = ingest_command(world, lake, state)
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603  # ours
+    done = forked.run(argv, env)
     assert done.returncode == 0, done.stderr
     check_converged(open_store(lake), world)
     return done.stdout + done.stderr
@@ -173,7 +174,7 @@ def test_what_was_staged_is_not_fetched_again(world: World, tmp_path: Path) -> N
             assert pages > 0
         shop.go_on.set()
         shop.left = 1_000_000
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603  # ours
+        done = forked.run(argv, env)
     assert "resumed: " in done.stdout + done.stderr
     check_converged(open_store(lake), world)
 

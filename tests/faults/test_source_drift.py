@@ -1,7 +1,6 @@
 """Rows 17, 21 and 22 of docs/faults.md: the installed command and rows that are not as they should be."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from mootech.lake.catalog import RECEIPT
 from mootech.model import Receipt
+from tests.faults import forked
 from tests.faults.invariants import COMMAND
 from tests.rows import DAY, hit, order, product, without
 from tests.wire import Answer, answer, routed, serving
@@ -75,12 +75,8 @@ def ingest(table: str, rows: Sequence[object], folder: Path, *more: str, size: i
             "MOOTECH_STATE_DIR": str(folder / "state"),
         }
         argv = [COMMAND, "ingest", "-t", table, "--start", str(DAY), "--end", str(DAY), "--json", *more]
-        done = subprocess.run(  # noqa: S603  # our own command
-            argv, env=environment, capture_output=True, text=True, check=False, timeout=120, cwd=folder
-        )
-        verified = subprocess.run(  # noqa: S603  # our own command
-            [COMMAND, "verify"], env=environment, capture_output=True, text=True, check=False, timeout=120, cwd=folder
-        )
+        done = forked.run(argv, environment, cwd=folder)
+        verified = forked.run([COMMAND, "verify"], environment, cwd=folder)
     assert "Traceback" not in done.stderr, done.stderr
     said = json.loads(done.stdout)
     assert said["exit_code"] == done.returncode

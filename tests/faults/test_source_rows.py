@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ import pytest
 from mootech.lake.stores.registry import open_store
 from mootech.model import DayRange
 from mootech.tables import PRODUCTS, TRANSACTIONS, USERS
+from tests.faults import forked
 from tests.faults.invariants import World, contents
 from tests.faults.memory import measured
 from tests.faults.sources import Rehearsal, failing, narrow
@@ -114,7 +114,7 @@ def test_a_person_is_told_the_missing_days_too(small: World, tmp_path: Path) -> 
     with failing(small, tmp_path, "gone=1", deadline_seconds=1.0) as source:
         argv, env = source.command()
         argv.remove("--json")
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603  # ours
+        done = forked.run(argv, env)
     assert done.returncode == 4
     assert str(small.start) in done.stderr
     assert str(small.end) in done.stderr

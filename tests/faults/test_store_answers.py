@@ -1,6 +1,5 @@
 """Publishing on S3 when the line breaks or the server says no, at every single request of the command."""
 
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from itertools import cycle
@@ -15,6 +14,7 @@ from mootech.lake.stores import s3_client
 from mootech.lake.stores.registry import open_store
 from tests.clocks import Time
 from tests.conftest import S3Server
+from tests.faults import forked
 from tests.faults import proxy as faults
 from tests.faults.days import KEY, NEW, OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
@@ -177,7 +177,7 @@ def test_a_whole_ingest_on_a_bad_line_converges(proxy: Proxy, s3_lake: str, tmp_
     proxy.rules = spoilt
     argv, env = ingest_command(world, s3_lake, tmp_path / "state")
     for _ in range(2):
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=250)  # noqa: S603  # ours
+        done = forked.run(argv, env)
         assert done.returncode == 0, done.stdout + done.stderr
     assert all(rule.hits for rule in spoilt), [rule.hits for rule in spoilt]
     proxy.leave_alone()
@@ -190,12 +190,12 @@ def test_credentials_that_expire_during_an_ingest_end_it(
     """`mootech ingest` exits 5 when its credentials run out in the middle; its days are whole, and a rerun is clean."""
     proxy.spoil(Rule(faults.says(400, "ExpiredToken"), first=60, times=float("inf")))
     argv, env = ingest_command(world, s3_lake, tmp_path / "state")
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=250)  # noqa: S603  # ours
+    done = forked.run(argv, env)
     assert done.returncode == StoreError.exit_code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert "Renew them" in " ".join((done.stdout + done.stderr).split())
     proxy.leave_alone()
     store = open_store(s3_lake)
     check_lake(store, world)
-    assert subprocess.run(argv, env=env, capture_output=True, check=False, timeout=120).returncode == 0  # noqa: S603  # ours
+    assert forked.run(argv, env).returncode == 0
     check_converged(store, world)

@@ -3,39 +3,46 @@
 The child is a process of its own that does what the installed command does, and dies by a real SIGKILL, from outside
 or at the very moment of a chosen file event.
 
-Spoken to in lines of JSON (`Zygote` is the client): a `Start` in, the child's pid out; that pid in, its end out.
+It is a script for the Python of the installed command, so that what is forked is what is shipped, and imports nothing
+of the tests. Spoken to in lines of JSON (`forked.Zygote` is the client): a `Start` in, the child's pid out; that pid
+in, its end out.
 """
 
 import importlib
+import importlib.util
 import json
 import os
+import pkgutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 _WATCHED = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree"})
 """Audit events of what a run does to files; Python raises each just before it does it."""
 
 
 _IMPORTED = (
-    "mootech.pipeline.ingest",
-    "mootech.pipeline.verify",
+    "mootech.render.output",
     "mootech.config",
-    "mootech.render",
+    "mootech.engines.duckdb",
     "mootech.lake.stores.local",
     "mootech.lake.stores.s3",
+    "mootech.render",
     "anyio._backends._asyncio",
     "h11",
     "httpcore",
-    "hypothesis",  # pandera asks for it where it is installed
+    "importlib.readers",
+    "pandera.backends.polars.builtin_checks",
+    "pandera.backends.polars.components",
+    "pandera.backends.polars.container",
     "s3fs",
 )
-"""What `mootech ingest` imports on its way."""
+"""What commands import on their way, besides the pipeline."""
+_IMPORTED_WHERE_INSTALLED = ("hypothesis",)
+"""What pandera asks for."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,10 @@ class Start:
     env: dict[str, str]
     folder: str
     """For the output: stdout and stderr."""
+    cwd: str = ""
+    """The current directory; that folder, too, when it is empty."""
+    script: str = ""
+    """Python that runs before the command does."""
     watched: Sequence[str] = ()
     """Folders whose file events count."""
     die_at: int = 0
@@ -62,50 +73,6 @@ class Ended:
     stderr: str
     events: int
     """File events it came to; 0 when it was killed from outside."""
-
-
-class Zygote(AbstractContextManager["Zygote"]):
-    """The client of one zygote process."""
-
-    def __init__(self) -> None:
-        """Start it; it answers when everything is imported."""
-        command = [sys.executable, "-m", "tests.faults.zygote"]
-        root = Path(__file__).parents[2]
-        # OpenBLAS would start threads on import, which a fork does not copy.
-        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(  # noqa: S603  # our own command line
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, env=env
-        )
-
-    def __enter__(self) -> Self:
-        """Be ready."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the zygote."""
-        self._process.communicate()
-
-    def start(self, start: Start) -> int:
-        """Fork a child that runs the command; return its process id, which stays its own until `wait`."""
-        return int(self._ask(asdict(start)))
-
-    def wait(self, pid: int, folder: Path) -> Ended:
-        """Wait for the child's end; `folder` is that of its `Start`."""
-        status = int(self._ask(pid))
-        events = folder / "events"
-        return Ended(
-            os.waitstatus_to_exitcode(status),
-            (folder / "stdout").read_text(),
-            (folder / "stderr").read_text(),
-            int(events.read_text()) if events.exists() else 0,
-        )
-
-    def _ask(self, question: object) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline()
 
 
 class _FileEvents:
@@ -134,10 +101,11 @@ def _child(start: Start, main: Callable[[Sequence[str]], int]) -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    os.chdir(folder)
+    os.chdir(start.cwd or folder)
     os.environ.clear()
     os.environ.update(start.env)
     (folder / "events").unlink(missing_ok=True)
+    exec(start.script, {})  # noqa: S102  # a test's own
     events = _FileEvents(start)
     code = main(start.argv[1:])
     # In one step: the kill may come between the file and its digits.
@@ -169,7 +137,12 @@ def _serve(main: Callable[[Sequence[str]], int]) -> None:
 
 def preloaded() -> Callable[[Sequence[str]], int]:
     """Import everything, which starts no thread that a child would miss, and return the command's `main`."""
-    for module in _IMPORTED:
+    pipeline = importlib.import_module("mootech.pipeline")
+    for module in (
+        *_IMPORTED,
+        *(each for each in _IMPORTED_WHERE_INSTALLED if importlib.util.find_spec(each)),
+        *(each.name for each in pkgutil.iter_modules(pipeline.__path__, "mootech.pipeline.")),
+    ):
         importlib.import_module(module)
     main: Callable[[Sequence[str]], int] = importlib.import_module("mootech.cli").main
     return main

@@ -18,15 +18,11 @@ from mootech.source.endpoint import Endpoint
 from mootech.source.http import Api
 from mootech.source.pages import rows_of
 from mootech.tables import PRODUCTS
+from tests.clocks import at_once
 from tests.rows import DAY, page_body
 from tests.wire import Answer, Wire, answer, problem, routed, serving
 
 PAGE_SIZE = 3
-
-
-async def hurry(seconds: float) -> None:
-    """Wait a thousandth as long between attempts."""
-    await asyncio.sleep(seconds / 1000)
 
 
 def stage(wire: Wire, root: Path) -> tuple[list[int], str]:
@@ -35,7 +31,7 @@ def stage(wire: Wire, root: Path) -> tuple[list[int], str]:
     settings = SourceSettings(url=wire.url, timeout_seconds=5, deadline_seconds=10)
 
     async def everything() -> str:
-        async with Api(Endpoint(settings, "key"), sleep=hurry) as api:
+        async with Api(Endpoint(settings, "key"), sleep=at_once) as api:
             return await stage_day(api, staged, lambda _rows: None)
 
     note = asyncio.run(everything())

@@ -23,16 +23,12 @@ from mootech.source.endpoint import Endpoint
 from mootech.source.http import Api
 from mootech.source.pages import rows_of
 from mootech.tables import PRODUCTS
+from tests.clocks import at_once
 from tests.wire import Answer, Wire, answer, problem, routed, serving
 
 TODAY = date(2024, 6, 1)
 DAYS = [date(2024, 1, 13) + timedelta(days=n) for n in range(3)]
 WANTED = [Job(PRODUCTS, day) for day in DAYS]
-
-
-async def hurry(seconds: float) -> None:
-    """Wait a thousandth as long."""
-    await asyncio.sleep(seconds / 1000)
 
 
 class Bench:
@@ -57,7 +53,7 @@ class Bench:
 
         async def everything() -> list[str]:
             units = await asyncio.to_thread(fetcher.units, wanted)
-            async with Api(fetcher.endpoint, sleep=hurry) as api:
+            async with Api(fetcher.endpoint, sleep=at_once) as api:
                 return [
                     await fetcher.stage(api, {job: fetcher.staged(job) for job in unit}, lambda _job, _rows: None)
                     for unit in units
@@ -341,7 +337,7 @@ def test_after_a_refused_key_no_order_is_even_written(bench: Bench) -> None:
         fetcher = bench.fetcher(wire.url)
 
         async def both() -> list[object]:
-            async with Api(fetcher.endpoint, sleep=hurry) as api:
+            async with Api(fetcher.endpoint, sleep=at_once) as api:
                 orders = (fetcher.stage(api, {job: fetcher.staged(job)}, lambda _job, _rows: None) for job in WANTED)
                 return [await asyncio.gather(order, return_exceptions=True) for order in orders]
 

@@ -15,15 +15,11 @@ from mootech.source.endpoint import Endpoint
 from mootech.source.guards import Page, TotalChangedError
 from mootech.source.http import Api
 from mootech.source.pages import pages
+from tests.clocks import at_once
 from tests.rows import DAY, page_body
 from tests.wire import Answer, Wire, answer, cut, drip, problem, serving
 
 KEY = "canary-9f8e7d"
-
-
-async def hurry(seconds: float) -> None:
-    """Wait a thousandth as long between attempts."""
-    await asyncio.sleep(seconds / 1000)
 
 
 def fetch(wire: Wire, days: int = 1, **limits: float) -> list[Page]:
@@ -35,7 +31,7 @@ def fetch(wire: Wire, days: int = 1, **limits: float) -> list[Page]:
 
     async def everything() -> list[Page]:
         settings = {"url": wire.url, "timeout_seconds": 5.0, "deadline_seconds": 10.0, "max_body_mb": 1, **limits}
-        async with Api(Endpoint(SourceSettings.model_validate(settings), KEY), sleep=hurry) as api:
+        async with Api(Endpoint(SourceSettings.model_validate(settings), KEY), sleep=at_once) as api:
             fetched = await asyncio.gather(*(one(api, n) for n in range(days)), return_exceptions=True)
         for result in fetched:
             if isinstance(result, BaseException):
