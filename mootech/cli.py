@@ -11,7 +11,7 @@ import typer
 
 from mootech.commands import demo, ingest, qa, report, run, sandbox, silver, source, status, verify
 from mootech.commands.common import Command, Common, Invocation, epilog
-from mootech.errors import EXIT_MEANINGS, MootechError, StoreError, UsageError
+from mootech.errors import Exit, MootechError, StoreError
 from mootech.model import Outcome
 from mootech.process import failures as process
 from mootech.process.signals import Signals, unwinding
@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     # Plain help is quick, wraps nowhere unexpectedly, and is the same in a log, a terminal and docs/cli.md.
     rich_markup_mode=None,
-    epilog=epilog("mootech report --product tumbler", tuple(EXIT_MEANINGS)),
+    epilog=epilog("mootech report --product tumbler", tuple(Exit)),
 )
 
 
@@ -64,7 +64,7 @@ def _root(
     if context.invoked_subcommand is None:
         # On stderr and not 0: a cron line that lost its command must not look like success.
         typer.echo(context.get_help(), err=True)
-        raise typer.Exit(UsageError.exit_code)
+        raise typer.Exit(Exit.USAGE)
 
 
 def _add_commands() -> None:

@@ -19,30 +19,42 @@ Exceptions of other libraries are mapped once, where they enter, always `from ex
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from enum import IntEnum
+from typing import ClassVar, Self
 
-EXIT_OK = 0
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 
-EXIT_MEANINGS: dict[int, str] = {
-    EXIT_OK: "done, or nothing to do",
-    1: "a bug in mootech",
-    2: "usage or configuration; a lake that holds nothing to work on",
-    3: "the quality gate stopped a day (the good data stayed), or qa has findings",
-    4: "the source failed",
-    5: "the store failed",
-    6: "verify found a broken promise",
-    75: "another run holds the lock",
-    EXIT_INTERRUPTED: "interrupted",
-    EXIT_TERMINATED: "terminated",
-}
+class Exit(IntEnum):
+    """Every exit code with its meaning. The order is the rank: of several failures, the first in this list decides.
+
+    An interruption, a bug, a held lock, a wrong argument or a broken promise says why the whole command ended. Of
+    failures of single days, the store's says most about what to do next, then the source's, then the gate's.
+    """
+
+    meaning: str
+
+    TERMINATED = 143, "terminated"
+    INTERRUPTED = 130, "interrupted"
+    BUG = 1, "a bug in mootech"
+    LOCKED = 75, "another run holds the lock"
+    USAGE = 2, "usage or configuration; a lake that holds nothing to work on"
+    BROKEN_PROMISE = 6, "verify found a broken promise"
+    STORE = 5, "the store failed"
+    SOURCE = 4, "the source failed"
+    QUALITY = 3, "the quality gate stopped a day (the good data stayed), or qa has findings"
+    OK = 0, "done, or nothing to do"
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Make a code that knows what it means."""
+        self = int.__new__(cls, code)
+        self._value_ = code
+        self.meaning = meaning
+        return self
 
 
 class MootechError(Exception):
     """A failure with a message (what failed) and a hint (what is safe, what to type next)."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[Exit] = Exit.BUG
 
     def __init__(self, message: str, hint: str = "") -> None:
         """Keep the message and the hint apart, so that a script can read either."""
@@ -54,7 +66,7 @@ class MootechError(Exception):
 class UsageError(MootechError):
     """The command was asked for something that cannot be."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: ClassVar[Exit] = Exit.USAGE
 
 
 class ConfigError(UsageError):
@@ -68,13 +80,13 @@ class EmptyLakeError(UsageError):
 class QualityError(MootechError):
     """The quality gate stopped a day; what was published before is intact."""
 
-    exit_code: ClassVar[int] = 3
+    exit_code: ClassVar[Exit] = Exit.QUALITY
 
 
 class SourceError(MootechError):
     """The shop's API failed, after every retry it deserved."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: ClassVar[Exit] = Exit.SOURCE
 
 
 class RefusedError(SourceError):
@@ -93,41 +105,34 @@ class IncompleteError(SourceError):
 class StoreError(MootechError):
     """The lake's store or the local disk failed."""
 
-    exit_code: ClassVar[int] = 5
+    exit_code: ClassVar[Exit] = Exit.STORE
 
 
 class BrokenPromiseError(MootechError):
     """What the lake holds is not what its receipts say."""
 
-    exit_code: ClassVar[int] = 6
+    exit_code: ClassVar[Exit] = Exit.BROKEN_PROMISE
 
 
 class LockHeldError(MootechError):
     """Another run works on the lake."""
 
-    exit_code: ClassVar[int] = 75
+    exit_code: ClassVar[Exit] = Exit.LOCKED
 
 
 class InterruptError(MootechError):
     """The command was interrupted; what it had published stays."""
 
-    exit_code: ClassVar[int] = EXIT_INTERRUPTED
+    exit_code: ClassVar[Exit] = Exit.INTERRUPTED
 
 
 class TerminateError(InterruptError):
     """The command was told to end; what it had published stays."""
 
-    exit_code: ClassVar[int] = EXIT_TERMINATED
+    exit_code: ClassVar[Exit] = Exit.TERMINATED
 
 
-# Of several failures the store's says most about what to do next, then the source's, then the gate's.
-_RANK = (EXIT_TERMINATED, EXIT_INTERRUPTED, 1, 75, 2, 6, 5, 4, 3)
-
-
-def exit_code(errors: Iterable[MootechError]) -> int:
-    """Return the exit code of a run that ended with these errors: 0 without any, else the first of 5, 4, 3.
-
-    An interruption, a bug, a held lock, a wrong argument or a broken promise outranks them.
-    """
-    codes = {error.exit_code for error in errors}
-    return next((code for code in _RANK if code in codes), EXIT_OK)
+def exit_code(errors: Iterable[MootechError]) -> Exit:
+    """Return the exit code of a run that ended with these errors: the highest in rank, and OK only without any."""
+    ranks = list(Exit)
+    return min((error.exit_code for error in errors), key=ranks.index, default=Exit.OK)

@@ -1,13 +1,14 @@
 """What several rooms share: days, receipts, results of days, findings. Frozen, pure, importable in no time."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
-from mootech.errors import MootechError, UsageError, exit_code
+from mootech.errors import Exit, MootechError, UsageError, exit_code
 from mootech.tables import TableSpec
 
 SCHEMA_VERSION = 1
@@ -15,6 +16,11 @@ SCHEMA_VERSION = 1
 
 FORMAT_VERSION = 1
 """Version of the lake's layout (format.json); a change of it is an ADR."""
+
+QUARANTINE_NAME = re.compile(r"[0-9a-f]{16}\.parquet")
+"""File name of a quarantine object: the first digits of its content hash."""
+
+_LARGEST_COUNT = 2**63 - 1
 
 
 def parse_day(text: str, what: str = "date") -> date:
@@ -70,6 +76,12 @@ class Job:
     day: date
 
 
+def _check_counts(*counts: int) -> None:
+    """Raise ValueError for a number that is negative, or does not fit into 64 bits, and so never counted anything."""
+    if not all(0 <= count <= _LARGEST_COUNT for count in counts):
+        raise ValueError("a count is no such number")
+
+
 @dataclass(frozen=True)
 class Reconciled:
     """A day's different hits and visitors beside the shop's own counts of them; it stands in the receipt."""
@@ -84,6 +96,10 @@ class Reconciled:
     """Rows of each accepted pass over the day's pages, in order; their sum is what was fetched."""
     repeated: int = 0
     """Rows of later passes that an earlier one had handed out already; they count as duplicates."""
+
+    def __post_init__(self) -> None:
+        """Refuse figures that count nothing."""
+        _check_counts(self.source_hits, self.source_visitors, self.hits, self.visitors, *self.passes, self.repeated)
 
     @property
     def share(self) -> float:
@@ -117,6 +133,15 @@ class Receipt:
     reconciled: Reconciled | None = None
     """None for a table without metrics, and where the shop was not asked for them."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no run can have counted, and a name that no quarantine object has."""
+        _check_counts(self.fetched, self.published, self.quarantined, self.duplicates, self.source_total or 0)
+        _check_counts(self.schema_version)
+        if self.reconciled is not None and self.reconciled.repeated > min(self.fetched, self.duplicates):
+            raise ValueError("more rows were repeated than came as duplicates")
+        if self.quarantine is not None and not QUARANTINE_NAME.fullmatch(self.quarantine):
+            raise ValueError("no quarantine object has that name")
+
     @property
     def conserved(self) -> bool:
         """Say whether every fetched row is accounted for exactly once."""
@@ -144,15 +169,6 @@ class Receipt:
         if self.reconciled is None:
             del fields["reconciled"]
         return json.dumps(fields, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote; ValueError or TypeError when it is something else."""
-        fields = json.loads(text)
-        if "reconciled" in fields:
-            told = fields["reconciled"]
-            fields["reconciled"] = Reconciled(**{**told, "passes": tuple(told["passes"])})
-        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -187,17 +203,16 @@ class Provenance:
         """Say whether a newer recipe than this version made the object: a newer mootech has been here."""
         return self.recipe_version > version
 
+    def __post_init__(self) -> None:
+        """Refuse a version that is none."""
+        _check_counts(self.schema_version)
+
     def to_json(self) -> str:
         """Render as one line of JSON with sorted keys."""
         fields = asdict(self)
         if self.recipe is None:
             del fields["recipe"], fields["recipe_version"]
         return json.dumps(fields, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote; ValueError or TypeError when it is something else."""
-        return cls(**json.loads(text))
 
 
 class DayStatus(StrEnum):
@@ -254,7 +269,7 @@ class Outcome:
         return (*self.errors, *(error for day in self.days if (error := day.named_error) is not None))
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> Exit:
         """The process's exit code: 0 only when nothing failed."""
         return exit_code(self.all_errors)
 

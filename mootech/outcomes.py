@@ -130,7 +130,7 @@ class TableStatus:
     blocked: tuple[date, ...]
     """Days the gate stopped, in this host's state folder."""
     silver_behind: int
-    """Days of bronze whose silver is missing or older."""
+    """Silver objects that are missing or stale: one a day of events; a snapshot table has one in all."""
     freshness_days: int | None
     """Whole days from the last held day to yesterday (UTC); 0 is fresh, None for an empty table."""
 

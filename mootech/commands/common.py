@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mootech.errors import EXIT_MEANINGS
+from mootech.errors import Exit
 from mootech.model import Outcome, Progress
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+_ALWAYS = (Exit.OK, Exit.BUG, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED)
+"""How every command can end."""
+
+
 @dataclass(frozen=True)
 class Command:
     """One command: the function behind the word that a person types, and what its help says."""
@@ -93,8 +97,8 @@ class Command:
     function: Callable[..., Act | tuple[Act, Text]]
     """`(common, own options) -> Act`; its name and docstring are the command's."""
     example: str
-    exits: tuple[int, ...]
-    """The exit codes that it can end with."""
+    exits: tuple[Exit, ...] = ()
+    """The exit codes that it can end with, besides those of every command."""
     safe: str = WRITES
     common: tuple[str, ...] = tuple(_OPTIONS)
     """The common options that it takes, by name."""
@@ -132,11 +136,11 @@ class Command:
         parse.__doc__ = self.function.__doc__
         parse.__annotations__ = {each.name: each.annotation for each in parameters}
         parse.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
-        app.command(self.name, epilog=epilog(self.example, self.exits))(parse)
+        app.command(self.name, epilog=epilog(self.example, (*_ALWAYS, *self.exits)))(parse)
 
 
-def epilog(example: str, exits: tuple[int, ...]) -> str:
+def epilog(example: str, exits: tuple[Exit, ...]) -> str:
     """Return the end of a help text: an example and the exit codes there can be."""
     # \b keeps the lines of the paragraph that follows as they are.
-    codes = "\n".join(f"  {code:<3}  {EXIT_MEANINGS[code]}" for code in sorted(exits))
+    codes = "\n".join(f"  {code:<3}  {code.meaning}" for code in sorted(exits))
     return f"\b\nExample:\n  {example}\n\n\b\nExit codes:\n{codes}"

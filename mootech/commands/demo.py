@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mootech.commands.common import Act, Command, Common
+from mootech.errors import Exit
 from mootech.model import Outcome, Progress
 
 
@@ -46,5 +47,8 @@ def demo(
 
 
 COMMAND = Command(
-    demo, example="mootech demo --days 120", exits=(0, 1, 2, 3, 4, 5, 75, 130, 143), common=("json", "quiet", "verbose")
+    demo,
+    example="mootech demo --days 120",
+    exits=(Exit.QUALITY, Exit.SOURCE, Exit.STORE, Exit.LOCKED),
+    common=("json", "quiet", "verbose"),
 )

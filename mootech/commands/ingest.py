@@ -7,7 +7,7 @@ import typer
 
 from mootech.commands.common import Act, Command, Common
 from mootech.commands.options import End, Start, Tables, named, window_of
-from mootech.errors import UsageError
+from mootech.errors import Exit, UsageError
 from mootech.lake.locks.shard import Shard
 from mootech.model import Outcome, Progress
 
@@ -74,5 +74,5 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
 COMMAND = Command(
     ingest,
     example="mootech ingest -t clickstream --start 2023-03-01 --end 2023-03-31",
-    exits=(0, 1, 2, 3, 4, 5, 6, 75, 130, 143),
+    exits=(Exit.QUALITY, Exit.SOURCE, Exit.STORE, Exit.BROKEN_PROMISE, Exit.LOCKED),
 )

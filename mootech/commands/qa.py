@@ -7,7 +7,7 @@ import typer
 
 from mootech.commands.common import Act, Command, Common
 from mootech.commands.options import End, Start, Tables, named, window_of
-from mootech.errors import UsageError
+from mootech.errors import Exit, UsageError
 from mootech.model import Outcome, Progress
 
 
@@ -60,6 +60,6 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
 COMMAND = Command(
     qa,
     example="mootech qa -t clickstream --start 2023-03-01",
-    exits=(0, 1, 2, 3, 5, 6, 75, 130, 143),
+    exits=(Exit.QUALITY, Exit.STORE, Exit.BROKEN_PROMISE, Exit.LOCKED),
     safe="What was published is whole and stays; the same command may be run again.",
 )

@@ -7,7 +7,7 @@ import typer
 
 from mootech.commands.common import Act, Command, Common, Text
 from mootech.commands.options import Engine
-from mootech.errors import UsageError
+from mootech.errors import Exit, UsageError
 from mootech.model import Outcome, Progress
 
 
@@ -86,5 +86,5 @@ def report(  # noqa: PLR0913 - one for each of the command's options
 COMMAND = Command(
     report,
     example="mootech report --product tumbler --format csv --output tumbler.csv",
-    exits=(0, 1, 2, 5, 75, 130, 143),
+    exits=(Exit.STORE, Exit.LOCKED),
 )

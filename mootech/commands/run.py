@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - a command imports what it runs: `mootech --help` must not wait for polars, duckdb or httpx
 
 from mootech.commands.common import Act, Command, Common
+from mootech.errors import Exit
 from mootech.model import Outcome, Progress
 
 
@@ -19,4 +20,6 @@ def run(common: Common) -> Act:
     return act
 
 
-COMMAND = Command(run, example="mootech run --config /etc/mootech.toml -q", exits=(0, 1, 2, 3, 4, 5, 75, 130, 143))
+COMMAND = Command(
+    run, example="mootech run --config /etc/mootech.toml -q", exits=(Exit.QUALITY, Exit.SOURCE, Exit.STORE, Exit.LOCKED)
+)

@@ -75,7 +75,6 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
 COMMAND = Command(
     sandbox,
     example="mootech sandbox --port 8000",
-    exits=(0, 1, 2, 130, 143),
     safe="The sandbox has stopped; it keeps nothing.",
     common=("json", "quiet", "verbose"),
     patient=True,  # the server finishes its answers, and a second signal hurries it

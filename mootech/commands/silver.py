@@ -7,6 +7,7 @@ import typer
 
 from mootech.commands.common import Act, Command, Common
 from mootech.commands.options import Engine, Tables, named
+from mootech.errors import Exit
 from mootech.model import Outcome, Progress
 
 
@@ -31,4 +32,4 @@ def silver(
     return act
 
 
-COMMAND = Command(silver, example="mootech silver -t transactions", exits=(0, 1, 2, 5, 75, 130, 143))
+COMMAND = Command(silver, example="mootech silver -t transactions", exits=(Exit.STORE, Exit.LOCKED))

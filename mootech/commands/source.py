@@ -7,6 +7,7 @@ import typer
 
 from mootech.commands.common import READS, Act, Command, Common
 from mootech.commands.options import Tables, named
+from mootech.errors import Exit
 from mootech.layers.bronze.plan import check_over
 from mootech.model import Outcome, Progress, parse_day, utc_today
 
@@ -40,6 +41,6 @@ COMMAND = Command(
     check,
     group="source",
     example="mootech source check -t users --day 2023-03-01",
-    exits=(0, 1, 2, 3, 4, 130, 143),
+    exits=(Exit.QUALITY, Exit.SOURCE),
     safe=READS,
 )

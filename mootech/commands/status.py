@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - a command imports what it runs: `mootech --help` must not wait for polars, duckdb or httpx
 
 from mootech.commands.common import READS, Act, Command, Common
+from mootech.errors import Exit
 from mootech.model import Outcome, Progress
 
 
@@ -19,4 +20,4 @@ def status(common: Common) -> Act:
     return act
 
 
-COMMAND = Command(status, example="mootech status --json", exits=(0, 1, 2, 5, 130, 143), safe=READS)
+COMMAND = Command(status, example="mootech status --json", exits=(Exit.STORE,), safe=READS)

@@ -7,6 +7,7 @@ import typer
 
 from mootech.commands.common import READS, Act, Command, Common
 from mootech.commands.options import End, Start, Tables, named, window_of
+from mootech.errors import Exit
 from mootech.model import Outcome, Progress
 
 
@@ -38,5 +39,8 @@ def verify(
 
 
 COMMAND = Command(
-    verify, example="mootech verify --source --start 2023-03-01", exits=(0, 1, 2, 4, 5, 6, 130, 143), safe=READS
+    verify,
+    example="mootech verify --source --start 2023-03-01",
+    exits=(Exit.SOURCE, Exit.STORE, Exit.BROKEN_PROMISE),
+    safe=READS,
 )

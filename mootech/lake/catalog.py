@@ -6,23 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar
-
-import msgspec
 
 from mootech.lake import parquet
+from mootech.lake.footers import provenance_in, receipt_in
 from mootech.lake.manifest import Manifest, Record, load, manifest_key
 from mootech.lake.paths import Layer, day_of, is_quarantine_key, object_key, partition_day, table_prefix
 from mootech.lake.stores.store import Entry, Store
 from mootech.model import Provenance, Receipt
 
-RECEIPT = "mootech.receipt"
-PROVENANCE = "mootech.provenance"
-
-# Made on import, as everywhere: threads that hand msgspec a class of ours for the first time at the same moment crash
-# the process, because one sees what the other has half prepared (seen, with 0.22).
-_RECEIPTS = msgspec.json.Decoder(Receipt)
-_PROVENANCES = msgspec.json.Decoder(Provenance)
 _READERS = 16
 """Footers read at once: on S3 the time is latency, and threads hide it."""
 
@@ -181,22 +172,7 @@ class Catalog:
             metadata = parquet.footer(self._store, entry.key)
         except parquet.DamagedError:
             metadata = {}
-        return Record(
-            entry.version,
-            entry.size,
-            _decoded(metadata.get(RECEIPT), _RECEIPTS),
-            _decoded(metadata.get(PROVENANCE), _PROVENANCES),
-        )
-
-
-T = TypeVar("T", Receipt, Provenance)
-
-
-def _decoded(text: str | None, decoder: msgspec.json.Decoder[T]) -> T | None:
-    try:
-        return decoder.decode(text) if text else None
-    except msgspec.DecodeError:
-        return None
+        return Record(entry.version, entry.size, receipt_in(metadata), provenance_in(metadata))
 
 
 def _held(entry: Entry, record: Record) -> Held:

@@ -67,6 +67,6 @@ def load(store: Store, key: str) -> Manifest:
     try:
         data = store.read(key)
         document = _DOCUMENTS.decode(data)
-    except (StoreError, msgspec.DecodeError, UnicodeDecodeError):
+    except (StoreError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Manifest(key)
     return Manifest(key, document.entries, data) if document.format == FORMAT else Manifest(key)

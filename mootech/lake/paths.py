@@ -15,6 +15,7 @@ from datetime import date
 from enum import StrEnum
 
 from mootech.errors import StoreError
+from mootech.model import QUARANTINE_NAME
 from mootech.tables import TableSpec
 
 
@@ -44,7 +45,6 @@ LOCK_NAME = "lock"
 
 _NAME = re.compile(r"\w[\w.\-]*")
 _DAY = re.compile(r"utc_date=(\d{4}-\d{2}-\d{2})")
-_QUARANTINE_NAME = re.compile(r"[0-9a-f]{16}\.parquet")
 
 
 def _name(text: str) -> str:
@@ -109,7 +109,7 @@ def is_quarantine_key(table: str, key: str) -> bool:
     """Say whether the key is that of a quarantine object of the table, of whatever day."""
     name = key.rpartition("/")[2]
     day = day_of(Layer.QUARANTINE, table, key)
-    return day is not None and bool(_QUARANTINE_NAME.fullmatch(name)) and key == quarantine_key(table, day, name)
+    return day is not None and bool(QUARANTINE_NAME.fullmatch(name)) and key == quarantine_key(table, day, name)
 
 
 def run_key(run_id: str) -> str:

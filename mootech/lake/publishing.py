@@ -15,8 +15,9 @@ import polars as pl
 from mootech.errors import MootechError, StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
-from mootech.lake.catalog import PROVENANCE, RECEIPT, Catalog, Held
+from mootech.lake.catalog import Catalog, Held
 from mootech.lake.disk import ScratchError, scratch_file
+from mootech.lake.footers import PROVENANCE, RECEIPT, receipt_in
 from mootech.lake.paths import Layer, object_key, partition_key, quarantine_key
 from mootech.lake.rows import Rows
 from mootech.lake.stores.store import ABSENT, Entry, Store
@@ -84,8 +85,8 @@ class Publisher:
                 held is None
                 or held.receipt != receipt
                 or not named <= quarantined
-                or not self._stands(held.key, receipt.content_hash, {RECEIPT: receipt.to_json()})
-                or not all(self._stands(key, content_hash(rejects), {}) for key in named)
+                or not self._stands(held.key, receipt.content_hash, receipt)
+                or not all(self._stands(key, content_hash(rejects)) for key in named)
             )
             if changed:
                 for key in named:
@@ -122,7 +123,7 @@ class Publisher:
             held is not None
             and held.provenance is not None
             and _same_content(held.provenance, provenance)
-            and self._stands(key, provenance.content_hash, {})
+            and self._stands(key, provenance.content_hash)
         ):
             self._catalog.remember(layer, table, day, Held(key, held.entry, None, provenance))
             return False
@@ -147,7 +148,7 @@ class Publisher:
         entry = self._write(key, day.rows, {RECEIPT: text}, metadata, replaces=replaces)
         self._catalog.remember(Layer.RAW, day.table.name, day.day, Held(key, entry, receipt, None))
 
-    def _stands(self, key: str, wanted: str, footer: Mapping[str, str]) -> bool:
+    def _stands(self, key: str, wanted: str, receipt: Receipt | None = None) -> bool:
         try:
             found = parquet.inspect(self._store, key, scratch=self._work)
         except ScratchError:
@@ -155,7 +156,8 @@ class Publisher:
         except StoreError:
             # Missing or damaged: writing it again is right. Out of reach: writing it again will say so.
             return False
-        whole = found.intact and footer.items() <= found.footer.items()
+        # Compared as this mootech reads it: a newer one may have said more, which is no reason to write it again.
+        whole = found.intact and (receipt is None or receipt_in(found.footer) == receipt)
         return whole and content_hash(found.rows, leave_out=(LAST_MODIFIED,)) == wanted
 
     def _write(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from mootech.config import Settings
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
-from mootech.layers.silver.build import days_behind
+from mootech.layers.silver.build import stale_objects
 from mootech.model import DayRange, utc_today
 from mootech.outcomes import StatusOutcome, TableStatus
 from mootech.pipeline.qa import blocked_days
@@ -40,6 +40,6 @@ def _table_status(lake: Lake, table: TableSpec) -> TableStatus:
         rows=sum(receipt.published for receipt in receipts),
         quarantined=sum(receipt.quarantined for receipt in receipts),
         blocked=tuple(finding.utc_date for finding in blocked_days(lake, (table,)) if finding.utc_date),
-        silver_behind=days_behind(lake, table),
+        silver_behind=stale_objects(lake, table, bronze),
         freshness_days=(utc_today() - timedelta(days=1) - days[-1]).days if days else None,
     )

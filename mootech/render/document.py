@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from mootech.definition import Definition
-from mootech.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, MootechError
+from mootech.errors import Exit, MootechError
 from mootech.model import DayResult, Outcome
 from mootech.outcomes import (
     LibraryOutcome,
@@ -53,11 +53,11 @@ def document(outcome: Outcome) -> dict[str, Any]:
     all of them.
     """
     code = outcome.exit_code
-    interrupted = code in (EXIT_INTERRUPTED, EXIT_TERMINATED)
+    interrupted = code in (Exit.INTERRUPTED, Exit.TERMINATED)
     errors = outcome.all_errors
     found: dict[str, Any] = {
         "command": outcome.command,
-        "status": "ok" if code == EXIT_OK else "interrupted" if interrupted else "failed",
+        "status": "ok" if code is Exit.OK else "interrupted" if interrupted else "failed",
         "exit_code": code,
         "run_id": outcome.run_id,
         "tables": _tables(outcome),

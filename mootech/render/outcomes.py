@@ -181,7 +181,8 @@ def _status(outcome: StatusOutcome, screen: Screen) -> None:
         if status.blocked:
             screen.line(f"{status.table}: {plural(len(status.blocked), 'day')} blocked: {day_ranges(status.blocked)}")
         if status.silver_behind:
-            screen.line(f"{status.table}: silver is {plural(status.silver_behind, 'day')} behind")
+            stale = plural(status.silver_behind, "silver object")
+            screen.line(f"{status.table}: {stale} stale: run `mootech silver`")
     screen.line(f"last run: {_last_run(outcome)}")
     screen.line(f"lock: {outcome.lock_holder or 'free'}")
 

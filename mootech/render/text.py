@@ -10,20 +10,6 @@ NOTHING = "-"
 """What stands where there is no value."""
 
 _MAX_RANGES = 8
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 # Control characters drive a terminal, format characters (bidi overrides among them) reorder what a person reads.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 

@@ -3,7 +3,6 @@
 The older service calls an export a job: its requests and answers, the faults' names and the options keep that word.
 """
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from mootech.sandbox.buckets import Buckets
 from mootech.sandbox.faults import EXPORT_FAULTS, Draw, Fault
 from mootech.sandbox.shop import Shop
 from mootech.tables import TableSpec
-
-_LOG = logging.getLogger(__name__)
 
 AT_ONCE: Final = 2
 """Exports that run at the same time; more of them wait for their turn."""

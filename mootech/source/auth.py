@@ -5,7 +5,6 @@ comes back: a next page's address often repeats it.
 """
 
 import logging
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,8 +99,3 @@ class KeyFilter(logging.Filter):
         if cleaned != message:
             record.msg, record.args = cleaned, ()
         return True
-
-
-def is_header_name(text: str) -> bool:
-    """Say whether a header, or a parameter that needs no escaping, may be called that (RFC 9110, 5.6.2)."""
-    return re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text) is not None

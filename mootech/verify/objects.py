@@ -11,7 +11,7 @@ from mootech.engines.recipe import Recipe
 from mootech.errors import StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
-from mootech.lake.catalog import PROVENANCE, RECEIPT
+from mootech.lake.footers import provenance_in, receipt_in
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError, Inspected
 from mootech.lake.paths import FORMAT_KEY, Layer, partition_key
@@ -53,9 +53,8 @@ def bronze_partition(lake: Lake, table: TableSpec, day: date) -> tuple[Bronze | 
     opened = _opened(lake, partition_key(Layer.RAW, table.name, day), Mend.FETCH)
     if isinstance(opened, Problem):
         return None, [opened]
-    try:
-        receipt = Receipt.from_json(opened.footer[RECEIPT])
-    except (KeyError, ValueError, TypeError):
+    receipt = receipt_in(opened.footer)
+    if receipt is None:
         return None, [Problem("receipt", "the footer holds no receipt", Mend.FETCH)]
     problems = [Problem(check, message, Mend.FETCH) for check, message in _faults(table, day, opened, receipt)]
     return (None if problems else Bronze(_frame(opened), receipt)), problems
@@ -104,9 +103,8 @@ def derived_object(lake: Lake, table: TableSpec, key: str, day: date | None = No
     if isinstance(opened, Problem):
         yield opened
         return
-    try:
-        provenance = Provenance.from_json(opened.footer[PROVENANCE])
-    except (KeyError, ValueError, TypeError):
+    provenance = provenance_in(opened.footer)
+    if provenance is None:
         yield Problem("provenance", "the footer does not say what it was made from", Mend.REBUILD)
         return
     rows = _frame(opened)

@@ -29,8 +29,9 @@ With `--json` stdout is exactly one JSON object, on failure too. Always there: `
 null), `errors` (all of them), `notes`. A day that failed has its own `error`; one that was held against the shop's
 metrics has the figures in `reconciled`. `qa` and `verify` add `findings`, `qa` also the `history` of every day;
 `report` adds `reports` and `rows`; `status` adds `lake`, `last_run`, `lock_holder` and, per table, `held` and what
-follows from it; `run` and `demo` add `steps`, each such an object; `source check` adds `checks`, one
-per table. Amounts are numbers with exactly their digits.
+follows from it (`silver_behind` counts silver objects that are stale: one a day of events, one in all of a snapshot
+table); `run` and `demo` add `steps`, each such an object; `source check` adds `checks`, one per table. Amounts are
+numbers with exactly their digits.
 
 `-q` prints errors only, and what `report` and `status` are asked for. Colours and progress bars appear on a terminal
 alone."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mootech.errors import EXIT_MEANINGS
+from mootech.errors import Exit
 from mootech.sandbox.faults import GROUPS, Fault
 from tests.docs.generate import DOCS, cli_reference, configuration_reference, helps
 
@@ -39,7 +39,15 @@ def test_help_ends_with_exit_codes_and_an_example(name: str) -> None:
     assert example.strip().startswith(f"mootech {name}".rstrip())
     listed = dict(re.findall(r"^ +(\d+) +(.+)$", codes, re.MULTILINE))
     assert {"0", "2"} <= listed.keys()
-    assert all(EXIT_MEANINGS[int(code)] == meaning.strip() for code, meaning in listed.items())
+    assert listed.items() <= {str(code): code.meaning for code in Exit}.items()
+
+
+def test_the_design_lists_every_exit_code() -> None:
+    """docs/design.md explains exactly the exit codes that there are."""
+    design = (DOCS / "design.md").read_text("utf-8")
+    table = design.partition("| exit | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    codes = ", ".join(row.split("|")[1] for row in table.splitlines())
+    assert sorted(int(code) for code in codes.split(", ")) == sorted(Exit)
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS - {"demo", "sandbox"}))

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,6 @@ def test_readme_is_for_a_stranger() -> None:
     assert {"make demo\n", "make test\n"} <= set(fenced(README, "sh"))
     told = re.sub(r"<!-- demo output: begin -->.*?<!-- demo output: end -->", "", README, flags=re.DOTALL)
     assert len(told.splitlines()) < 115
-
-
-def test_readme_shows_the_demo() -> None:
-    """The README shows what the demo prints: the tumbler's report."""
-    (shown,) = re.findall(r"<!-- demo output: begin -->(.*?)<!-- demo output: end -->", README, flags=re.DOTALL)
-    assert "tumbler" in shown.lower()
 
 
 def test_readme_configuration_is_valid(tmp_path: Path) -> None:
@@ -256,6 +251,63 @@ def test_every_test_is_run_once() -> None:
     assert re.findall(r"-m pytest.* (\S+)$", recipe_of("lint"), flags=re.MULTILINE) == [folder]
     steps = re.findall(r"make (lint|test)\b", (ROOT / ".ci/run").read_text("utf-8").partition("step() {")[2])
     assert steps == ["lint", "test"]
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Yield the names at the top of a module, without those that Python reads and functions that a decorator takes."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name, decorator_list=[]) | ast.ClassDef(name=name):
+                pass
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                pass
+            case _:
+                continue
+        if not name.startswith("__"):
+            yield name
+
+
+def used(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module reads or imports."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
+                yield name
+            case ast.Constant(value=str(text)):
+                yield from re.findall(r"\w+", text) if " " not in text else ()  # a type in quotes
+
+
+def unused(*sources: str) -> set[str]:
+    """Return the names at the top of modules that nothing uses; a private name counts in its own module alone."""
+    trees = [ast.parse(source) for source in sources]
+    reads = [set(used(tree)) for tree in trees]
+    anywhere = set().union(*reads)
+    return {
+        name
+        for tree, here in zip(trees, reads, strict=True)
+        for name in defined(tree)
+        if name not in (here if name.startswith("_") else anywhere)
+    }
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        (["def f(): pass\n_X = 1\ny: int = 2\n@frozen\nclass C: pass"], {"f", "_X", "y", "C"}),
+        (["def f(): return _X\n_X = 1", "from m import f"], set()),
+        (["_X = 1", "print(_X)"], {"_X"}),
+        (["@run\ndef command(): pass\n__all__ = []"], set()),
+        (["class C: pass\ndef f(x: 'C'): pass", "m.f"], set()),
+    ],
+)
+def test_an_unused_name_is_recognised(sources: list[str], found: set[str]) -> None:
+    """The rule below sees what it is about."""
+    assert unused(*sources) == found
+
+
+def test_every_name_is_used() -> None:
+    """What stands at the top of a module is used by some module of the package."""
+    assert unused(*(file.read_text("utf-8") for file in (ROOT / "mootech").rglob("*.py"))) == set()
 
 
 def test_ci_and_make_check_are_one() -> None:

@@ -1,14 +1,18 @@
 """What a stranger types first."""
 
+import re
+import subprocess
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from mootech.lake.footers import RECEIPT, receipt_in
 from mootech.model import Receipt, utc_today
 from mootech.sandbox.shop import Shop
 from mootech.tables import TABLES
-from tests.e2e.conftest import Mootech
+from tests.e2e.conftest import COMMAND, Mootech
+from tests.environment import environment
 
 DAYS = 40
 
@@ -55,6 +59,39 @@ def test_the_demo_shows_the_tumbler_and_accounts_for_every_row(mootech: Mootech,
     assert {day["status"] for table in again["tables"] for day in table["days"]} <= {"unchanged"}
 
 
+@pytest.mark.timeout(900)
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """On the day that the README was written on, the demo prints what stands there, to the letter."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    shown = readme.partition("<!-- demo output: begin -->\n```text\n")[2].partition("```\n<!-- demo output: end -->")[0]
+    (last,) = re.findall(r"^Data to (\S+), up to date", shown, re.MULTILINE)
+    script = tmp_path / "demo_on_a_day.py"
+    script.write_text(_DEMO_ON_A_DAY, "utf-8")
+    done = subprocess.run(  # noqa: S603  # our own command
+        [Path(COMMAND).with_name("python"), script, f"{date.fromisoformat(last) + timedelta(days=1)}"],
+        env=environment(tmp_path / "unused", tmp_path / "state", "http://127.0.0.1:9", "unused"),
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.stdout + done.stderr == shown
+
+
+_DEMO_ON_A_DAY = """
+import sys
+from datetime import date
+from mootech import model
+
+today = date.fromisoformat(sys.argv[1])
+model.utc_today = lambda: today  # before any other module takes it from there
+
+from mootech.cli import main
+
+sys.exit(main(["demo"]))
+"""
+
+
 def test_the_demo_does_not_touch_another_shops_lake(mootech: Mootech, lake_url: str) -> None:
     """In a lake that somebody else filled, the demo changes nothing and says how to give it one of its own."""
     mootech("ingest", "-t", "products", "--start", "2024-03-01", "--end", "2024-03-01")
@@ -69,4 +106,6 @@ def _receipt(partition: Path) -> Receipt:
 
     metadata = pyarrow.parquet.read_metadata(partition).metadata
     assert metadata is not None
-    return Receipt.from_json(metadata[b"mootech.receipt"].decode())
+    receipt = receipt_in({RECEIPT: metadata[b"mootech.receipt"].decode()})
+    assert receipt is not None
+    return receipt

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,11 +12,10 @@ import polars as pl
 
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
-from mootech.lake.catalog import PROVENANCE
+from mootech.lake.footers import PROVENANCE, RECEIPT, provenance_in
 from mootech.lake.paths import Layer, object_key, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
 from mootech.lake.stores.store import Store, put_bytes
-from mootech.model import Provenance
 from mootech.tables import CLICKSTREAM, PRODUCTS, TRANSACTIONS, USERS, TableSpec
 
 DAY = date(2024, 2, 29)
@@ -99,11 +99,21 @@ def rewritten(data: bytes, rows: int | None = None) -> bytes:
 def _derived_with_a_row_less(data: bytes) -> bytes:
     """Return an object of silver that is in itself whole, and lacks a row."""
     rows = pl.read_parquet(data, hive_partitioning=False)[1:]
-    made = Provenance.from_json(pl.read_parquet_metadata(data)[PROVENANCE])
+    made = provenance_in(pl.read_parquet_metadata(data))
+    assert made is not None
     told = replace(made, content_hash=content_hash(rows, leave_out=(LAST_MODIFIED,)))
+    return _sealed(rows, {PROVENANCE: told.to_json()})
+
+
+def _with_receipt(text: str, data: bytes) -> bytes:
+    """Return a partition that is in itself whole, with another text for its receipt."""
+    return _sealed(pl.read_parquet(data, hive_partitioning=False), {RECEIPT: text})
+
+
+def _sealed(rows: pl.DataFrame, footer: dict[str, str]) -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "object.parquet"
-        parquet.write(rows, file, {PROVENANCE: told.to_json()})
+        parquet.write(rows, file, footer)
         return file.read_bytes()
 
 
@@ -167,6 +177,11 @@ DAMAGES = (
         _of(Layer.RAW, PRODUCTS, "receipt"),
     ),
     Damage("replaced by another program", change(_ORDERS, rewritten), _of(Layer.RAW, TRANSACTIONS, "receipt")),
+    Damage(
+        "a receipt that is none",
+        change(_ORDERS, partial(_with_receipt, '{"fetched": ' + "[" * 10_000)),
+        _of(Layer.RAW, TRANSACTIONS, "receipt"),
+    ),
     Damage("duplicated", copy(_HITS, _DOUBLE), _of(Layer.RAW, CLICKSTREAM, "foreign_object", None), (_DOUBLE,)),
     Damage("foreign", write(_STRAY, b"?"), _of(Layer.RAW, USERS, "foreign_object", None), (_STRAY,)),
     Damage(

@@ -8,13 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from mootech.errors import MootechError
-from mootech.lake.catalog import RECEIPT
+from mootech.lake.footers import receipt_in
 from mootech.lake.lake import DayRows, Lake, Layer
 from mootech.lake.locks.lease import Terms
 from mootech.lake.paths import OWN, partition_key, quarantine_key
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
-from mootech.model import Receipt
 from mootech.tables import TABLES
 from tests.stores import DAY, day_rows
 
@@ -78,7 +77,8 @@ def check_whole(found: Objects, *versions: Objects, key: str = KEY) -> None:
         wanted = [version[other] for version in versions if other in version]
         assert found[other] in wanted, f"{other} is no object of any version (I1, I4)"
     if key in found:
-        receipt = Receipt.from_json(pl.read_parquet_metadata(BytesIO(found[key]))[RECEIPT])
+        receipt = receipt_in(pl.read_parquet_metadata(BytesIO(found[key])))
+        assert receipt is not None, f"{key} has no receipt (I3)"
         rows = pl.read_parquet(BytesIO(found[key]), hive_partitioning=False)
         assert rows["order_id"].n_unique() == rows.height == receipt.published, f"{key} holds other rows (I2, I3)"
         rejected = 0

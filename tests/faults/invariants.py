@@ -21,7 +21,7 @@ from urllib.parse import quote
 import msgspec
 import polars as pl
 
-from mootech.lake.catalog import RECEIPT
+from mootech.lake.footers import receipt_in
 from mootech.lake.paths import MANIFESTS, OWN, Layer, belongs, partition_day, partition_key, quarantine_key
 from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Store
@@ -174,7 +174,8 @@ def _with_values(data: bytes) -> bytes:
 
 
 def _partition(data: bytes) -> tuple[Receipt, pl.DataFrame]:
-    receipt = Receipt.from_json(pl.read_parquet_metadata(BytesIO(data))[RECEIPT])
+    receipt = receipt_in(pl.read_parquet_metadata(BytesIO(data)))
+    assert receipt is not None, "a partition has no receipt (I3)"
     return receipt, pl.read_parquet(BytesIO(data), hive_partitioning=False)
 
 

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from mootech.config import Settings, SourceSettings
 from mootech.errors import MootechError
 from mootech.lake import lake as lake_module
-from mootech.lake.catalog import RECEIPT
+from mootech.lake.footers import RECEIPT
 from mootech.lake.paths import Layer, partition_day, partition_key, quarantine_key, quarantine_prefix
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Entry

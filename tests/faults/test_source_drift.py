@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from mootech.lake.catalog import RECEIPT
+from mootech.lake.footers import receipt_in
 from mootech.model import Receipt
 from tests.faults import forked
 from tests.faults.invariants import COMMAND
@@ -42,7 +42,9 @@ class Day:
     @property
     def receipt(self) -> Receipt:
         """What became of the rows."""
-        return Receipt.from_json(pl.read_parquet_metadata(self.partition)[RECEIPT])
+        receipt = receipt_in(pl.read_parquet_metadata(self.partition))
+        assert receipt is not None
+        return receipt
 
     @property
     def rejects(self) -> pl.DataFrame:

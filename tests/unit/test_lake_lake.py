@@ -132,7 +132,16 @@ def test_the_manifest_saves_the_footers(url: str, state_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[1]", '{"format": 2, "entries": {}}', '{"format": 1, "entries": {"2024-02-29": {}}}', "\xff"]
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"format": 2, "entries": {}}',
+        '{"format": 1, "entries": {"2024-02-29": {}}}',
+        "\xff",
+        '{"x": ' + "[" * 100_000,
+    ],
 )
 def test_a_manifest_that_cannot_be_believed_is_ignored(url: str, state_dir: Path, text: str) -> None:
     """A corrupt manifest, or one of another format, costs reading the footers and nothing else."""

@@ -1,6 +1,7 @@
 """Publishing a day: the order of writes, what a failure between two of them leaves, and what is not written at all."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from mootech.errors import MootechError, StoreError
 from mootech.lake import parquet
 from mootech.lake.canonical import content_hash
+from mootech.lake.footers import RECEIPT, receipt_in
 from mootech.lake.lake import DayRows, Lake
 from mootech.lake.paths import Layer, partition_key, quarantine_prefix
 from mootech.lake.stores.local import LocalStore
@@ -63,7 +65,7 @@ def test_the_receipt_says_what_is_there(store: RecordingStore, state_dir: Path) 
     assert changed
     assert receipt.conserved
     assert (receipt.fetched, receipt.published, receipt.quarantined, receipt.duplicates) == (5, 2, 2, 1)
-    assert Receipt.from_json(parquet.footer(store, KEY)["mootech.receipt"]) == receipt
+    assert receipt_in(parquet.footer(store, KEY)) == receipt
     lake = Lake(store, state_dir=state_dir)
     assert lake.read(KEY).equals(OLD.rows.lazy().collect())
     assert receipt.content_hash == content_hash(OLD.rows)
@@ -110,7 +112,23 @@ def test_other_counts_with_the_same_rows_are_published(store: RecordingStore, st
     publish(store, state_dir, OLD)
     receipt, changed = publish(store, state_dir, replace(OLD, duplicates=2, fetched=6))
     assert changed
-    assert Receipt.from_json(parquet.footer(store, KEY)["mootech.receipt"]) == receipt
+    assert receipt_in(parquet.footer(store, KEY)) == receipt
+
+
+def test_a_day_with_a_newer_receipt_is_left_alone_until_it_changes(
+    store: RecordingStore, state_dir: Path, tmp_path: Path
+) -> None:
+    """Names that a newer mootech put into a receipt are no reason to write the same rows; other rows drop them."""
+    receipt, _ = publish(store, state_dir, OLD)
+    newer = json.dumps({**json.loads(receipt.to_json()), "made_by": "2.0"}, sort_keys=True)
+    file = tmp_path / "newer.parquet"
+    parquet.write(OLD.rows, file, {RECEIPT: newer})
+    store.put(KEY, file, {})
+    assert publish(store, state_dir, OLD) == (receipt, False)
+    assert parquet.footer(store, KEY)[RECEIPT] == newer
+    changed, written = publish(store, state_dir, NEW)
+    assert written
+    assert parquet.footer(store, KEY)[RECEIPT] == changed.to_json()
 
 
 @pytest.mark.parametrize("lost", [False, True])

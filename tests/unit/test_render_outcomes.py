@@ -201,7 +201,7 @@ def test_status_says_what_is_held_and_what_is_not() -> None:
     assert line.split() == ["clickstream", "5", "2023-03-01", "2023-03-07", "12,345", "6", "1", "day"]
     assert "clickstream: 1 day missing: 2023-03-04" in out
     assert "clickstream: 1 day blocked: 2023-03-04" in out
-    assert "clickstream: silver is 2 days behind" in out
+    assert "clickstream: 2 silver objects stale: run `mootech silver`" in out
     assert any(line.split()[-1:] == ["empty"] for line in out.splitlines())
     assert "last run: command run, finished 2023-03-08T05:31:00+00:00, exit code 3" in out
     assert "lock: pid 12 on db1" in out

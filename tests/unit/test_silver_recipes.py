@@ -11,7 +11,7 @@ from mootech.engines.recipe import Recipe
 from mootech.errors import UsageError
 from mootech.lake.paths import Layer, partition_key
 from mootech.layers.silver import days
-from mootech.layers.silver.build import Builder, days_behind
+from mootech.layers.silver.build import Builder, stale_objects
 from mootech.layers.silver.days import recipe_of, remaking
 from mootech.model import DayRange, DayResult, Finding, Provenance
 from mootech.tables import TRANSACTIONS, USERS, TableSpec
@@ -67,7 +67,7 @@ def provenance(shop: Workshop) -> Provenance | None:
 def test_a_changed_recipe_makes_its_silver_stale(shop: Workshop) -> None:
     """Days made by an older recipe are behind, no broken promise, and rebuilt; then everything is clean."""
     with recipe(TRANSACTIONS, "    email,\n", "    upper(email) AS email,\n"):
-        assert days_behind(shop.lake, TRANSACTIONS) == 1
+        assert stale_objects(shop.lake, TRANSACTIONS, shop.lake.held(Layer.RAW, TRANSACTIONS.name)) == 1
         [told] = [each for each in found(shop, TRANSACTIONS) if each.check == "recipe"]
         assert told.ok
         assert "made by an older recipe: run `mootech silver`" in told.message
@@ -75,7 +75,7 @@ def test_a_changed_recipe_makes_its_silver_stale(shop: Workshop) -> None:
         [result] = build(shop)
         assert result.status == "published"
         assert shop.lake.read(KEY)["email"].to_list() == ["ADA@EXAMPLE.COM"]
-        assert days_behind(shop.lake, TRANSACTIONS) == 0
+        assert stale_objects(shop.lake, TRANSACTIONS, shop.lake.held(Layer.RAW, TRANSACTIONS.name)) == 0
         assert [each.check for each in found(shop, TRANSACTIONS)] == ["raw_data", "silver"]
 
 
@@ -84,10 +84,10 @@ def test_a_snapshot_table_s_recipe_counts_too(shop: Workshop) -> None:
     with recipe(
         USERS, "    email,\n    first_time,\n    min(day)", "    lower(email) AS email,\n    first_time,\n    min(day)"
     ):
-        assert days_behind(shop.lake, USERS) == 1
+        assert stale_objects(shop.lake, USERS, shop.lake.held(Layer.RAW, USERS.name)) == 1
         assert "recipe" in {each.check for each in found(shop, USERS)}
         build(shop, USERS)
-        assert days_behind(shop.lake, USERS) == 0
+        assert stale_objects(shop.lake, USERS, shop.lake.held(Layer.RAW, USERS.name)) == 0
 
 
 def test_a_recipe_that_gives_the_same_values_writes_nothing(shop: Workshop) -> None:
@@ -97,7 +97,7 @@ def test_a_recipe_that_gives_the_same_values_writes_nothing(shop: Workshop) -> N
         [result] = build(shop)
         assert result.status == "unchanged"
         assert shop.stamps("silver/transactions/") == before
-        assert days_behind(shop.lake, TRANSACTIONS) == 0
+        assert stale_objects(shop.lake, TRANSACTIONS, shop.lake.held(Layer.RAW, TRANSACTIONS.name)) == 0
         assert all(each.ok for each in found(shop, TRANSACTIONS))
 
 
@@ -110,7 +110,7 @@ def test_silver_of_before_recipes_had_fingerprints_is_fresh(shop: Workshop) -> N
     assert "recipe" not in older
     pl.read_parquet(file, hive_partitioning=False).write_parquet(file, metadata={"mootech.provenance": older})
     with recipe(TRANSACTIONS, "    email,\n", "    upper(email) AS email,\n"):
-        assert days_behind(shop.lake, TRANSACTIONS) == 0
+        assert stale_objects(shop.lake, TRANSACTIONS, shop.lake.held(Layer.RAW, TRANSACTIONS.name)) == 0
 
 
 def test_a_newer_recipe_s_silver_is_left_alone(shop: Workshop) -> None:
@@ -124,7 +124,7 @@ def test_a_newer_recipe_s_silver_is_left_alone(shop: Workshop) -> None:
     [told] = [each for each in found(shop, TRANSACTIONS) if each.check == "recipe"]
     assert told.ok
     assert "newer recipe" in told.message
-    assert days_behind(shop.lake, TRANSACTIONS) == 0
+    assert stale_objects(shop.lake, TRANSACTIONS, shop.lake.held(Layer.RAW, TRANSACTIONS.name)) == 0
 
 
 def test_silver_of_a_newer_recipe_that_is_behind_is_an_error(shop: Workshop) -> None:
@@ -137,4 +137,4 @@ def test_silver_of_a_newer_recipe_that_is_behind_is_an_error(shop: Workshop) -> 
     assert (result.status, shop.stamps("silver/transactions/")) == ("failed", before)
     assert isinstance(result.error, UsageError)
     assert "upgrade it on this machine" in result.error.hint
-    assert days_behind(shop.lake, TRANSACTIONS) == 1
+    assert stale_objects(shop.lake, TRANSACTIONS, shop.lake.held(Layer.RAW, TRANSACTIONS.name)) == 1

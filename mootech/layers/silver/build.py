@@ -30,12 +30,9 @@ _LARGE_DAY_ROWS = 100_000
 """Rows from which on a day is rebuilt alone: it is in memory whole."""
 
 
-def days_behind(lake: Lake, table: TableSpec) -> int:
-    """Count the days of bronze whose silver must be rebuilt: it is missing, or was made from something else.
-
-    A snapshot table, whose silver is one object, counts as one.
-    """
-    plan = _plan(lake, table, full=False)
+def stale_objects(lake: Lake, table: TableSpec, bronze: Mapping[date, Held]) -> int:
+    """Count the silver objects that must be rebuilt from this bronze: one a day of events, one in all of a snapshot."""
+    plan = _plan(lake, table, bronze, full=False)
     return len(plan.stale) + len(plan.locked)
 
 
@@ -74,7 +71,7 @@ class Builder:
             LockHeldError: another run took the lock over.
 
         """
-        plans = [_plan(self.lake, table, full=full) for table in tables]
+        plans = [_plan(self.lake, table, self.lake.held(Layer.RAW, table.name), full=full) for table in tables]
         if not any(plan.bronze or plan.orphans for plan in plans):
             msg = f"bronze holds no day of {', '.join(map(str, tables))}"
             raise EmptyLakeError(msg, hint="Fetch some days first: mootech ingest --start 2023-03-01")
@@ -175,8 +172,7 @@ class _Plan:
         return Lineage(inputs_hash, self.recipe.fingerprint, self.recipe.version)
 
 
-def _plan(lake: Lake, table: TableSpec, *, full: bool) -> _Plan:
-    bronze = lake.held(Layer.RAW, table.name)
+def _plan(lake: Lake, table: TableSpec, bronze: Mapping[date, Held], *, full: bool) -> _Plan:
     recipe = silver_days.recipe_of(table)
     if table.is_snapshot:
         ranges, last = lake.held_object(Layer.SILVER, table.name), max(bronze, default=None)
