@@ -13,6 +13,7 @@ from itertools import accumulate
 import polars as pl
 
 from mootech.qa.contract import breaches, bronze_schema, delivered_schema
+from mootech.qa.keys import key_of
 from mootech.tables import TableSpec
 
 POSITION = "_position"
@@ -182,7 +183,7 @@ def one_per_key(table: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.
 
     `rows` have their `POSITION`, and stand in its order.
     """
-    repeated = rows.select(pl.struct(table.key).is_duplicated()).to_series()
+    repeated = rows.select(key_of(table).is_duplicated()).to_series()
     if not repeated.any():
         return rows, rows.clear(), 0
     alone, crowd = rows.filter(~repeated), rows.filter(repeated)
@@ -193,7 +194,6 @@ def one_per_key(table: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     )
     latest_last = [table.event_time, _CANONICAL] if table.event_time is not None else [_CANONICAL]
     ranked = distinct.sort(latest_last, maintain_order=True)
-    winners = ranked.unique(list(table.key), keep="last", maintain_order=True)
-    losers = ranked.join(winners.select(POSITION), on=POSITION, how="anti")
-    kept = pl.concat([alone, winners.drop(_CANONICAL)])
-    return kept, losers.drop(_CANONICAL), crowd.height - distinct.height
+    latest = ranked.select(key_of(table).is_last_distinct()).to_series()
+    kept = pl.concat([alone, ranked.filter(latest).drop(_CANONICAL)])
+    return kept, ranked.filter(~latest).drop(_CANONICAL), crowd.height - distinct.height
