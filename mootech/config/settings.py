@@ -1,4 +1,4 @@
-"""What mootech can be told: the settings, their types, limits and defaults. docs/configuration.md is made from this."""
+"""The settings, their types, limits and defaults. docs/configuration.md is made from this."""
 
 import shlex
 from datetime import date
@@ -50,7 +50,7 @@ def _command(value: object) -> object:
 
 
 def _lake(value: str) -> str:
-    # One lake, one name: what this host keeps about a lake is filed under it, wherever a command is started.
+    # One lake, one name, wherever a command is started: this host files its state of a lake under that name.
     return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
 
@@ -137,8 +137,8 @@ class SourceSettings(Section):
         default=None,
         ge=0.01,
         le=1000,
-        description="How often the API may be asked, for all tables together; after a 429 it is asked less often by "
-        "itself. Without it: as fast as it answers.",
+        description="Most requests per second, for all tables together; after a 429 mootech slows down by itself. "
+        "Without it: as fast as the API answers.",
     )
     timeout_seconds: float = Field(default=30.0, gt=0, le=3600, description="Limit for one attempt at one page.")
     deadline_seconds: float = Field(
@@ -179,12 +179,12 @@ class SourceSettings(Section):
 
 
 class JobsSettings(Section):
-    """The older service's jobs, with `protocol = "jobs"` under [source]."""
+    """The jobs of the older service, for `protocol = "jobs"` under [source]."""
 
     destination: Annotated[str | None, AfterValidator(_destination)] = Field(
         default=None,
-        description="Where the service's files arrive, and are removed from again: `s3://bucket/directory`, or a "
-        "folder, whose name is then the bucket's.",
+        description="Where the service's files arrive; mootech removes them after reading: `s3://bucket/directory`, or "
+        "a folder, whose name is then the bucket's.",
     )
     days_per_job: int = Field(default=31, ge=1, le=366, description="Days of one table that are ordered in one job.")
     poll_seconds: float = Field(
@@ -194,29 +194,32 @@ class JobsSettings(Section):
         default=3600.0,
         gt=0,
         le=604_800,
-        description="How long a run waits for one job; the next run goes on waiting for the same one.",
+        description="How long a run waits for one job; the next run waits for the same job.",
     )
     attempts: int = Field(
-        default=3, ge=1, le=20, description="Orders for the same days when a job fails, vanishes or is not whole."
+        default=3,
+        ge=1,
+        le=20,
+        description="How often the same days are ordered when a job fails, vanishes or is not whole.",
     )
 
 
 class IngestSettings(Section):
-    """What `ingest` fetches when no option says so."""
+    """What `ingest` fetches, unless an option says otherwise."""
 
     tables: Annotated[tuple[InstanceOf[TableSpec], ...], BeforeValidator(_tables)] = Field(
         default=tuple(TABLES), min_length=1, description="Tables to fetch, in this order."
     )
     start: Annotated[date | None, BeforeValidator(_day)] = Field(
         default=None,
-        description="First UTC day that belongs into the lake; missing days from here on are fetched. "
+        description="First UTC day of the lake; missing days from this one on are fetched. "
         "Without it: from the first day the lake holds.",
     )
     lookback: int = Field(
         default=2,
         ge=0,
         le=366,
-        description="How many of the last held days are fetched again, for rows that came late.",
+        description="How many of the last held days are fetched again, because rows may have come late.",
     )
 
 
@@ -224,8 +227,8 @@ DriftChoice = Literal["evolve", "freeze", "discard"]
 
 
 class DriftSettings(one_for_each_table(DriftChoice, "evolve", "Undeclared fields of {table}.")):  # type: ignore[misc]  # a key for each table
-    """What becomes of fields that the contract does not name: `evolve` keeps them in `extra`, `freeze` stops the day
-    that has some, `discard` drops them from published rows, of which every one stays."""  # noqa: D205, D209  # one paragraph of the reference
+    """What happens to fields that the contract does not name: `evolve` keeps them in `extra`, `freeze` stops a day that
+    has some, `discard` drops them and keeps the rows."""  # noqa: D205, D209  # one paragraph of the reference
 
 
 class QaSettings(Section):
@@ -238,17 +241,17 @@ class QaSettings(Section):
         default=0.99,
         ge=0,
         le=1,
-        description="Share of the shop's own count of hits, and of visitors, that must have arrived, 0 to 1; a day "
-        "below is fetched again, at most twice, and the passes are united.",
+        description="Share of the shop's own count of hits, and of visitors, that must have arrived, 0 to 1. A day "
+        "with less is fetched again, at most twice, and the passes are united.",
     )
     publish_short_days: bool = Field(
         default=False,
-        description="Publish a day that stays below all the same. The run ends with 3 either way, and `qa` names it.",
+        description="Publish a day even if it still has less then. The run ends with 3 either way, and `qa` names it.",
     )
     anomalies: Literal["off", "warn", "block"] = Field(
         default="warn",
-        description="What becomes of a day that is unlike the same weekday of the weeks before, in its rows, NULLs or "
-        "categories: nothing, `warn` (`qa` and `run` say so) or `block` (it is not published).",
+        description="What happens to a day that is unlike the same weekday of the weeks before, in its rows, NULLs or "
+        "categories: nothing (`off`), `warn` (`qa` and `run` say so) or `block` (it is not published).",
     )
     history_weeks: int = Field(
         default=8, ge=4, le=104, description="Weeks that a day is compared with; at least four of them must be held."
@@ -277,7 +280,7 @@ class QaSettings(Section):
 
 
 class ReportSettings(Section):
-    """What `report` and `run` compute when no option says so."""
+    """What `report` and `run` compute, unless an option says otherwise."""
 
     products: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="Products to report on, by name or product_id. Empty: every product."
@@ -303,7 +306,7 @@ class EngineSettings(Section):
 
 
 class Settings(Section):
-    """Everything mootech can be told besides its options. Its text never shows the API key."""
+    """Every setting of mootech. Its text never shows the API key."""
 
     lake: Annotated[str, AfterValidator(_lake)] = Field(
         default="./mootech-lake",

@@ -11,6 +11,7 @@ from mootech.model import Finding
 from mootech.qa import checks
 from mootech.qa.checks import check_partitions
 from mootech.qa.contract import bronze_schema
+from mootech.qa.rules import RULES
 from mootech.tables import TRANSACTIONS, TableSpec
 from tests.rows import DAY, order
 
@@ -64,7 +65,7 @@ def test_a_rule_in_the_list_is_asked_about_every_batch(monkeypatch: pytest.Monke
         for day in sorted(set(rows["utc_date"])):
             yield Finding(table.name, date.fromisoformat(day), "total_purchase_usd", "cheap", "it is")
 
-    monkeypatch.setattr(checks, "RULES", (*checks.RULES, cheap))
+    monkeypatch.setattr(checks, "RULES", (*RULES, cheap))
     monkeypatch.setattr(checks, "_BATCH_ROWS", 1)
     twice = order()
     found = check_partitions(TRANSACTIONS, [(DAY, partition(twice, twice), None), (NEXT, partition(twice), None)])
