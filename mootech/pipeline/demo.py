@@ -23,6 +23,10 @@ def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = N
     Raises:
         UsageError: the lake holds days of another shop, which the demo must not mix with its own.
 
+    Example:
+        >>> demo("./demo-lake", Path("demo-state"), days=2).exit_code
+        0
+
     """
     today = utc_today()
     with running(Shop(), today=lambda: today) as url:

@@ -52,6 +52,14 @@ def qa(
     Raises:
         EmptyLakeError: the lake holds no day of the tables in the range, and none is blocked.
 
+    Example:
+        >>> from datetime import date
+        >>> from mootech.config import load
+        >>> from mootech.tables import USERS
+        >>> outcome = qa(load(), tables=(USERS,), start=date(2024, 3, 1), end=date(2024, 3, 2))
+        >>> outcome.exit_code, outcome.findings[0].check
+        (0, 'rows')
+
     """
     lake = opened(settings)
     span = DayRange(start or date.min, end or date.max)
@@ -174,6 +182,12 @@ def show_quarantine(
         EmptyLakeError: the lake holds no day of the tables in the range.
         StoreError: a quarantine object is missing or not whole.
 
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.tables import CLICKSTREAM
+        >>> show_quarantine(load(), tables=(CLICKSTREAM,)).findings[0].table
+        'clickstream'
+
     """
     lake, span = opened(settings), DayRange(start or date.min, end or date.max)
     tables = tables or tuple(TABLES)
@@ -197,6 +211,13 @@ def replay_quarantine(
     Raises:
         EmptyLakeError: there is no lake.
         LockHeldError, StoreError: the lake cannot be written now.
+
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.tables import CLICKSTREAM
+        >>> outcome = replay_quarantine(load(), tables=(CLICKSTREAM,))
+        >>> {str(each.status) for each in outcome.days}
+        {'unchanged'}
 
     """
     opened(settings)

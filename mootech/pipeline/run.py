@@ -20,6 +20,14 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
     """Do everything that is due: ingest, qa of what is new, silver, the configured reports. It is the line for cron.
 
     After a step that failed the next ones still work with what is good. Every failure counts for the exit code.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from mootech.config import load
+        >>> outcome = run(load(config=Path("nightly.toml"), lake="./nightly"))
+        >>> [step.command for step in outcome.steps], outcome.exit_code
+        (['ingest', 'qa', 'silver', 'report'], 0)
+
     """
     due = Selection()
     due.jobs(settings, opened_if_there(settings))

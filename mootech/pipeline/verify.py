@@ -28,6 +28,12 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
         EmptyLakeError: the lake holds nothing to prove.
         SourceError: the shop was asked and did not answer.
 
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.layers.bronze.selection import Selection
+        >>> verify(load(), Selection()).exit_code
+        0
+
     """
     shop = None
     if source:
