@@ -1,6 +1,6 @@
 """The command line: the Typer app, and `main`, which carries out the command that was typed.
 
-Options in, one pipeline call, its outcome out. Every failure passes `main`, once.
+Options in, one pipeline call, its outcome out. Every failure passes through `main`, once.
 """
 
 import sys
@@ -32,7 +32,7 @@ app = typer.Typer(
     name="mootech",
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Plain help is quick, wraps nowhere unexpectedly, and is the same in a log, a terminal and docs/cli.md.
+    # Plain help is quick, wraps predictably, and is the same in a log, a terminal and docs/cli.md.
     rich_markup_mode=None,
     epilog=epilog("mootech report --product tumbler", tuple(Exit)),
 )
@@ -62,7 +62,7 @@ def _root(
     To see it work here: mootech demo
     """
     if context.invoked_subcommand is None:
-        # On stderr and not 0: a cron line that lost its command must not look like success.
+        # On stderr, and with an exit code that is not 0: a cron line without its command must not look like success.
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(Exit.USAGE)
 
@@ -87,11 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             parsed = app(args=args, prog_name="mootech", standalone_mode=False)
             if not isinstance(parsed, Invocation):
-                return int(parsed or 0)  # --help and --version have said it all
+                return int(parsed or 0)  # --help and --version have printed their text
             invocation = parsed
             _listen(signals, invocation, watched)
             outcome = _done(invocation, watched)
-        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the one place that no failure passes by
+        except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the one place that catches every failure
             safe = invocation.safe if invocation else _NOTHING
             error = process.failure(exc, signals=signals, safe=safe, done=watched.summary())
             outcome = Outcome(invocation.command if invocation else _command(args), errors=(error,))
@@ -100,13 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         signals.last_words = lambda _how: None  # from here on the command speaks for itself
         try:
             return _delivered(outcome, invocation, invocation.common if invocation else Common(json="--json" in args))
-        except KeyboardInterrupt as exc:  # in a pager, say: the work is done, only its reader had enough
+        except KeyboardInterrupt as exc:  # in a pager, for example: the work is done, and its reader quit
             process.abandon_stdout()
             return process.failure(exc, signals=signals, safe="").exit_code
 
 
 def _listen(signals: Signals, invocation: Invocation, watched: Watched) -> None:
-    """Say what a signal is answered with while this invocation is done."""
+    """Set the answers to a signal for as long as this invocation runs."""
 
     def acknowledge() -> None:
         if not invocation.common.quiet:
@@ -160,7 +160,7 @@ def _delivered(outcome: Outcome, invocation: Invocation | None, common: Common) 
 
 
 def _command(args: Sequence[str]) -> str:
-    """Return the command that arguments which Typer refused were meant for, empty when there is none of that name."""
+    """Return the command that is named in arguments which Typer refused; empty when they name none."""
     if args[:1] and args[0] in GROUPS:
         within = {each.name for each in COMMANDS if each.group == args[0]}
         return " ".join([args[0], *(each for each in args[1:2] if each in within)])

@@ -1,12 +1,5 @@
 """The Python face: the names people know from the notebook, thin over the same pipeline as the commands.
 
-    from mootech.tables import CLICKSTREAM, TABLES
-from mootech import DataIngest
-
-    ingestor = DataIngest(api_key="…")
-    ingestor.get_data_by_range(table="clickstream", start_date=date(2023, 3, 1), end_date=date(2023, 3, 31))
-    ingestor.run_fetch()
-
 Settings come from the environment and mootech.toml, as for the commands; all days are UTC. Every function raises the
 MootechError that its command would end with.
 """
@@ -30,7 +23,17 @@ from mootech.tables import CLICKSTREAM, TABLES
 
 
 class DataIngest:
-    """Fetches days of the shop's tables into bronze, from a queue."""
+    """Fetches days of the shop's tables into bronze, from a queue.
+
+    Example:
+        >>> from datetime import date
+        >>> from mootech import DataIngest
+        >>> ingestor = DataIngest(api_key="sandbox-key")
+        >>> ingestor.get_data_by_range(table="products", start_date=date(2024, 3, 1), end_date=date(2024, 3, 2))
+        >>> [str(day.status) for day in ingestor.run_fetch().days]
+        ['unchanged', 'unchanged']
+
+    """
 
     def __init__(self, api_key: str | None = None, *, lake: str | None = None, config: Path | None = None) -> None:
         """Read the settings; nothing is fetched yet.
@@ -64,6 +67,13 @@ class DataIngest:
         Raises:
             UsageError: there is no such table, the range runs backwards, or a day of it is not over. Nothing is queued.
 
+        Example:
+            >>> from datetime import date
+            >>> ingestor = DataIngest()
+            >>> ingestor.get_data_by_range("users", date(2024, 3, 1), date(2024, 3, 3))
+            >>> len(ingestor.queue)
+            3
+
         """
         last = utc_today() - timedelta(days=1) if end_date is None else _utc_day(end_date)
         check_over(last, utc_today(), "end_date")
@@ -79,6 +89,14 @@ class DataIngest:
         Raises:
             UsageError: nothing is queued, or the API's address or key is missing.
 
+        Example:
+            >>> from datetime import date
+            >>> ingestor = DataIngest()
+            >>> ingestor.get_data_by_range("transactions", date(2024, 3, 6), date(2024, 3, 6))
+            >>> outcome = ingestor.run_fetch()
+            >>> outcome.exit_code, ingestor.queue
+            (0, ())
+
         """
         if not self._queue:
             raise UsageError("nothing is queued", hint="Call get_data_by_range(table=…, start_date=…) first.")
@@ -89,12 +107,26 @@ class DataIngest:
 
 
 def qa_driver(table: str, *, lake: str | None = None) -> QaOutcome:
-    """Run every check on what bronze holds of a table."""
+    """Run every check on what bronze holds of a table.
+
+    Example:
+        >>> from mootech import qa_driver
+        >>> qa_driver("users").exit_code
+        0
+
+    """
     return qa(load(lake=lake), tables=(TABLES.named(table),))
 
 
 def schema_check(table: str, *, lake: str | None = None) -> list[Finding]:
-    """Return where a table's partitions drift from its contract: other columns or types, and undeclared fields."""
+    """Return where a table's partitions drift from its contract: other columns or types, and undeclared fields.
+
+    Example:
+        >>> from mootech import schema_check
+        >>> [finding.data["field"] for finding in schema_check("clickstream")]
+        ['evar7']
+
+    """
     return [finding for finding in qa_driver(table, lake=lake).findings if finding.check == "schema_drift"]
 
 
@@ -106,6 +138,12 @@ def quality_assurance_clickstream(
     Returns:
         Frame with columns utc_date (Date, null for a figure of the whole range), column (String), check (String),
         message (String), ok (Boolean).
+
+    Example:
+        >>> from datetime import date
+        >>> from mootech import quality_assurance_clickstream
+        >>> quality_assurance_clickstream(date(2024, 3, 1), date(2024, 3, 2)).columns
+        ['utc_date', 'column', 'check', 'message', 'ok']
 
     """
     start, end = (None if day is None else _utc_day(day) for day in (start_date, end_date))
@@ -130,6 +168,11 @@ def generate_report(product: str, *, lake: str | None = None) -> pl.DataFrame:
 
     Returns:
         Frame with the columns of docs/reports.md, one row per month, oldest first.
+
+    Example:
+        >>> from mootech import generate_report
+        >>> generate_report("tumbler")["transaction_month"].to_list()
+        [3]
 
     """
     (found,) = report(load(lake=lake), products=(product,)).reports

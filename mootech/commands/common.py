@@ -1,4 +1,4 @@
-"""What every command has in common. Typer only parses: a command becomes an Invocation, and `main` carries it out."""
+"""What every command has in common. Typer only parses: it makes an Invocation, which `main` carries out."""
 
 import inspect
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Act = Callable[[Progress | None], Outcome]
 """Does the command."""
 
 Text = Callable[[Outcome], str | bytes | None]
-"""Gives the results for stdout, where the command has a format of its own; None shows the outcome."""
+"""Formats the results for stdout, for a command with formats of its own; None shows the outcome as usual."""
 
 READS = "Nothing was changed: this command only reads."
 WRITES = "What was published is whole and stays; fetched pages are kept. The same command goes on from there."
@@ -55,7 +55,7 @@ class Invocation:
     act: Act
     text: Text
     safe: str
-    """What an interruption leaves behind, for its hint."""
+    """The hint after an interruption: what it leaves behind."""
     patient: bool = False
     """True for a command that handles SIGINT and SIGTERM itself."""
 

@@ -30,24 +30,24 @@ def ingest(  # noqa: PLR0913 - one for each of the command's options
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched, and fetch nothing.")] = False,
     allow_shrink: Annotated[
-        bool, typer.Option("--allow-shrink", help="Publish a day even when it lost more than 5 % of its rows.")
+        bool, typer.Option("--allow-shrink", help="Publish a day even if it lost more than 5 % of its rows.")
     ] = False,
     allow_anomaly: Annotated[
-        bool, typer.Option("--allow-anomaly", help="Publish a day even when it is unlike the weeks before.")
+        bool, typer.Option("--allow-anomaly", help="Publish a day even if it is unlike the weeks before.")
     ] = False,
     shard: Annotated[
         str | None,
         typer.Option("--shard", metavar="K/N", help="Only the K-th of N slices, which N machines can work on at once."),
     ] = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Fetch exactly the days again that `mootech verify` finds broken.")
+        bool, typer.Option("--repair", help="Fetch again exactly the days that `mootech verify` finds broken.")
     ] = False,
 ) -> Act:
     """Fetch days from the shop's API, check and publish them.
 
     Good days go to raw_data, bad rows to quarantine, and a day with too many of them is blocked. Without --start:
     every day missing since [ingest] start in mootech.toml, or since the first day the lake holds, and the last held
-    days again. With --repair: the broken days of the tables and days named, of all without.
+    days again. With --repair: the broken days among the tables and days named, or among all of them.
     """
     tables, window = named(table), window_of(start, end)
     if repair and (lookback is not None or shard is not None):

@@ -27,12 +27,12 @@ Engine = Annotated[
 
 
 def named(tables: list[str] | None) -> tuple[TableSpec, ...]:
-    """Return the tables that the options name, each once; UsageError for one that is none."""
+    """Return the tables that the options name, each once; UsageError for an unknown name."""
     return tuple(dict.fromkeys(TABLES.named(name) for name in tables or ()))
 
 
 def window_of(start: str | None, end: str | None) -> dict[str, date | None]:
-    """Return the UTC days that --start and --end name; UsageError for one that is none, or is not over."""
+    """Return the UTC days of --start and --end; UsageError for a text that is no day, or a day that is not over."""
     days = {
         what: parse_day(text, f"--{what}") if text is not None else None
         for what, text in (("start", start), ("end", end))

@@ -29,13 +29,15 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
 ) -> Act:
     """Check again what is in raw_data.
 
-    Reports on every column: nulls, duplicates, categories, ranges, schema drift; what the gate blocked; and days that
-    are odd: unlike the weeks before, missing, or with purchases of nobody. With --replay rows that a rule or a mapping
-    kept out go into their days once it is mended; the rest is not touched.
+    Reports nulls, duplicates, categories, ranges and schema drift of every column; days that the gate blocked; and odd
+    days: unlike the weeks before, missing, or with purchases of unknown customers. With --replay, once a rule or a
+    mapping is mended, rows that it kept out go into their days; nothing else is touched.
     """
     tables, window = named(table), window_of(start, end)
     if quarantine and replay:
-        raise UsageError("--quarantine and --replay exclude each other", hint="Look first, then replay.")
+        raise UsageError(
+            "--quarantine and --replay exclude each other", hint="Look at the rows first, then replay them."
+        )
     if html is not None and (quarantine or replay):
         raise UsageError("--html is about all checks", hint="Leave out --quarantine and --replay.")
     page = None

@@ -12,7 +12,7 @@ from mootech.model import Outcome, Progress
 
 
 def _settings_given(texts: list[str]) -> dict[str, str]:
-    """Return `NAME=VALUE` options as a mapping; UsageError for one that is none, or for a name that comes twice."""
+    """Return `NAME=VALUE` options as a mapping; UsageError for any other form, or for a name that comes twice."""
     given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -35,9 +35,9 @@ def report(  # noqa: PLR0913 - one for each of the command's options
         typer.Option("--set", metavar="NAME=VALUE", help="Give a report's parameter a value. May be repeated."),
     ] = None,
     changes: Annotated[
-        bool, typer.Option("--changes", help="Show what it says otherwise than before it last changed.")
+        bool, typer.Option("--changes", help="Show the figures that differ from those before the last change.")
     ] = False,
-    listing: Annotated[bool, typer.Option("--list", help="Say which reports there are, and compute none.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List all reports, and compute none.")] = False,
     form: Annotated[
         str | None,
         typer.Option(

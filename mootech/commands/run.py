@@ -9,7 +9,7 @@ from mootech.model import Outcome, Progress
 def run(common: Common) -> Act:
     """Do everything that is due, for cron.
 
-    That is ingest, qa, silver and the configured reports; it goes on with what is good when a day is not.
+    That is ingest, qa, silver and the configured reports. A day that fails does not stop the others.
     """
 
     def act(progress: Progress | None) -> Outcome:

@@ -18,7 +18,7 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed is another shop.")] = 2023,
     scale: Annotated[float, typer.Option("--scale", metavar="X", help="Traffic; 1 is some 2,000 hits a day.")] = 1.0,
     today: Annotated[
-        str | None, typer.Option("--today", metavar="DAY", help="The UTC day the shop takes for today.")
+        str | None, typer.Option("--today", metavar="DAY", help="The shop's UTC day, instead of the real one.")
     ] = None,
     faults: Annotated[
         str | None,
@@ -29,7 +29,9 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     ] = 0,
     buckets: Annotated[
         str | None,
-        typer.Option("--buckets", metavar="DIR", help="Take jobs; buckets are folders in DIR. s3:// is a real server."),
+        typer.Option(
+            "--buckets", metavar="DIR", help="Take export jobs; buckets are folders in DIR. s3://: a real server."
+        ),
     ] = None,
     job_seconds: Annotated[
         float, typer.Option("--job-seconds", min=0, metavar="N", help="How long a job takes at least.")

@@ -21,8 +21,8 @@ def check(
 ) -> Act:
     """Make one small request per table and say what is understood.
 
-    Status, rows, columns found and missing, what lands in extra, whether a next page and a total were found. Exit 3
-    when the gate would reject every row of a table.
+    Shows the status, the rows, the columns found and missing, the fields that land in extra, and whether a next page
+    and a total were found. Exit 3 when the gate would reject every row of a table.
     """
     tables = named(table)
     asked_for = parse_day(day, "--day") if day is not None else None

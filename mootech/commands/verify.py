@@ -24,8 +24,8 @@ def verify(
     """Prove that no row was lost, doubled or changed.
 
     Opens and hashes every object again and recounts, for every table and day: fetched = published + quarantined +
-    duplicates. Names what is damaged, gone or foreign, and what to type to mend it. Without --start and --end: every
-    day.
+    duplicates. Names what is damaged, missing or foreign, and the command that mends it. Without --start and --end:
+    every day.
     """
     tables, window = named(table), window_of(start, end)
 

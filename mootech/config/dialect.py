@@ -1,4 +1,4 @@
-"""What can be told about a shop's API that is not mootech's own protocol: the key, the pages, the fields."""
+"""The settings for a shop's API that does not speak mootech's own protocol: the key, the pages, the fields."""
 
 import re
 from typing import Annotated, Literal
@@ -74,7 +74,7 @@ class PagesSettings(Section):
 
     style: Literal["cursor", "page", "offset", "link", "next_url", "none"] = Field(
         default="cursor",
-        description="How one page leads to the next: `cursor` (the body holds what to ask with), `page` (pages are "
+        description="How one page leads to the next: `cursor` (the body holds the next cursor), `page` (pages are "
         "counted), `offset` (rows are counted), `link` (the Link header has the address), `next_url` (the body has "
         "it), `none` (one page is all).",
     )
@@ -88,7 +88,7 @@ class PagesSettings(Section):
     total: JsonPath = Field(
         default=("total",), description="Path of the number of all rows, if the shop declares one; `$`: it does not."
     )
-    total_header: Parameter = Field(default="", description="Header that has the number of all rows, instead.")
+    total_header: Parameter = Field(default="", description="Header with the number of all rows, instead of `total`.")
     more: JsonPath = Field(
         default=(), description="Path of true or false: whether there is another page, if the shop says so."
     )
@@ -125,7 +125,8 @@ class FieldSettings(Section):
     )
     constant: str | int | float | None = Field(default=None, description="The value of every row, instead of a path.")
     cast: Literal["text", "integer", "number"] | None = Field(
-        default=None, description="What the value is to become; one that cannot is rejected by the gate."
+        default=None,
+        description="The type that the value is converted to; the gate rejects a row whose value cannot be.",
     )
     time: Literal["seconds", "milliseconds", "iso"] | None = Field(
         default=None,
@@ -133,7 +134,8 @@ class FieldSettings(Section):
         "gets its Unix seconds, `utc_date` its day.",
     )
     times: JsonPath = Field(
-        default=(), description="For a list: path of how often each of its entries counts, such as lines.quantity."
+        default=(),
+        description="For a list: path of the number that says how often each entry counts, such as lines.quantity.",
     )
 
 
@@ -146,13 +148,13 @@ class TableSettings(Section):
         "says.",
     )
     absent: Annotated[tuple[str, ...], BeforeValidator(_path)] = Field(
-        default=(), description="Columns that this shop has not: NULL in every row. Only those that may be NULL."
+        default=(), description="Columns that this shop lacks: NULL in every row. Only columns that may be NULL."
     )
     fields: dict[str, Annotated[FieldSettings, BeforeValidator(_moved)]] = Field(
         default={}, description="From the shop's fields to the contract's columns; the others keep their names."
     )
     pages: PagesSettings = Field(
-        default=PagesSettings(), description="What is different for this table; the rest is as under [source.pages]."
+        default=PagesSettings(), description="What differs for this table; the rest is as under [source.pages]."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a person is told about a wrong key or value: where it stands, what is wrong, what may stand there."""
+"""The error for a wrong key or value: where it is, what is wrong, and which values are allowed."""
 
 import difflib
 import json
@@ -18,11 +18,11 @@ SECTIONS: dict[str, type[Section]] = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-"""The sections of mootech.toml and what may stand in them."""
+"""The sections of mootech.toml, each with its settings."""
 
 
 def sections_below(name: str, section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield a section and those within it, by their names in the file; alike ones once, as `<table>` or `<column>`."""
+    """Yield a section and those within it, by their names in the file; equal ones once, as `<table>` or `<column>`."""
     within = inner_sections(section)
     if len(set(within.values())) == 1 and within.keys() == section.model_fields.keys():
         within = {"<table>": next(iter(within.values()))}
@@ -30,13 +30,13 @@ def sections_below(name: str, section: type[BaseModel]) -> Iterator[tuple[str, t
         yield name, section
     for key, inner in within.items():
         below = f"{name}.{key}.<column>" if key == "fields" else f"{name}.{key}"
-        # A section that only takes what another one says anew is described there.
+        # A section that only overrides another one is described there.
         if inner is not SECTIONS.get(key) and not (key == "pages" and "<table>" in name):
             yield from sections_below(below, inner)
 
 
 def inner_sections(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """Return the sections within a section, and those that may stand there under any name."""
+    """Return the sections within a section, also those that may have any name."""
     return {
         name: each
         for name, field in section.model_fields.items()
@@ -46,7 +46,7 @@ def inner_sections(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
 
 
 def keys_of(section: type[BaseModel]) -> str:
-    """List the keys of a section, for a person; the API key is none of the file's."""
+    """List the keys of a section, for a person, without the API key, which the file never holds."""
     return ", ".join(field.alias or name for name, field in section.model_fields.items() if name != "api_key")
 
 
@@ -82,7 +82,7 @@ def explained(exc: ValidationError, file: Path, origins: Mapping[tuple[str, ...]
     if error["type"] == "value_error":
         return ConfigError(f"{where} {error['ctx']['error']}", hint="Nothing was done.")
     value = error["input"]
-    # Only a value from the file is repeated: a variable may hold what nobody should read in a log.
+    # Only a value from the file is repeated: a variable may hold a secret, which belongs in no log.
     shown = f", not {json.dumps(value)}" if isinstance(value, str | int | float) and origin is None else ""
     problem = f"{error['msg'][0].lower()}{error['msg'][1:]}".replace("tuple", "list").replace(
         "an instance of Path", "a path"
@@ -94,7 +94,7 @@ def explained(exc: ValidationError, file: Path, origins: Mapping[tuple[str, ...]
 
 
 def _nearest(key: str, section: type[BaseModel], name: str) -> str:
-    """Say which key was meant, or where it belongs, and which there are."""
+    """Say which key was probably meant, or where it belongs, and which keys there are."""
     everywhere = [below for each, model in SECTIONS.items() for below in sections_below(each, model)]
     homes = [f"under [{each}]" for each, model in everywhere if key in model.model_fields and model is not section]
     if section is Settings:
@@ -104,7 +104,7 @@ def _nearest(key: str, section: type[BaseModel], name: str) -> str:
         known = f"The keys of [{name}] are: {keys_of(section)}."
         homes += ["at the top of the file, before any [section]"] if key in Settings.model_fields else []
     own = [each for each in section.model_fields if each != "api_key"]
-    # A slip of the pen within the section is likelier than another section's key, but only when it is a small one.
+    # A small typing error is likelier than a key of another section; a large one is not.
     near = difflib.get_close_matches(key, own, n=1, cutoff=0.85 if homes else 0.6)
     if near:
         return f"Did you mean {near[0]}? {known}"

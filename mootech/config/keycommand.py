@@ -1,7 +1,7 @@
-"""The API key from a command's stdout, for those who keep it in a password manager or a vault.
+"""The API key from a command's stdout, for people who keep it in a password manager or a vault.
 
-The command runs without a shell, without input, for a bounded time, and nothing it says reaches a message: it may be
-the key.
+The command runs without a shell, without input and for a bounded time. Its output reaches no message, because it may
+be the key.
 """
 
 import os
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from mootech.errors import ConfigError
 
 TIMEOUT_SECONDS = 20.0
-"""Enough for a vault far away; too short for a person to type a passphrase, which cron has none of anyway."""
+"""Enough for a remote vault. Too short to type a passphrase, which nobody can do under cron anyway."""
 MAX_KEY_BYTES = 4096
 
 
@@ -32,7 +32,7 @@ def key_from(command: Sequence[str], *, timeout: float = TIMEOUT_SECONDS) -> Sec
         ConfigError: it cannot be run, failed, took too long, or printed no key; its output is in no message.
 
     """
-    what = "[source] api_key_command"  # not its words: somebody may have put the key itself there
+    what = "[source] api_key_command"  # without the command's text, which may hold the key
     try:
         process = subprocess.Popen(  # noqa: S603  # no shell, and whose file it stands in has been checked
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
@@ -47,7 +47,7 @@ def key_from(command: Sequence[str], *, timeout: float = TIMEOUT_SECONDS) -> Sec
         except subprocess.TimeoutExpired:
             data = code = None
         finally:
-            # Whatever it started in the background would hold the pipe, and the key, open.
+            # A process that it left in the background would keep the pipe open, and the key in it.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     if data is None:
@@ -70,7 +70,7 @@ _HINT = (
 
 
 def _output(process: "subprocess.Popen[bytes]", deadline: float) -> bytes | None:
-    """Return what the process prints until it closes its stdout, not much more than a key; None at the deadline."""
+    """Return what the process prints until it closes its stdout, cut off after a key's length; None at the deadline."""
     if process.stdout is None:
         return b""
     stream, data = process.stdout.fileno(), b""

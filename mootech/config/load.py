@@ -1,4 +1,4 @@
-"""Reading the settings from the flag, the environment and mootech.toml, and the API key from the environment alone."""
+"""Reads the settings from flags, the environment and mootech.toml, and the API key from the environment alone."""
 
 import os
 import pwd
@@ -35,13 +35,13 @@ def load(
     engine: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return the settings: `lake` and `engine` (the flags) before the environment before the file before the defaults.
+    """Return the settings. A flag (`lake`, `engine`) beats the environment, which beats the file and then the default.
 
-    `config` names the file; without it MOOTECH_CONFIG does, else ./mootech.toml is read when it is there. Relative
-    paths in the file start at the file's folder, all others at the current directory. An empty variable is unset.
+    The file is `config`, else the one that MOOTECH_CONFIG names, else ./mootech.toml if there is one. Relative paths in
+    the file start at the file's folder, all others at the current directory. An empty variable counts as not set.
 
     Raises:
-        ConfigError: a wrong key, type or value; the message names it, the hint lists what may stand there.
+        ConfigError: a wrong key, type or value; the message names it, the hint says what is allowed.
 
     """
     env = {name: value for name, value in (os.environ if environ is None else environ).items() if value.strip()}
@@ -77,9 +77,9 @@ def load(
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """Return this host's state folder as the environment has it, without reading any file.
+    """Return this host's state folder as the environment names it; no file is read.
 
-    MOOTECH_STATE_DIR, else $XDG_STATE_HOME/mootech, else ~/.local/state/mootech; an empty environment is enough.
+    It is MOOTECH_STATE_DIR, else $XDG_STATE_HOME/mootech, else ~/.local/state/mootech.
 
     Raises:
         ConfigError: this user has no home directory.
@@ -92,7 +92,7 @@ def state_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 @contextmanager
 def unset(name: str) -> Iterator[None]:
-    """Keep a variable of the environment from libraries that would read it themselves."""
+    """Remove a variable from the environment inside the context, so that no library reads it."""
     value = os.environ.pop(name, None)
     try:
         yield
@@ -128,7 +128,7 @@ def _anchor(values: dict[str, Any], folder: Path) -> None:
 
 
 def _expanded(text: str | None) -> str | None:
-    """Replace a leading ~, which cron and `--lake=~/lake` hand over as it is."""
+    """Replace a leading ~, which no shell replaces under cron and in `--lake=~/lake`."""
     return _anchored(text, Path()) if text and text.startswith("~") else text
 
 
@@ -170,11 +170,11 @@ def _check_sections(values: dict[str, Any], file: Path) -> None:
 
 
 def _check_owner(file: Path) -> None:
-    """Refuse to run a command that somebody else may have put into the file, which may just lie where we started."""
+    """Refuse a command from a file that somebody else can write: ./mootech.toml may be anybody's."""
     about = file.stat()
     if about.st_mode & stat.S_IWOTH or about.st_uid not in {0, os.geteuid()}:
         raise ConfigError(
-            f"{file} names an api_key_command, and is another user's or can be written by everyone",
+            f"{file} names an api_key_command, but belongs to another user or can be written by everyone",
             hint=f"Nothing was run. Make it yours alone: chown {os.geteuid()} {shlex.quote(str(file))} and chmod go-w "
             f"{shlex.quote(str(file))}",
         )

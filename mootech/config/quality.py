@@ -10,8 +10,8 @@ DriftChoice = Literal["evolve", "freeze", "discard"]
 
 
 class DriftSettings(one_for_each_table(DriftChoice, "evolve", "Undeclared fields of {table}.")):  # type: ignore[misc]  # a key for each table
-    """What becomes of fields that the contract does not name: `evolve` keeps them in `extra`, `freeze` stops the day
-    that has some, `discard` drops them from published rows, of which every one stays."""  # noqa: D205, D209  # one paragraph of the reference
+    """What happens to fields that the contract does not name: `evolve` keeps them in `extra`, `freeze` stops a day that
+    has some, `discard` drops them and keeps the rows."""  # noqa: D205, D209  # one paragraph of the reference
 
 
 class QaSettings(Section):
@@ -24,17 +24,17 @@ class QaSettings(Section):
         default=0.99,
         ge=0,
         le=1,
-        description="Share of the shop's own count of hits, and of visitors, that must have arrived, 0 to 1; a day "
-        "below is fetched again, at most twice, and the passes are united.",
+        description="Share of the shop's own count of hits, and of visitors, that must have arrived, 0 to 1. A day "
+        "with less is fetched again, at most twice, and the passes are united.",
     )
     publish_short_days: bool = Field(
         default=False,
-        description="Publish a day that stays below all the same. The run ends with 3 either way, and `qa` names it.",
+        description="Publish a day even if it still has less then. The run ends with 3 either way, and `qa` names it.",
     )
     anomalies: Literal["off", "warn", "block"] = Field(
         default="warn",
-        description="What becomes of a day that is unlike the same weekday of the weeks before, in its rows, NULLs or "
-        "categories: nothing, `warn` (`qa` and `run` say so) or `block` (it is not published).",
+        description="What happens to a day that is unlike the same weekday of the weeks before, in its rows, NULLs or "
+        "categories: nothing (`off`), `warn` (`qa` and `run` say so) or `block` (it is not published).",
     )
     history_weeks: int = Field(
         default=8, ge=4, le=104, description="Weeks that a day is compared with; at least four of them must be held."

@@ -1,4 +1,4 @@
-"""What mootech can be told: the settings, their types, limits and defaults. docs/configuration.md is made from this."""
+"""The settings, their types, limits and defaults. docs/configuration.md is made from this."""
 
 from datetime import date
 from pathlib import Path
@@ -33,7 +33,7 @@ def _tables(value: object) -> object:
 
 
 def _lake(value: str) -> str:
-    # One lake, one name: what this host keeps about a lake is filed under it, wherever a command is started.
+    # One lake, one name, wherever a command is started: this host files its state of a lake under that name.
     return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
 
@@ -42,26 +42,26 @@ def _path(value: object) -> object:
 
 
 class IngestSettings(Section):
-    """What `ingest` fetches when no option says so."""
+    """What `ingest` fetches, unless an option says otherwise."""
 
     tables: Annotated[tuple[NamedTable, ...], BeforeValidator(_tables)] = Field(
         default=tuple(TABLES), min_length=1, description="Tables to fetch, in this order."
     )
     start: Annotated[date | None, BeforeValidator(_day)] = Field(
         default=None,
-        description="First UTC day that belongs into the lake; missing days from here on are fetched. "
+        description="First UTC day of the lake; missing days from this one on are fetched. "
         "Without it: from the first day the lake holds.",
     )
     lookback: int = Field(
         default=2,
         ge=0,
         le=366,
-        description="How many of the last held days are fetched again, for rows that came late.",
+        description="How many of the last held days are fetched again, because rows may have come late.",
     )
 
 
 class ReportSettings(Section):
-    """What `report` and `run` compute when no option says so."""
+    """What `report` and `run` compute, unless an option says otherwise."""
 
     products: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="Products to report on, by name or product_id. Empty: every product."
@@ -87,7 +87,7 @@ class EngineSettings(Section):
 
 
 class Settings(Section):
-    """Everything mootech can be told besides its options. Its text never shows the API key."""
+    """Every setting of mootech. Its text never shows the API key."""
 
     lake: Annotated[str, AfterValidator(_lake)] = Field(
         default="./mootech-lake",

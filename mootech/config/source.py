@@ -107,8 +107,8 @@ class SourceSettings(Section):
         default=None,
         ge=0.01,
         le=1000,
-        description="How often the API may be asked, for all tables together; after a 429 it is asked less often by "
-        "itself. Without it: as fast as it answers.",
+        description="Most requests per second, for all tables together; after a 429 mootech slows down by itself. "
+        "Without it: as fast as the API answers.",
     )
     timeout_seconds: float = Field(default=30.0, gt=0, le=3600, description="Limit for one attempt at one page.")
     deadline_seconds: float = Field(
@@ -149,12 +149,12 @@ class SourceSettings(Section):
 
 
 class JobsSettings(Section):
-    """The older service's jobs, with `protocol = "jobs"` under [source]."""
+    """The jobs of the older service, for `protocol = "jobs"` under [source]."""
 
     destination: Annotated[str | None, AfterValidator(_destination)] = Field(
         default=None,
-        description="Where the service's files arrive, and are removed from again: `s3://bucket/directory`, or a "
-        "folder, whose name is then the bucket's.",
+        description="Where the service's files arrive; mootech removes them after reading: `s3://bucket/directory`, or "
+        "a folder, whose name is then the bucket's.",
     )
     days_per_job: int = Field(default=31, ge=1, le=366, description="Days of one table that are ordered in one job.")
     poll_seconds: float = Field(
@@ -164,8 +164,11 @@ class JobsSettings(Section):
         default=3600.0,
         gt=0,
         le=604_800,
-        description="How long a run waits for one job; the next run goes on waiting for the same one.",
+        description="How long a run waits for one job; the next run waits for the same job.",
     )
     attempts: int = Field(
-        default=3, ge=1, le=20, description="Orders for the same days when a job fails, vanishes or is not whole."
+        default=3,
+        ge=1,
+        le=20,
+        description="How often the same days are ordered when a job fails, vanishes or is not whole.",
     )

@@ -1,4 +1,4 @@
-"""Everything that mootech does, on a shop of its own."""
+"""`demo`: everything that mootech does, with the sandbox as its shop."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,11 @@ def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = N
     """Start the sandbox shop on a free port, fetch its last `days` days into a lake, and report on the tumbler.
 
     Raises:
-        UsageError: the lake holds days that are not the demo's, which the sandbox's would mix with.
+        UsageError: the lake holds days of another shop, which the demo must not mix with its own.
+
+    Example:
+        >>> demo("./demo-lake", Path("demo-state"), days=2).exit_code
+        0
 
     """
     today = utc_today()

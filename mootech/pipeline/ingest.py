@@ -51,6 +51,16 @@ def ingest(
         UsageError: a range that is none, a missing key or address; nothing has been touched.
         LockHeldError, StoreError: the lake cannot be written now.
 
+    Example:
+        >>> from datetime import date
+        >>> from mootech.config import load
+        >>> from mootech.layers.bronze.selection import Selection
+        >>> from mootech.tables import USERS
+        >>> day = date(2024, 3, 4)
+        >>> outcome = ingest(load(), Selection((USERS,), day, day))
+        >>> [str(each.status) for each in outcome.days]
+        ['published']
+
     """
     # Planned before anything is created or locked, so that a wrong option leaves no trace.
     planned = wanted.jobs(settings, opened_if_there(settings))
@@ -90,6 +100,12 @@ def repair(
         UsageError: something is to be fetched, and the key or address is missing.
         LockHeldError, StoreError: the lake cannot be written now.
 
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.layers.bronze.selection import Selection
+        >>> repair(load(), Selection(), dry_run=True).days
+        ()
+
     """
     lake = opened(settings)
     if dry_run:
@@ -120,6 +136,15 @@ def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None 
     Raises:
         UsageError: a day that is not over, a missing key or address; nothing has been touched.
         LockHeldError, StoreError: the lake cannot be written now.
+
+    Example:
+        >>> from datetime import date
+        >>> from mootech.config import load
+        >>> from mootech.model import Job
+        >>> from mootech.tables import PRODUCTS
+        >>> outcome = fetch(load(), [Job(PRODUCTS, date(2024, 3, 5))])
+        >>> [str(each.status) for each in outcome.days]
+        ['published']
 
     """
     for job in jobs:

@@ -35,12 +35,20 @@ from mootech.tables import TABLES, TRANSACTIONS, TableSpec
 def qa(
     settings: Settings, *, tables: Sequence[TableSpec] = (), start: date | None = None, end: date | None = None
 ) -> QaOutcome:
-    """Check what is in bronze again, per column and check; days the gate blocked on this host are findings too.
+    """Check again what is in bronze. Days that the gate blocked on this host are findings, too.
 
-    The outcome also has the history of every day of the range.
+    The outcome also holds the history of every day of the range.
 
     Raises:
         EmptyLakeError: the lake holds no day of the tables in the range, and none is blocked.
+
+    Example:
+        >>> from datetime import date
+        >>> from mootech.config import load
+        >>> from mootech.tables import USERS
+        >>> outcome = qa(load(), tables=(USERS,), start=date(2024, 3, 1), end=date(2024, 3, 2))
+        >>> outcome.exit_code, outcome.findings[0].check
+        (0, 'rows')
 
     """
     lake = opened(settings)
@@ -160,11 +168,17 @@ def blocked_days(lake: Lake, tables: Sequence[TableSpec]) -> list[Finding]:
 def show_quarantine(
     settings: Settings, *, tables: Sequence[TableSpec] = (), start: date | None = None, end: date | None = None
 ) -> QaOutcome:
-    """List why rows of the held days were rejected, with counts and examples; days without a receipt are left out.
+    """List why rows of the held days were rejected, with counts and examples. Days without a receipt are left out.
 
     Raises:
         EmptyLakeError: the lake holds no day of the tables in the range.
         StoreError: a quarantine object is missing or not whole.
+
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.tables import CLICKSTREAM
+        >>> show_quarantine(load(), tables=(CLICKSTREAM,)).findings[0].table
+        'clickstream'
 
     """
     lake, span = opened(settings), DayRange(start or date.min, end or date.max)
@@ -184,17 +198,24 @@ def replay_quarantine(
     end: date | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Judge the quarantined rows of the held days again, and publish each day anew that has rows which pass now.
+    """Judge the quarantined rows of the held days again, and publish each day again whose rows pass now.
 
     Raises:
         EmptyLakeError: there is no lake.
         LockHeldError, StoreError: the lake cannot be written now.
 
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.tables import CLICKSTREAM
+        >>> outcome = replay_quarantine(load(), tables=(CLICKSTREAM,))
+        >>> {str(each.status) for each in outcome.days}
+        {'unchanged'}
+
     """
     opened(settings)
     span = DayRange(start or date.min, end or date.max)
     dialects = dialects_of(settings.source)
-    # A day that stands was let through: more of its own rows make it no odder.
+    # These days are published already: more of their own rows make them no odder.
     rules = Rules(settings.qa, Overrides(allow_anomaly=True))
 
     def work(lake: Lake) -> Outcome:

@@ -21,6 +21,11 @@ def reports(settings: Settings) -> LibraryOutcome:
     Raises:
         ConfigError: the folder is not there.
 
+    Example:
+        >>> from mootech.config import load
+        >>> [each.name for each in reports(load()).definitions if each.name.startswith("s")]
+        ['sales', 'sessions']
+
     """
     known = library(settings.report.folder)
     return LibraryOutcome("report", errors=tuple(known.broken.values()), definitions=tuple(known.definitions.values()))
@@ -46,6 +51,12 @@ def report(
     Raises:
         UsageError: there is no report, no product or no parameter of that name, or a report's file is wrong.
         EmptyLakeError: silver holds nothing to report on.
+
+    Example:
+        >>> from mootech.config import load
+        >>> (tumbler,) = report(load(), products=("Tumbler",)).reports
+        >>> tumbler.columns[:3]
+        ('transaction_year', 'transaction_month', 'total_items_sold')
 
     """
     definition = library(settings.report.folder).named(name)

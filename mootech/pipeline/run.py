@@ -18,9 +18,17 @@ from mootech.tables import TABLES
 
 
 def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
-    """Do everything that is due: ingest, qa of what is new, silver, the configured reports. The cron line.
+    """Do everything that is due: ingest, qa of what is new, silver, the configured reports. It is the line for cron.
 
-    A step's failure does not keep the next one from working with what is good; every failure counts for the exit code.
+    After a step that failed the next ones still work with what is good. Every failure counts for the exit code.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from mootech.config import load
+        >>> outcome = run(load(config=Path("nightly.toml"), lake="./nightly"))
+        >>> [step.command for step in outcome.steps], outcome.exit_code
+        (['ingest', 'qa', 'silver', 'report'], 0)
+
     """
     due = Selection()
     due.jobs(settings, opened_if_there(settings))
@@ -42,7 +50,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
 
 
 def _attempt(command: str, step: Callable[[], Outcome]) -> Outcome:
-    """Do a step of a run; its failure becomes its outcome, so that the next step can do what it can."""
+    """Do a step of a run; a failure becomes its outcome, so that the next step goes on."""
     try:
         return step()
     except MootechError as exc:

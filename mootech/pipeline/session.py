@@ -1,4 +1,4 @@
-"""A command's hold on its lake: open it, lock it, and write the run into its history."""
+"""Opens a command's lake, locks it, and writes the run into its history."""
 
 import platform
 import secrets
@@ -41,20 +41,20 @@ def opened_if_there(settings: Settings) -> Lake | None:
 
 
 def locked(settings: Settings, command: str, work: Callable[[Lake], Result], *, shard: Shard | None = None) -> Result:
-    """Do the work on the lake while holding its lock, and keep what became of it in the run history.
+    """Do the work on the lake while holding its lock, and write its outcome into the run history.
 
     Args:
-        settings: name the lake and the state folder.
-        command: for the lock's holder and the history.
-        shard: the slice of a backfill that the work is; slices may work beside each other.
-        work: given the lake, opened for writing; its outcome comes back with the run's id and the lake's warnings.
+        settings: which lake and which state folder.
+        command: what the lock and the history call it.
+        shard: the slice of a backfill that is worked on; other slices may be worked on at the same time.
+        work: takes the lake, opened for writing. Its outcome is returned with the run's id and the lake's warnings.
 
     Raises:
         LockHeldError: another run works on the lake.
         StoreError: the lake cannot be written.
 
     """
-    private_folder(settings.state_dir)  # before anything is put into it: it will hold customers' addresses
+    private_folder(settings.state_dir)  # first, because customers' e-mail addresses will lie in it
     lake = Lake.open(settings.lake, state_dir=settings.state_dir, write=True, shard=shard)
     private_folder(lake.workspace)
     started = datetime.now(UTC)
@@ -64,7 +64,7 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result], *, 
             outcome = work(lake)
         except (MootechError, KeyboardInterrupt) as exc:
             error = exc if isinstance(exc, MootechError) else InterruptError("interrupted")
-            # What could not be noted must not hide what happened.
+            # A history that cannot be written must not hide the error.
             with suppress(StoreError):
                 lake.save_manifests()
                 lake.record_run(_entry(run_id, started, Outcome(command, errors=(error,))))

@@ -19,6 +19,11 @@ def silver(
     Raises:
         EmptyLakeError: the lake holds no bronze.
 
+    Example:
+        >>> from mootech.config import load
+        >>> silver(load()).exit_code
+        0
+
     """
     opened(settings)
     return locked(settings, "silver", lambda lake: build_silver(lake, settings, tables, full=full, progress=progress))

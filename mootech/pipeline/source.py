@@ -24,6 +24,14 @@ def check_source(settings: Settings, *, tables: Sequence[TableSpec] = (), day: d
     Raises:
         UsageError: the address or the key is missing, or settings do not go together; nothing has been asked for.
 
+    Example:
+        >>> from datetime import date
+        >>> from mootech.config import load
+        >>> from mootech.tables import USERS
+        >>> (users,) = check_source(load(), tables=(USERS,), day=date(2024, 3, 1)).checks
+        >>> users.rows > 0, users.rejected
+        (True, 0)
+
     """
     asked = probe(endpoint_of(settings), tables or settings.ingest.tables, day or utc_today() - timedelta(days=1))
     checks = tuple(interruptible.run(asked, stop=lambda: None))

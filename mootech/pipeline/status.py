@@ -14,7 +14,15 @@ from mootech.tables import TABLES, TableSpec
 
 
 def status(settings: Settings) -> StatusOutcome:
-    """Say what the lake holds per table, how fresh it is, what is blocked, and who works on it. All days are UTC."""
+    """Say what the lake holds per table, how fresh it is, what is blocked, and who works on it. All days are UTC.
+
+    Example:
+        >>> from mootech.config import load
+        >>> clickstream = status(load()).tables[0]
+        >>> clickstream.table, str(clickstream.first)
+        ('clickstream', '2024-03-01')
+
+    """
     lake = opened(settings)
     return StatusOutcome(
         "status",

@@ -29,6 +29,12 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
         EmptyLakeError: the lake holds nothing to prove.
         SourceError: the shop was asked and did not answer.
 
+    Example:
+        >>> from mootech.config import load
+        >>> from mootech.layers.bronze.selection import Selection
+        >>> verify(load(), Selection()).exit_code
+        0
+
     """
     endpoint = endpoint_of(settings) if source else None
     lake = opened(settings)

@@ -1,4 +1,4 @@
-"""mootech as a process: logging, a closed stdout, last words, and every failure as one of ours."""
+"""mootech as a process: logging, a closed stdout, last words, and a MootechError for every failure."""
 
 import logging
 import os
@@ -14,12 +14,12 @@ from mootech.process.signals import Signals
 
 
 def failure(exc: BaseException, *, signals: Signals, safe: str, done: str = "") -> MootechError:
-    """Return the error that a person is told for whatever ended the command.
+    """Return the error to show for what ended the command.
 
     Args:
         exc: what ended it.
-        signals: tell a termination from an interruption.
-        safe: what either leaves behind, for the hint.
+        signals: tell SIGTERM from SIGINT.
+        safe: what an interruption leaves behind, for the hint.
         done: what had been done by then, for the message; may be empty.
 
     """
@@ -38,21 +38,21 @@ def failure(exc: BaseException, *, signals: Signals, safe: str, done: str = "") 
 
 
 def interruption(signals: Signals, *, safe: str, done: str, how: str = "") -> InterruptError:
-    """Return the error of a command that was told to end; `how` says it when it did not end by itself."""
+    """Return the error of a command that a signal ended; `how` says how, if it did not end by itself."""
     kind, word = (TerminateError, "terminated") if signals.terminated else (InterruptError, "interrupted")
     return kind(": ".join(filter(None, (" ".join(filter(None, (word, how))), done))), hint=safe)
 
 
 def write_raw(stream: int, text: str) -> None:
-    """Write to a file descriptor past every buffer: the thread that owns the buffer may hang in it."""
+    """Write to a file descriptor without any buffer, because the thread that owns the buffer may hang in it."""
     with suppress(OSError):
         os.write(stream, text.encode("ascii", "backslashreplace"))
 
 
 def log_to_stderr(verbose: int) -> None:
-    """Log mootech's own doings: warnings, with 1 what it does, with 2 everything. Libraries only ever warn.
+    """Log mootech's own messages: warnings; with `verbose` 1 what it does; with 2 everything.
 
-    They log whole URLs and headers below that.
+    Libraries log warnings only, because their other messages hold whole URLs and headers.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -64,7 +64,7 @@ def log_to_stderr(verbose: int) -> None:
 
 
 class _OneLine(logging.Formatter):
-    """UTC times, and no character in a message that could drive the terminal or forge a line."""
+    """Writes UTC times, and removes characters that could control the terminal or forge a line."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         return datetime.fromtimestamp(record.created, UTC).strftime(datefmt or "%Y-%m-%dT%H:%M:%SZ")
@@ -77,10 +77,10 @@ class _OneLine(logging.Formatter):
 
 
 def print_traceback(exc: BaseException) -> None:
-    """Print where a bug is, for a report of it."""
+    """Print the traceback of a bug, for its report."""
     sys.stderr.write("".join(traceback.format_exception(exc)))
 
 
 def abandon_stdout() -> None:
-    """Send what is left in stdout's buffer nowhere: its reader is gone, and flushing at exit would complain."""
+    """Drop what is left in stdout's buffer: its reader is gone, and flushing at exit would fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,7 @@
-"""Being told to stop: the first SIGINT or SIGTERM unwinds the command, a second one ends it at once, and so does time.
+"""Signals: the first SIGINT or SIGTERM unwinds the command; a second one, or STOP_SECONDS, ends the process at once.
 
-Python runs its handlers between two steps of the main thread, which may hang in a library. So a thread of our own reads
-what the interpreter writes down of each signal as it comes in, and ends the process when unwinding takes too long.
+Python runs signal handlers between two steps of the main thread, which may hang in a library. So a thread of our own
+reads the number of each signal from the interpreter's wakeup pipe, and ends the process when unwinding takes too long.
 """
 
 import os
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 STOP_SECONDS = 8.0
-"""From the first signal until the process ends whatever hangs; ten are promised."""
+"""Time from the first signal until the process is ended, whatever hangs; ten seconds are promised."""
 _SPEAK_SECONDS = 1.0
-"""For the last words: whoever should read them may hang, too."""
+"""Time for the last words: their reader may hang, too."""
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
@@ -27,16 +27,16 @@ def _nothing(_what: str) -> None:
 
 @dataclass
 class Signals:
-    """What the process was told from outside, and what it says to that."""
+    """The signals that came, and how the process answers them."""
 
     first: int | None = None
     """The number of the first SIGINT or SIGTERM."""
     patient: bool = False
-    """True for a command that handles signals itself: it is neither hurried nor forced."""
+    """True for a command that handles signals itself: this module leaves it alone."""
     acknowledge: Callable[[], None] = field(default=lambda: None)
     """Called from another thread at the first signal."""
     last_words: Callable[[str], None] = _nothing
-    """Called from another thread, with what happened, before the process is ended."""
+    """Called from another thread, with how the process ends, before it is ended."""
 
     @property
     def terminated(self) -> bool:
@@ -54,8 +54,8 @@ def unwinding() -> Iterator[Signals]:
 
     def terminate(_number: int, frame: FrameType | None) -> None:
         signals.first = signals.first or signal.SIGTERM
-        signal.signal(signal.SIGTERM, lambda *_: None)  # the thread sees a second one; nothing more unwinds
-        # Whoever handles Ctrl-C now (asyncio cancels its main task) knows best how to stop; nohup and `&` ignore it.
+        signal.signal(signal.SIGTERM, lambda *_: None)  # the watching thread sees a second one
+        # The present handler of Ctrl-C knows how to stop: asyncio cancels its main task. Under nohup there is none.
         handler = signal.getsignal(signal.SIGINT)
         if not callable(handler):
             raise KeyboardInterrupt
@@ -71,7 +71,7 @@ def unwinding() -> Iterator[Signals]:
 
 @contextmanager
 def _watched(signals: Signals) -> Iterator[None]:
-    """Have a thread see every signal while the body lasts."""
+    """Let a thread see every signal while the body runs."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -88,7 +88,7 @@ def _watched(signals: Signals) -> Iterator[None]:
 
 
 def _watch(reader: int, signals: Signals) -> None:
-    """Read the numbers of signals as they come; 0 ends it."""
+    """Read the numbers of signals as they come; 0 ends the thread."""
     deadline: float | None = None
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -107,7 +107,7 @@ def _watch(reader: int, signals: Signals) -> None:
 
 
 def _end(signals: Signals, how: str) -> None:
-    """End the process; the kernel frees its locks, and everything published is whole at any moment."""
+    """End the process. The kernel frees its locks, and everything published is whole at any moment."""
     speaker = threading.Thread(target=signals.last_words, args=(how,), daemon=True)
     speaker.start()
     speaker.join(_SPEAK_SECONDS)

@@ -1,9 +1,10 @@
 """Which days look unlike their own past: row volume, NULL shares and category shares, by robust z-score.
 
-A day is compared with the same weekday of the weeks before it: how far is it from their median, counted in scales? The
-scale is the median absolute deviation, but never less than what chance does to so many rows and than what a person
-would care about; so a history that never changed does not make an alarm of the smallest change. A new level is told on
-its first day: the next one is not reproached with what the day before it was already.
+A day is compared with the same weekday of the weeks before it. Its distance from their median is counted in scales. The
+scale is the median absolute deviation. It is never smaller than what chance does to so many rows, and never smaller
+than a change that a person would care about: otherwise a history without any change would make an alarm of the
+smallest one. A new level is reported on its first day only: the part of a change that the day before already had does
+not count again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _MAD_TO_SIGMA = 1.4826
 """Makes the median absolute deviation of a normal distribution its standard deviation."""
 LEAST_WEEKS = 4
-"""Days to compare with, at least: of fewer the median says little."""
+"""The fewest days to compare with: a median of fewer says little."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Anomaly:
 
 
 def compared_with(day: date, limits: QaSettings) -> list[date]:
-    """Return the days that `unusual` wants to know besides the day itself, oldest first."""
+    """Return the days that `unusual` compares a day with, oldest first."""
     yesterday = day - _DAY
     return sorted({yesterday, *_same_weekdays(day, limits), *_same_weekdays(yesterday, limits)})
 
 
 def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: QaSettings) -> list[Anomaly]:
-    """Return how a day is unlike its past, one anomaly a column at most; nothing where too little of it is known.
+    """Return how a day is unlike its past: at most one anomaly per check and column, none where too few days are known.
 
     Args:
         table: whose day.
@@ -76,7 +77,7 @@ def unusual(table: TableSpec, day: date, known: Mapping[date, Profile], limits: 
 
 
 def unmatched(of_day: Links, limits: QaSettings) -> list[Anomaly]:
-    """Return what the purchases of a day name and the snapshots of that day do not know."""
+    """Return an anomaly for purchases without a user, and one for items without a product, in that day's snapshots."""
     links = (
         ("purchases_without_user", "email", of_day.without_user, of_day.purchases, "purchases are of no user"),
         ("items_without_product", "items", of_day.without_product, of_day.items, "items sold are no product"),
@@ -102,7 +103,7 @@ def _values(shape: Shape, key: Key, days: Sequence[Profile]) -> list[float]:
 
 
 def _shift(shape: Shape, key: Key, yesterday: Profile | None, past: Sequence[Profile]) -> float:
-    """Return how far the day before already was from its own past; 0 where that cannot be said."""
+    """Return how far the day before was from its own past; 0 where too little is known."""
     was = shape.measure(key, yesterday) if yesterday is not None else None
     usual = _values(shape, key, past)
     return was.value - median(usual) if was is not None and len(usual) >= LEAST_WEEKS else 0.0

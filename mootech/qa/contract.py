@@ -1,7 +1,7 @@
 """The data contract: a table's spec as types of Polars and as a pandera schema, and which rows break its rules.
 
-The gate asks `breaches` which rows break a rule, and `mootech qa` asks it again of what is in bronze. Whether a row is
-of the day that was asked for is the gate's to say, because a frame does not know its day.
+The gate asks `breaches` which rows break a rule; `mootech qa` asks again about the rows in bronze. The gate itself
+decides whether a row belongs to the day that was asked for, because a frame does not know its day.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,14 +13,14 @@ from mootech.qa.currencies import ISO_4217
 from mootech.qa.unseen import unseen
 from mootech.tables.spec import Column, Format, TableSpec, Type
 
-# pandera would import Spark wherever it is installed, for the sake of pandas: half a second, and a warning.
+# Where Spark is installed pandera would import it, which takes half a second and prints a warning.
 with unseen("pyspark"):
     import pandera.polars as pa
     from pandera.api.polars.types import PolarsData
     from pandera.errors import SchemaErrors
 
 _MAX_U64 = "18446744073709551615"
-# Unix seconds of 1990-01-01 and 2101-01-01: a shop on the web has no events outside, and milliseconds fall out.
+# Unix seconds of 1990-01-01 and 2101-01-01: a web shop has no events outside of them, and milliseconds are too large.
 _EARLIEST, _LATEST = 631_152_000, 4_133_980_800
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
 _FILLED = r"\S"
@@ -115,7 +115,7 @@ def bronze_schema(table: TableSpec) -> pl.Schema:
 
 @cache
 def _rules(table: TableSpec) -> pa.DataFrameSchema:
-    """Return the contract without the columns that nothing is asked of: pandera's price is per column."""
+    """Return the contract, without the columns that have no rule: each column costs pandera time."""
     columns = {
         name: pa.Column(_TYPES[column.type], checks, nullable=column.nullable)
         for name, column in table.delivered.items()
@@ -141,13 +141,13 @@ def breaches(table: TableSpec, rows: pl.DataFrame) -> pl.DataFrame:
 
     """
     try:
-        # Eager on purpose: pandera skips the checks of values on a LazyFrame without a word.
+        # An eager frame on purpose: on a LazyFrame pandera silently skips the checks of values.
         _rules(table).validate(rows, lazy=True)
     except SchemaErrors as exc:
         cases: pl.DataFrame = exc.failure_cases
         of_schema = cases.filter(pl.col("index").is_null())
         if of_schema.height:
-            # A frame of other columns or types: not a row's fault, so no row can take the blame.
+            # The frame has other columns or types, which is the fault of no single row.
             raise TypeError(f"not a frame of {table}: {of_schema['failure_case'].to_list()}") from exc
         rule = pl.col("check").str.extract(r"^(\w+)")
         return cases.select(

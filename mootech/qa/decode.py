@@ -1,9 +1,9 @@
 """From the JSON text of rows to a typed frame, without losing a row that is not of its type.
 
-Here an ingest spends most of its time: docs/speed.md says on what, and what was tried. Strict on purpose: a number in
-quotes is text, 1.0 is no integer, an integer beyond 64 bits is no BIGINT. A row that does not decode stays in the
-frame, NULL where its value is missing or wrong, and carries the reasons; so every row, good or bad, goes through the
-same contract, and the frame has as many rows as the page.
+An ingest spends most of its time here; docs/speed.md says on what, and what was tried. Decoding is strict on purpose: a
+number in quotes is text, 1.0 is no integer, and an integer beyond 64 bits is no BIGINT. A row that does not decode
+stays in the frame, with NULL for each value that is missing or wrong, and with the reasons. So the frame has as many
+rows as the page, and every row, good or bad, goes through the same contract.
 """
 
 import json
@@ -26,11 +26,11 @@ _JSON_TYPES: Mapping[pl.DataType, Any] = {
     pl.Float64(): float | None,
     pl.List(pl.String()): list[str | None] | None,
 }
-# Fields learned beyond this number are still kept, only more slowly; it bounds the struct a hostile source can grow.
+# Fields beyond this number are kept, too, only more slowly: a hostile source cannot make the struct grow without end.
 _LEARNED_FIELDS_MAX = 64
 _TOGETHER = 64
-"""Rows decoded by one call. More cost a bad row's neighbours, which are decoded one by one; fewer, calls."""
-# What msgspec takes for no field name: rows with such fields stay with the slow decoder.
+"""Rows that one call decodes. A bad row makes all of them slow, because they are then decoded one by one."""
+# Characters that msgspec accepts in no field name: rows with such fields stay with the slow decoder.
 _UNLEARNABLE = re.compile(r'["\\\x00-\x1f]')
 _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -75,7 +75,7 @@ class RowDecoder:
             else:
                 values += decoded
                 extras += undeclared
-        # Of rows that have values of learned fields behind them, the declared columns are the first ones.
+        # The declared columns come first; the values of learned fields stand behind them.
         columns = zip(*values, strict=False) if values else ((),) * len(self._schema)
         series = [
             pl.Series(name, column, dtype=dtype, strict=True)
@@ -93,12 +93,12 @@ class RowDecoder:
         return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]  # a type made at run time
 
     def _undeclared(self, row: tuple[Any, ...]) -> str | None:
-        """Put the undeclared fields of a row into one JSON object."""
+        """Return the undeclared fields of a row as one JSON object."""
         pairs = zip(self._learned, row[len(self._schema) :], strict=True)
         return _as_object({name: value for name, value in pairs if isinstance(value, msgspec.Raw)})
 
     def _decode_one(self, raw: msgspec.Raw) -> tuple[tuple[Any, ...], str | None, tuple[str, ...]]:
-        """Decode a row that has bad or undeclared fields, or is beside one that has: values, undeclared, reasons."""
+        """Decode a row whose batch has bad or undeclared fields: its values, its undeclared fields, the reasons."""
         try:
             row = msgspec.structs.astuple(*self._decoder.decode(b"[" + bytes(raw) + b"]"))
         except _FAILURES:
@@ -129,7 +129,7 @@ class RowDecoder:
         return tuple(row), _as_object(undeclared), tuple(wrong)
 
     def _learn(self, names: Mapping[str, object]) -> None:
-        """Let the fast decoder know fields that it has just failed on."""
+        """Teach the fast decoder the fields that it has just failed on."""
         unknown = sorted(name for name in names.keys() - set(self._learned) if not _UNLEARNABLE.search(name))
         if unknown and len(self._learned) + len(unknown) <= _LEARNED_FIELDS_MAX:
             self._learned += unknown
@@ -150,5 +150,5 @@ def _quoted(name: str) -> bytes:
 
 
 def _compact(value: bytes) -> bytes:
-    # Numbers, texts and words have no white space around them, and what is within a text is its own.
+    # Only lists and objects can have white space between their parts.
     return msgspec.json.format(value, indent=-1) if value.startswith((b"[", b"{")) else value

@@ -1,8 +1,8 @@
 """The quality gate: which rows of a fetched day are good, which are rejected and why, and whether the day may pass.
 
-Pure functions of frames. The order is the design's: rows that break the contract or belong to another day are
-rejected, repeats included; of the rest identical rows are dropped and counted; of different rows with one key the
-latest stays and the others are rejected. So fetched = good + rejected + duplicates, whatever came in.
+Pure functions of frames, in the order of docs/design.md. First, rows that break the contract or belong to another day
+are rejected, repeats included. Then identical rows are dropped and counted. Then the latest of different rows with one
+key stays, and the others are rejected. So fetched = good + rejected + duplicates, whatever came in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,11 @@ import polars as pl
 
 from mootech.config import QaSettings
 from mootech.qa.contract import breaches, bronze_schema, delivered_schema
+from mootech.qa.keys import key_of
 from mootech.tables import TableSpec
 
 POSITION = "_position"
-"""Column of the rows' positions among those fetched, for as long as the gate works on them."""
+"""The column with each row's position among those fetched; only the gate needs it."""
 _CANONICAL = "_canonical"
 
 
@@ -44,7 +45,7 @@ class Fetched:
     rows: pl.DataFrame
     """Columns of `delivered_schema(table)`, then `extra`."""
     undecoded: Mapping[int, tuple[str, ...]]
-    """Position → reasons, for the rows whose JSON had no, or a wrong, value somewhere."""
+    """Position → reasons, for the rows whose JSON lacks a value or has a wrong one."""
 
 
 def blocks(limits: QaSettings, *, fetched: int, bad: int) -> bool:
@@ -78,29 +79,31 @@ def judge(table: TableSpec, days: Sequence[Fetched]) -> list[Judged]:
     ]
 
 
-def judge_again(table: TableSpec, rejected: Fetched, standing: pl.DataFrame) -> Judged:
-    """Judge the rejected rows of a day once more, beside those that passed when they were judged.
+def judge_again(table: TableSpec, rejected: Fetched, published: pl.DataFrame) -> Judged:
+    """Judge the rejected rows of a day once more, together with the day's good rows.
 
     Args:
         table: whose contract.
         rejected: the rows that were rejected, decoded anew.
-        standing: the day's good rows, columns as in `Fetched.rows`. They keep the contract already: only the keys of
-            both together are decided.
+        published: the day's good rows, columns as in `Fetched.rows`. They are not held against the contract again;
+            only the keys of all rows together are.
 
     Returns:
-        As of a day that has all these rows; the positions of `standing` follow on those of `rejected`.
+        The verdict on all these rows; the positions of `published` follow those of `rejected`.
 
     """
     ruled = breaches(table, rejected.rows.select(delivered_schema(table).names()))
-    return _judge_day(table, rejected, ruled.rename({"row": "position"}), standing)
+    return _judge_day(table, rejected, ruled.rename({"row": "position"}), published)
 
 
-def _judge_day(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame, standing: pl.DataFrame | None = None) -> Judged:
+def _judge_day(
+    table: TableSpec, fetched: Fetched, ruled: pl.DataFrame, published: pl.DataFrame | None = None
+) -> Judged:
     """Sort the rows of one day; `ruled` has a line (position, reason) per row and broken rule of the contract."""
     sifted = _sifted(table, fetched, ruled)
     kept = sifted.kept
-    if standing is not None:
-        rows = standing.select(fetched.rows.columns).with_row_index(POSITION, offset=fetched.rows.height)
+    if published is not None:
+        rows = published.select(fetched.rows.columns).with_row_index(POSITION, offset=fetched.rows.height)
         kept = pl.concat([kept, rows])
     good, losers, duplicates = one_per_key(table, kept)
     ordered = good.select(bronze_schema(table).names()).sort(table.order)
@@ -109,10 +112,10 @@ def _judge_day(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame, standing
 
 @dataclass(frozen=True)
 class Sifted:
-    """Rows after the contract, and before their keys are compared."""
+    """Rows that were held against the contract; their keys are not compared yet."""
 
     kept: pl.DataFrame
-    """Those that keep it: the columns as fetched, and `POSITION`."""
+    """The rows that keep the contract: the columns as fetched, and `POSITION`."""
     reasons: pl.DataFrame
     """Columns position (UInt32) and reason (String): a line per row and broken rule."""
     bad_keys: pl.DataFrame
@@ -120,7 +123,7 @@ class Sifted:
 
 
 def sift(table: TableSpec, fetched: Fetched) -> Sifted:
-    """Hold rows against the contract and their day."""
+    """Hold rows against the contract and against the day that was asked for."""
     ruled = breaches(table, fetched.rows.select(delivered_schema(table).names()))
     return _sifted(table, fetched, ruled.rename({"row": "position"}))
 
@@ -135,7 +138,7 @@ def _sifted(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> Sifted:
 
 
 def rejected(reasons: pl.DataFrame, losers: pl.DataFrame) -> pl.DataFrame:
-    """Return what is rejected and why; `losers` are rows, with their `POSITION`, that lost their key to another."""
+    """Return what is rejected and why; `losers` are the rows, with their `POSITION`, whose key another row keeps."""
     conflicts = losers.select(pl.col(POSITION).alias("position"), pl.lit("key_conflict").alias("reason"))
     return (
         pl.concat([reasons, conflicts])
@@ -149,7 +152,7 @@ def _reasons(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> pl.Data
     """Return one line (position, reason) per row and everything that is wrong with it."""
     flat = [(position, reason) for position, of_row in fetched.undecoded.items() for reason in of_row]
     structural = pl.DataFrame(flat, schema={"position": pl.UInt32, "reason": pl.String}, orient="row")
-    # A value that is missing or of the wrong type stands as NULL in the frame; that NULL is no reason of its own.
+    # A value that is missing or of the wrong type is NULL in the frame. That NULL is no reason of its own.
     blank = structural.filter(pl.col("reason").str.starts_with("row:")).select("position")
     echoes = structural.with_columns(pl.col("reason").str.extract(r"^(.*):").add(":null")).select("position", "reason")
     elsewhere = (
@@ -164,7 +167,7 @@ def _reasons(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> pl.Data
 
 
 def _of_another_day(table: TableSpec, day: date) -> pl.Expr:
-    """Say of each row whether its utc_date or its event time lies outside the day. NULL, caught elsewhere, is not."""
+    """Say whether a row's utc_date or its event time lies outside the day. NULL does not; other rules catch it."""
     other = pl.col("utc_date") != day.isoformat()
     if table.event_time is not None:
         first = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
@@ -176,9 +179,9 @@ def _of_another_day(table: TableSpec, day: date) -> pl.Expr:
 def one_per_key(table: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Return the rows to keep, the losers of a key conflict, and how many identical rows were dropped.
 
-    `rows` have their `POSITION`, and stand in its order.
+    `rows` have their `POSITION` and are sorted by it.
     """
-    repeated = rows.select(pl.struct(table.key).is_duplicated()).to_series()
+    repeated = rows.select(key_of(table).is_duplicated()).to_series()
     if not repeated.any():
         return rows, rows.clear(), 0
     alone, crowd = rows.filter(~repeated), rows.filter(repeated)
@@ -189,7 +192,6 @@ def one_per_key(table: TableSpec, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     )
     latest_last = [table.event_time, _CANONICAL] if table.event_time is not None else [_CANONICAL]
     ranked = distinct.sort(latest_last, maintain_order=True)
-    winners = ranked.unique(list(table.key), keep="last", maintain_order=True)
-    losers = ranked.join(winners.select(POSITION), on=POSITION, how="anti")
-    kept = pl.concat([alone, winners.drop(_CANONICAL)])
-    return kept, losers.drop(_CANONICAL), crowd.height - distinct.height
+    latest = ranked.select(key_of(table).is_last_distinct()).to_series()
+    kept = pl.concat([alone, ranked.filter(latest).drop(_CANONICAL)])
+    return kept, ranked.filter(~latest).drop(_CANONICAL), crowd.height - distinct.height

@@ -1,4 +1,4 @@
-"""What is measured of a day, so that days can be compared: a number each, with the error that chance alone gives it."""
+"""The numbers that days are compared by, each with the error that chance alone gives it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,20 @@ from mootech.qa.profile import MOST_VALUES, Profile
 from mootech.tables import TableSpec
 
 _LEAST_VOLUME_SCALE = {True: 0.06, False: 0.03}
-"""Of the logarithm of the rows, so a share of them: of events, and of snapshots, which hardly change."""
+"""The smallest scale of the row volume, for events (True) and for snapshots (False), which hardly change.
+
+The volume is the logarithm of the rows, so this is a share of the rows."""
 _LEAST_SHARE_SCALE = 0.01
 _CLUSTERING = 2.0
-"""Rows come in groups (the hits of a visit): their shares vary as if there were a quarter of them."""
+"""Rows come in groups, such as the hits of a visit, so their shares vary twice as much as those of single rows."""
 _LEAST_ROWS = 100
-"""Rows with a value, at least, of which shares are taken."""
+"""The fewest rows with a value that a share is taken of."""
 _MOST_CATEGORIES = MOST_VALUES // 2
-"""Different values a category has on a day, at most: so a day with too many to be counted is no matter of one more."""
+"""The most different values that a category has on an ordinary day.
+
+It is half of what a profile counts, so that one value more does not take a column out of the comparison."""
 _COVERAGE = 0.8
-"""Share of a day's rows that the usual values of a column have, at least, where the column is a category."""
+"""In a category the usual values have at least this share of every day's rows."""
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +33,7 @@ class Key:
     """row_volume, null_share or category_share."""
     column: str = ""
     value: str | None = None
-    """Of a category; None, there, stands for all values that are not usual."""
+    """The value of a category; None stands for all values that are not usual."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +43,21 @@ class Measure:
     value: float
     """The logarithm of the rows, or a share from 0 to 1."""
     least_scale: float
-    """The smallest change that counts as one: of chance, or of importance, whichever is larger."""
+    """The smallest change that counts: what chance does, or what a person cares about, whichever is larger."""
 
 
 class Shape:
-    """What can be measured of a table's days, going by some of them: which columns are categories, and of what."""
+    """What can be measured of a table's days. Past days decide which columns are categories, and of which values."""
 
     def __init__(self, table: TableSpec, past: Sequence[Profile]) -> None:
-        """Look at the past, of one day at least."""
+        """Look at the past: one day or more."""
         self._snapshot = table.event_time is None
         self._rows = median(each.rows for each in past)
         self._usual = dict(_categories(past))
         self._null_columns = {column for each in past for column in each.nulls}
 
     def keys(self, profile: Profile) -> Iterator[Key]:
-        """Yield what may be said of a day."""
+        """Yield what can be measured of a day."""
         yield Key("row_volume")
         for column in sorted({*self._null_columns, *profile.nulls}):
             yield Key("null_share", column)
@@ -61,7 +65,7 @@ class Shape:
             yield from (Key("category_share", column, value) for value in (*sorted(values), None))
 
     def measure(self, key: Key, profile: Profile) -> Measure | None:
-        """Measure a day; None where it has too few rows to say."""
+        """Measure a day; None where it has too few rows."""
         if key.check == "row_volume":
             # Events come by chance; a snapshot grows and shrinks by single rows.
             noise = 1 / (self._rows + 1) if self._snapshot else _CLUSTERING / sqrt(self._rows + 1)
@@ -75,9 +79,9 @@ class Shape:
             share = max(0.0, 1 - sum(profile.share(key.column, value) for value in self._usual[key.column]))
         else:
             share = profile.share(key.column, key.value)
-        # As if there were two of either kind more: a share of none or of all is not known without error.
-        wary = (share * of + 2) / (of + 4)
-        return Measure(share, max(_LEAST_SHARE_SCALE, _CLUSTERING * sqrt(wary * (1 - wary) / of)))
+        # Agresti-Coull adjusted share: without the adjustment a share of 0 or 1 would have no error at all.
+        adjusted = (share * of + 2) / (of + 4)
+        return Measure(share, max(_LEAST_SHARE_SCALE, _CLUSTERING * sqrt(adjusted * (1 - adjusted) / of)))
 
     def new_values(self, column: str, profile: Profile) -> list[str]:
         """Return the values of a category that are not usual, the most frequent first."""

@@ -1,4 +1,4 @@
-"""What a day of a table looks like in a few numbers: the shape that other days of its kind are compared with."""
+"""What a day of a table looks like in a few numbers, so that days can be compared."""
 
 import msgspec
 import polars as pl
@@ -8,9 +8,9 @@ from mootech.qa.contract import EXTRA
 from mootech.tables import TableSpec
 
 MOST_VALUES = 50
-"""Different values a text column may have in a day for them to be counted one by one."""
+"""A text column with more different values than this in a day is no category, and they are not counted."""
 _ROWS_A_VALUE = 2
-"""Rows a value must have on average: a column of names is no category, however small the day."""
+"""The fewest rows per value, on average: a column of names is no category, however small the day."""
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,7 +38,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Links(msgspec.Struct, frozen=True):
-    """How many purchases and sold products of a day are known to the snapshots of that day."""
+    """How many purchases and sold products of a day the snapshots of that day lack."""
 
     purchases: int
     without_user: int
@@ -48,7 +48,7 @@ class Links(msgspec.Struct, frozen=True):
 
 
 def profile(table: TableSpec, rows: Rows) -> Profile:
-    """Count a partition: rows of `bronze_schema(table)`, any number of them; one column at a time is in memory."""
+    """Count a partition: any number of rows of `bronze_schema(table)`. One column at a time is in memory."""
     nulls: dict[str, int] = {}
     values: dict[str, dict[str, int]] = {}
     undeclared = 0
@@ -69,7 +69,7 @@ def profile(table: TableSpec, rows: Rows) -> Profile:
 
 
 def links(transactions: pl.DataFrame, users: pl.DataFrame | None, products: pl.DataFrame | None) -> Links:
-    """Hold a day's transactions against the snapshots of the day; None is a snapshot that is not there.
+    """Compare a day's transactions with the snapshots of the day; None is a snapshot that the lake lacks.
 
     A customer is `lower(trim(email))`, as in the reports. Returns are left out: the purchase may be from long ago.
     """

@@ -11,6 +11,7 @@ import polars as pl
 
 from mootech.model import Finding
 from mootech.qa.contract import breaches, delivered_schema
+from mootech.qa.keys import key_of
 from mootech.tables import TableSpec
 
 Rule = Callable[[TableSpec, pl.DataFrame], Iterator[Finding]]
@@ -18,7 +19,7 @@ Rule = Callable[[TableSpec, pl.DataFrame], Iterator[Finding]]
 
 def duplicates(table: TableSpec, rows: pl.DataFrame) -> Iterator[Finding]:
     """Find keys that stand in a day more than once."""
-    repeated = rows.group_by("utc_date").agg(rows=pl.len() - pl.struct(table.key).n_unique()).filter(pl.col("rows") > 0)
+    repeated = rows.group_by("utc_date").agg(rows=pl.len() - key_of(table).n_unique()).filter(pl.col("rows") > 0)
     for day, count in repeated.sort("utc_date").iter_rows():
         message = f"{count:,} rows repeat a key"
         yield Finding(

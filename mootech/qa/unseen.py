@@ -1,4 +1,4 @@
-"""Importing a package without letting it see another one that it would import as well."""
+"""Hides an installed package from the imports of another one."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def unseen(package: str) -> Iterator[None]:
-    """Let imports of `package` fail meanwhile, as they do where it is not installed; once imported it stays seen."""
+    """Let imports of `package` fail inside the context, as if it were not installed; no effect if it is imported."""
     known = package in sys.modules
     if not known:
         sys.modules[package] = None  # type: ignore[assignment]  # this is how Python refuses an import

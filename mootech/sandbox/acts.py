@@ -46,13 +46,13 @@ class Protocol(H11Protocol):
 
 @dataclass(frozen=True)
 class Connection:
-    """What a request came by, and its answer goes by."""
+    """The connection of a request, which takes its answer."""
 
     scope: Scope
     receive: Receive
     send: Send
     gzip: bool
-    """Whether the client takes it."""
+    """Whether the client accepts gzip."""
 
     async def answer(self, response: Response) -> None:
         """Send a whole answer."""
@@ -69,7 +69,7 @@ class Connection:
         await self.send({"type": "http.response.body", "body": part, "more_body": True})
 
     async def hung_up(self) -> None:
-        """Wait until the client has, or the connection is broken from here."""
+        """Wait until the client hangs up, or this side breaks the connection."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
@@ -78,7 +78,7 @@ class Connection:
         transport = _TRANSPORT.get()
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()
-        # uvicorn complains of an answer that is not whole, unless it knows that nobody waits for it.
+        # uvicorn logs an error about an incomplete answer, unless it knows that the client is gone.
         await self.hung_up()
 
 
@@ -88,8 +88,8 @@ async def act(fault: Fault, connection: Connection, body: bytes, variant: int) -
     Args:
         fault: one that is no lie.
         connection: where the answer goes.
-        body: of the good answer, for the faults that need one.
-        variant: chooses among the fault's ways.
+        body: the good answer's, for the faults that need it.
+        variant: chooses among the fault's variants.
 
     """
     await _ACTS[fault](connection, body, variant)
@@ -147,7 +147,7 @@ async def _slow(connection: Connection, body: bytes, _: int) -> None:
 
 
 async def _truncated_gzip(connection: Connection, body: bytes, variant: int) -> None:
-    """Send a whole answer whose gzip stream is not: cut in the data, or just before its checksum."""
+    """Send a whole answer whose gzip stream is cut: in the data, or just before its checksum."""
     packed = gzip.compress(body, mtime=0)
     cut = packed[:-8] if variant % 2 else packed[: len(packed) // 2]
     await connection.answer(Response(cut, media_type=_JSON, headers={"Content-Encoding": "gzip"}))
@@ -164,11 +164,11 @@ async def _oversized(connection: Connection, _: bytes, __: int) -> None:
 
 
 async def _flood(connection: Connection, parts: Iterator[bytes]) -> None:
-    """Send until the client has had enough."""
+    """Send until the client hangs up."""
     hung_up = asyncio.ensure_future(connection.hung_up())
     for part in parts:
         await connection.write(part)
-        # Nothing above waits as long as the socket takes it all, and then nobody would notice the client leave.
+        # A socket that takes everything makes no write wait. Without this pause nobody would see the client leave.
         await asyncio.sleep(0)
         if hung_up.done():
             return
@@ -177,7 +177,7 @@ async def _flood(connection: Connection, parts: Iterator[bytes]) -> None:
 
 
 def _packed() -> Iterator[bytes]:
-    """Yield a gzip stream of far more than it seems."""
+    """Yield a small gzip stream that unpacks to gigabytes."""
     packer = zlib.compressobj(wbits=31)
     for _ in range(_MOST_SPACES):
         yield packer.compress(_SPACES) + packer.flush(zlib.Z_SYNC_FLUSH)
@@ -188,7 +188,7 @@ async def _html(connection: Connection, _: bytes, __: int) -> None:
 
 
 def _instead(spoil: Callable[[bytes], bytes]) -> "_Act":
-    """Return an act that answers with what becomes of the good body."""
+    """Return an act that spoils the good body and answers with it."""
 
     async def answer(connection: Connection, body: bytes, _: int) -> None:
         await connection.answer(encoded(spoil(body), compress=connection.gzip))
@@ -197,7 +197,7 @@ def _instead(spoil: Callable[[bytes], bytes]) -> "_Act":
 
 
 def _with_row(row: bytes) -> Callable[[bytes], bytes]:
-    """Return what puts a row before the others of a page."""
+    """Return a function that puts a row before the others of a page."""
     return lambda body: body.replace(b'"data":[', b'"data":[' + row + b",", 1).replace(b",]", b"]", 1)
 
 

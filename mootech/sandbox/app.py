@@ -40,7 +40,7 @@ def create_app(
 
     Args:
         shop: whose rows are handed out.
-        leak: leaves some of them out of the pages; the metrics remain the shop's.
+        leak: leaves some of them out of the pages; the metrics still count them.
         today: answers the current UTC day; asked once for each request.
         exports: what delivers to buckets; None refuses such orders.
 
@@ -57,12 +57,12 @@ def create_app(
         def answer() -> Response:
             return encoded(_body(_page(table, request.query_params, leak or shop, now)), compress=compress)
 
-        # Making, encoding and compressing a page are work; the loop stays free for the other requests.
+        # Making, encoding and compressing a page take time; the loop stays free for the other requests.
         return await run_in_threadpool(answer)
 
     async def metric(request: Request) -> Response:
         body = await older.body_of(request)
-        # Clients of the older service show their key only when they order a job.
+        # Clients of the older service send their key only when they order a job.
         if body is None or "api_key" in body or "X-API-Key" in request.headers:
             _check_key(shop.api_key, request, body)
         counts = {"hits": shop.hits, "visitors": shop.visitors}
@@ -92,7 +92,7 @@ def create_app(
             Exception: _bug,
         },
     )
-    # A path with a slash too many is an unknown path; a redirect would make a client show its key once more.
+    # A path with a slash too many is an unknown path: a redirect would make a client send its key once more.
     app.router.redirect_slashes = False
     return app
 
@@ -151,7 +151,7 @@ def _body(page: Page) -> bytes:
 
 
 def encoded(body: bytes, *, compress: bool) -> Response:
-    """Answer with a JSON body, compressed at the level that costs least when that is wanted and worth it."""
+    """Answer with a JSON body; `compress` it when that is worth it, at the level that takes least time."""
     headers = {"Vary": "Accept-Encoding"}
     if not compress or len(body) < _WORTH_COMPRESSING:
         return Response(body, media_type="application/json", headers=headers)
@@ -169,7 +169,7 @@ def accepts_gzip(request: Request) -> bool:
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:  # noqa: ANN401  # RFC 9457 lets members be anything
-    """Return a problem document (RFC 9457); without a type of its own, the title is the status's phrase."""
+    """Return a problem document (RFC 9457); it has no type of its own, so its title is the status's phrase."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     return JSONResponse(document, status, headers=headers, media_type="application/problem+json")
 

@@ -1,4 +1,4 @@
-"""Where the older service's jobs put their files: buckets that are folders, or real ones on S3."""
+"""Where exports put their files: buckets that are folders, or real ones on S3."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class Buckets:
-    """Takes finished files. A folder's buckets are made when they are first used; S3's must be there."""
+    """Takes finished files. Buckets in a folder are made when they are first used; buckets on S3 must exist."""
 
     def __init__(self, where: str) -> None:
         """Take a folder, or `s3://`; nothing is opened yet.
@@ -35,7 +35,7 @@ class Buckets:
         """Publish a finished local file, which may be moved away, in one step.
 
         Raises:
-            StoreError: the bucket is not there, or does not take it.
+            StoreError: the bucket does not exist, or refuses the file.
 
         """
         if self._folder is None:
@@ -55,7 +55,7 @@ def is_bucket(name: str) -> bool:
 
 
 def is_directory(name: str) -> bool:
-    """Say whether this names a directory of a bucket: relative, with no part that leads elsewhere; "" is the root."""
+    """Say whether this names a directory of a bucket: a relative path that stays inside; "" is the root."""
     try:
         return not name or bool(check_key(name))
     except StoreError:

@@ -12,7 +12,7 @@ CLOSING = date(2100, 12, 31)
 """The shop's last day."""
 
 RELAUNCH = date(1995, 1, 1)
-"""From this day on no account and no first visit is reported to be older than it: the shop went on the web."""
+"""The shop goes on the web. From then on no account and no first visit is reported to be older than this day."""
 
 EXTRA_COLUMN_FROM = date(2024, 1, 15)
 """From this day on hits carry the undeclared column evar7."""
@@ -24,7 +24,7 @@ DAY_SECONDS = 86_400
 
 _YEAR_ZERO = 2023
 _GROWTH_A_YEAR: Final = 1.07
-# Without limits the curve would leave no visitor in 1990 and a million a day in 2100.
+# Without limits the curve would give no visitors in 1990 and a million a day in 2100.
 _LEAST_GROWTH, _MOST_GROWTH = 0.4, 2.5
 _WEEKDAYS = (1.0, 0.96, 0.94, 0.97, 1.02, 1.12, 1.18)
 _MONTHS = (0.92, 0.90, 0.94, 0.95, 0.98, 0.96, 0.90, 0.92, 1.0, 1.03, 1.15, 1.70)
@@ -57,7 +57,7 @@ def _is_black_friday(day: date) -> bool:
 
 
 def check_day(day: date, today: date) -> None:
-    """Refuse a day that the shop has nothing of.
+    """Refuse a day that the shop has no rows for.
 
     Raises:
         UsageError: the day is before the opening, after the closing, or not over yet.

@@ -38,7 +38,7 @@ class Customers:
         self._scale = scale
 
     def registered_before(self, seconds: int) -> int:
-        """Return how many had registered before that Unix second; they are the customers 0 to that less one."""
+        """Return the number N of customers who registered before that Unix second: the customers 0 to N - 1."""
         ahead = seconds - _ANCHOR
         grown = (
             _AT_ANCHOR + ahead * _A_SECOND if ahead > 0 else _AT_ANCHOR * float(np.exp(ahead * _A_SECOND / _AT_ANCHOR))
@@ -53,7 +53,7 @@ class Customers:
         with np.errstate(divide="ignore"):
             before = _AT_ANCHOR * np.log(np.maximum(grown, 0) / _AT_ANCHOR)
         ahead = np.where(grown > _AT_ANCHOR, grown - _AT_ANCHOR, before) / _A_SECOND
-        # The founders and the few of the curve's far end share the weeks before the opening.
+        # The founders, and the few customers of the curve's far end, register in the weeks before the opening.
         early = _EARLIEST + uniform(self.trait(numbers, 2)) * (day_start(OPENING) - _EARLIEST)
         return np.maximum(_ANCHOR + ahead, early).astype(np.int64)
 
@@ -84,5 +84,5 @@ class Customers:
         return mix(mix(numbers, self._seed), what)
 
     def _jitter(self, numbers: Ints) -> Floats:
-        """Return how long each waited, in [0, 1) of the time between two registrations."""
+        """Return how long each waited before registering, in [0, 1) of the time between two registrations."""
         return uniform(self.trait(numbers, 1))

@@ -1,7 +1,7 @@
 """The dirt the shop plants on purpose, at documented rates, and how much of it there is.
 
-Every broken row is an additional one, a copy of a good row with a key of its own; every exact duplicate copies a good
-row. So the truth is all there, and what a pipeline drops or rejects can be counted exactly.
+Every broken row is an additional row: a copy of a good one with a key of its own. Every exact duplicate copies a good
+row. So no good row is lost, and what a pipeline drops or rejects can be counted exactly.
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ class Dirt:
     """The dirt among the rows that the shop hands out for one table and day."""
 
     exact_duplicates: int
-    """Rows that repeat a good row byte for byte, the original not counted."""
+    """Rows that repeat a good row byte for byte; the original is not counted."""
     malformed: Mapping[str, int]
-    """Rows that break the contract, by kind (the values of Flaw); every kind of the table is there, 0 included."""
+    """Flaw → rows that break the contract in this way; every flaw of the table is listed, even with 0 rows."""
     late_missing: int
     """Good rows of the day that are not handed out yet."""
 
@@ -74,10 +74,10 @@ class Delivery:
     """For each row handed out: 0, or 1 + index of its flaw in `Flaw`."""
     exact_duplicates: int
     late: int
-    """The last so many rows are not handed out before they have arrived; at the end, so that cursors stay valid."""
+    """This many rows arrive late. They stand at the end, so that cursors stay valid when they arrive."""
 
     def count(self, *, settled: bool) -> int:
-        """Return how many rows are handed out; `settled` once the late ones have arrived."""
+        """Return how many rows are handed out; `settled` says that the late ones have arrived."""
         return len(self.source) - (0 if settled else self.late)
 
     def flaw_at(self, position: int) -> Flaw:
@@ -91,13 +91,13 @@ class Delivery:
 
 
 def delivery(seed: int, table: TableSpec, day: date, good: int) -> Delivery:
-    """Decide what arrives late, twice or broken of `good` rows in their own order."""
+    """Decide which of `good` rows arrive late, twice or broken, and in which order all are handed out."""
     rates = RATES[table]
     draws = Draws(seed, _STREAM, tuple(TABLES).index(table), day.toordinal())
     late = np.unique(draws.below(draws.about(good * rates.late), good))
     early = np.setdiff1d(np.arange(good), late, assume_unique=True)
     bad_day = table == CLICKSTREAM and day == BAD_DAY
-    # At most one row more than its share, which keeps every day but the bad one below the gate's threshold.
+    # At most one row more than the rate says: so every day but the bad one stays below the gate's threshold.
     duplicates = draws.about(good * rates.duplicate) if len(early) else 0
     broken = draws.about(good * (BAD_DAY_RATE if bad_day else rates.malformed)) if len(early) else 0
     dirty = early[draws.below(duplicates + broken, len(early))]

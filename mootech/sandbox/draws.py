@@ -1,6 +1,6 @@
 """Random numbers that are the same on every machine and in every version of numpy.
 
-Only the raw bits of a seeded bit generator are used: numpy keeps those stable, its distributions not.
+Only the raw bits of a seeded bit generator are used, because numpy keeps those stable and its distributions not.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ _MANTISSA: Final = np.uint64(11)
 
 
 class Draws:
-    """One stream of random numbers, named by whole numbers >= 0 (seed, what for, which day)."""
+    """One stream of random numbers, named by whole numbers >= 0: the seed, the purpose, the day."""
 
     def __init__(self, *words: int) -> None:
         """Start the stream."""

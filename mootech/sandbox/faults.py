@@ -56,9 +56,9 @@ LIES: Final = (
     Fault.MOVING_TOTAL,
     Fault.SHIFTING_ROWS,
 )
-"""Whole, well-formed pages that are not true."""
+"""Faults that give whole, well-formed pages with false contents."""
 LEAKS: Final = (Fault.DROPPED_ROWS, Fault.WITHHELD_ROWS)
-"""Hits that are left out of whole, well-formed pages which fit together; their shares are of the hits."""
+"""Faults that leave hits out of whole, well-formed pages that fit together; their shares are of the hits."""
 EXPORT_FAULTS: Final = (Fault.JOB_FAILED, Fault.JOB_LOST, Fault.JOB_STUCK, Fault.JOB_TRUNCATED, Fault.JOB_SHORT)
 """What goes wrong with exports, the jobs of the older service; no page has these."""
 
@@ -69,13 +69,13 @@ GROUPS: Final[Mapping[str, tuple[float, tuple[Fault, ...]]]] = {
         0.1,
         (Fault.RATE_LIMIT, Fault.SERVER_ERRORS, Fault.RESETS, Fault.SLOW, Fault.TRUNCATED_GZIP, Fault.HTML),
     ),
-    # Everything after which a later run can still have every row.
+    # Every fault after which a later run can still get every row.
     "rough": (0.4, tuple(fault for fault in Fault if fault not in {Fault.SLOW, Fault.GONE, *LEAKS, *EXPORT_FAULTS})),
     "bad-json": (_DEFAULT_SHARE, _BAD_JSON),
     "lies": (_DEFAULT_SHARE, LIES),
     "jobs": (_DEFAULT_SHARE, EXPORT_FAULTS),
 }
-"""Names for several faults: their share together unless another one is given, and the faults."""
+"""Names for several faults: the share that they have together by default, and the faults."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class FaultMix:
         A name is that of a fault or of a group, whose faults have equal parts of its share.
 
         Raises:
-            UsageError: an unknown name, a share that is none, or more than all answers.
+            UsageError: an unknown name, a share that is no number from 0 to 1, or shares that add up to more than 1.
 
         """
         shares: dict[Fault, float] = {}
@@ -122,7 +122,7 @@ class FaultMix:
 
 @dataclass
 class Draw:
-    """Decides for each answer; the same requests get the same faults, in whatever order they come."""
+    """Decides on each answer. The same requests get the same faults, whatever their order."""
 
     mix: FaultMix
     seed: int = 0
@@ -137,8 +137,8 @@ class Draw:
         """Decide on one answer.
 
         Args:
-            request: what is asked for; each time it is asked again is decided anew.
-            possible: the faults that this answer can have; they take the share of the others too.
+            request: what is asked for; every repetition is decided anew.
+            possible: the faults that this answer can have; they also take the shares of the others.
 
         Returns:
             The fault, None for a good answer; and a number to choose among the fault's variants.

@@ -1,4 +1,4 @@
-"""Hits that the shop has and does not hand out: its pages and their total leave them out, its metrics count them."""
+"""Hits that the shop does not hand out: pages and their totals leave them out, while the metrics count them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from mootech.tables import CLICKSTREAM, TableSpec
 class Leak:
     """Hands out the rows of a shop except the hits that a fault mix leaves out. A seed decides which.
 
-    Rows that are equal share their fate. `dropped-rows` leaves out others each time that a day is read from its
-    beginning, and none twice before all had their turn; `withheld-rows` the same for good.
+    Equal rows are left out together. `withheld-rows` always leaves out the same hits. `dropped-rows` leaves out other
+    hits each time that a day is read from its beginning; every hit is left out once before one is left out again.
     """
 
     def __init__(self, shop: Shop, mix: FaultMix, seed: int) -> None:
-        """Take the shop, the shares of its hits that are left out, and what decides which."""
+        """Take the shop, the shares of its hits that are left out, and the seed."""
         self._shop, self._seed = shop, seed
         self._dropped = mix.shares.get(Fault.DROPPED_ROWS, 0.0)
         self._withheld = mix.shares.get(Fault.WITHHELD_ROWS, 0.0)
@@ -30,7 +30,7 @@ class Leak:
         self._handed_out = lru_cache(maxsize=50)(self._make_handed_out)
 
     def begin(self, table: TableSpec, days: DayRange) -> None:
-        """Take note that somebody reads these days from the beginning."""
+        """Remember that a client reads these days from the beginning."""
         if table == CLICKSTREAM:
             with self._mutex:
                 self._times.update(days)

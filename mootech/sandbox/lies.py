@@ -1,4 +1,4 @@
-"""Pages that are whole and well-formed, and not true: what a source with a bug in its pagination hands out."""
+"""Whole, well-formed pages with false contents: what a source with a bug in its pagination hands out."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ async def lie(fault: Fault, asked: Asked, page: Page, variant: int) -> Page:
 
 
 async def truth(asked: Asked) -> Page:
-    """Return the page a cursor stands for; behind the last one, for a cursor that ENDLESS made up, that page again."""
+    """Return the page of a cursor; a cursor that ENDLESS made up stands for the last page again."""
     cursor, made_up, times = (asked.cursor or "").partition(_AGAIN)
     page = await asked.read(cursor or None)
     if not made_up:
@@ -63,12 +63,12 @@ async def truth(asked: Asked) -> Page:
 
 
 def _one_more(page: Page, cursor: str, times: int) -> Page:
-    """Return the page with a page behind it, which is asked for with a cursor never seen before."""
+    """Return the page with a next cursor that nobody has seen before."""
     return page | {"next_cursor": f"{cursor}{_AGAIN}{times}"}
 
 
 async def _shifted(asked: Asked, page: Page, variant: int) -> Page:
-    """Return the page as if a row before it had come or gone since the page before, and another one gone or come."""
+    """Return the page as if, since the page before it, one earlier row had been added or removed."""
     day, offset = decode_cursor(asked.cursor or "", asked.table)
     # Only a full page stays full when its first row has moved onto the page before it.
     gone = variant % 2 == 1 and page["next_cursor"] is not None

@@ -24,7 +24,7 @@ _ON_ANYTHING: Final = frozenset(Fault) - {*LIES, *LEAKS, *EXPORT_FAULTS, *_WITH_
 
 
 class _RefusedError(Exception):
-    """The application itself answered with an error; it goes out as it is."""
+    """The application itself answered with an error, which is sent unchanged."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Misbehaving:
     """The sandbox's application, with a share of its answers spoiled."""
 
     def __init__(self, app: ASGIApp, draw: Draw) -> None:
-        """Take the application and what decides on each answer."""
+        """Take the application, and the draw that decides on each answer."""
         self._app, self._draw = app, draw
         self._gone = False
 
@@ -60,7 +60,7 @@ class Misbehaving:
             await act(fault, connection, body, variant)
 
     async def _decide(self, request: Request, connection: Connection) -> tuple[Fault | None, bytes, int]:
-        """Return the fault to answer with, and the body; a lie stands in the body already."""
+        """Return the fault to answer with, the body (a lie is in it already), and the number of the fault's variant."""
         possible = _ON_ANYTHING | (_WITH_GZIP if connection.gzip else frozenset())
         asked, page = await self._page(request)
         if asked is not None:
@@ -72,7 +72,7 @@ class Misbehaving:
         return fault, json.dumps(page, separators=(",", ":")).encode(), variant
 
     async def _page(self, request: Request) -> tuple[Asked | None, Any]:
-        """Return the true answer, decoded, and for a page what was asked for."""
+        """Return the true answer, decoded; for a page also what was asked for."""
         name = request.path_params.get("table") or request.url.path.rpartition("/")[2]
         if name not in TABLES:
             return None, await self._ask(request, request.query_params)

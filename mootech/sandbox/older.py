@@ -23,10 +23,10 @@ _DAY: Final = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
 
 
 async def body_of(request: Request) -> Body | None:
-    """Return the JSON object that a request brings; None when it has no body.
+    """Return the JSON object in a request's body; None when it has no body.
 
     Raises:
-        HTTPException: 400 for anything but a JSON object, 413 for a body larger than any of these.
+        HTTPException: 400 for a body that is no JSON object, 413 for one that is too large.
 
     """
     data = b""
@@ -43,10 +43,10 @@ async def body_of(request: Request) -> Body | None:
 
 
 def text(body: Body, name: str) -> str:
-    """Return a field that must be there, and text.
+    """Return the text of a required field.
 
     Raises:
-        BadParameterError: it is not.
+        BadParameterError: the field is missing, or is not text.
 
     """
     value = body.get(name)
@@ -58,10 +58,10 @@ def text(body: Body, name: str) -> str:
 
 
 def day(body: Body, name: str, today: date) -> date:
-    """Return the day that a field names as mm-dd-yyyy: of the calendar, over, and within the shop's life.
+    """Return the UTC day that a field names as mm-dd-yyyy.
 
     Raises:
-        BadParameterError: it does not.
+        BadParameterError: it is no day of the calendar, is not over, or lies outside of the shop's life.
 
     """
     given = text(body, name)

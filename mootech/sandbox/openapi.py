@@ -103,7 +103,7 @@ def document() -> Schema:
 
 
 def _row(columns: dict[str, Schema]) -> Schema:
-    """Describe a row; more columns than these may come any day."""
+    """Describe a row; further columns may be added on any day."""
     return {"type": "object", "properties": columns, "required": list(columns), "additionalProperties": True}
 
 

@@ -20,7 +20,7 @@ LONGEST_VISIT: Final = 1_200
 """Seconds; no visit is longer, so that the visit of the day's first purchase starts on that day."""
 
 RETURN_DAYS: Final = 45
-"""A return comes 1 to that many days after its purchase."""
+"""A return comes 1 to this many days after its purchase."""
 
 _QUANTITIES = (0.78, 0.17, 0.05)
 MOST_UNITS: Final = len(_QUANTITIES)
@@ -83,7 +83,7 @@ class Purchases:
 
     orders: Orders
     coming_back: Orders
-    """Returns, of one day after the other for RETURN_DAYS; few, so that they are cheap to keep for that long."""
+    """The returns of these purchases on any of the RETURN_DAYS that follow. They are few, so keeping them is cheap."""
 
 
 def second_of_day(draws: Draws, count: int) -> Floats:
@@ -122,7 +122,7 @@ def purchases(seed: int, scale: float, day: date, customers: Customers) -> Purch
 
 
 def _coming_back(orders: Orders, start: int, draws: Draws) -> Orders:
-    """Decide which purchases of the day that begins at `start` come back, when, and how much of them."""
+    """Decide which purchases of a day come back, when, and how much of them; the day begins at `start`."""
     back = orders.take(np.flatnonzero(draws.uniform(len(orders)) < _RETURNED))
     count = len(back)
     days = 1 + (RETURN_DAYS * draws.uniform(count) ** 1.5).astype(np.int64)
@@ -137,7 +137,7 @@ def _coming_back(orders: Orders, start: int, draws: Draws) -> Orders:
 
 
 def returns(day: date, coming_back: Callable[[date], Orders]) -> Orders:
-    """Return the returns of a day in order of time, from what comes back of the purchases of the 45 days before.
+    """Return the returns of a day, in order of time; they are of purchases of the 45 days before.
 
     Args:
         day: the day of the returns.

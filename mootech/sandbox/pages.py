@@ -20,7 +20,7 @@ MOST_DAYS: Final = 366
 
 
 class BadParameterError(Exception):
-    """A parameter of the query cannot be used; says which one and why."""
+    """A parameter of the query cannot be used; the message says which one and why."""
 
     def __init__(self, parameter: str, reason: str) -> None:
         """Keep the parameter's name apart from the reason."""
@@ -29,7 +29,7 @@ class BadParameterError(Exception):
 
 
 class Rows(Protocol):
-    """Whatever has the rows: the shop, or what hands out only some of them."""
+    """What has the rows: the shop, or a leak that hands out only some of them."""
 
     def count(self, table: TableSpec, day: date, *, today: date) -> int:
         """Return how many rows are handed out for a day."""
@@ -48,7 +48,7 @@ class PageRequest:
     day: date
     """Day at which the page begins."""
     offset: int
-    """Rows of that day that pages before have handed out."""
+    """How many rows of that day earlier pages have handed out."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Page:
 
 
 def parse_day(query: Mapping[str, str], parameter: str, today: date) -> date:
-    """Return the day that a parameter names: ISO, a day of the calendar, over, and within the shop's life.
+    """Return the UTC day that a parameter names in ISO form.
 
     Raises:
-        BadParameterError: it does not.
+        BadParameterError: it is no day of the calendar, is not over, or lies outside of the shop's life.
 
     """
     text = query.get(parameter)
@@ -146,7 +146,7 @@ def decode_cursor(cursor: str, table: TableSpec) -> tuple[date, int]:
         place = date.fromisoformat(day), int(offset[:12])
     except (binascii.Error, ValueError) as exc:
         raise BadParameterError("cursor", "is not one that this API hands out") from exc
-    # Only the very text that was handed out is a cursor, not another spelling of it.
+    # Only the exact text that was handed out is a cursor; another spelling of it is not.
     if name != table.name or cursor != encode_cursor(table, *place):
         raise BadParameterError("cursor", f"is not one that this API hands out for {table}")
     return place

@@ -66,7 +66,7 @@ def clickstream(day: date, hits: Hits, which: Positions, customers: Customers) -
             "event_list": _EVENTS.gather(np.where(read_reviews, _REVIEWS_READ, page)),
             "product_list": _product_lists(day, visits.product[visit], visits.quantity[visit]),
             "cust_visid": customers.account_ids(visits.customer[visit]),
-            # The purchases' visits stand first, so a visit's position is the number of its order.
+            # The visits that end in a purchase come first, so a visit's position is its order's number.
             "evar1": order_ids(day, np.zeros(len(visit), dtype=np.int64), visit.astype(np.int64)),
             "evar2": _PRODUCT_IDS.gather(looked_at),
             "evar3": _CHANNELS.gather(visits.campaign[visit]),
@@ -155,7 +155,7 @@ def products(day: date, which: Positions) -> pl.DataFrame:
 
 
 def order_ids(day: date, days: Ints, number: Ints) -> pl.Series:
-    """Return the ids of purchases made so many days before `day`, of which they were the number so and so."""
+    """Return the ids of purchases: `days` before `day`, at position `number` among the purchases of that day."""
     back = int(days.max(initial=0))
     dates = pl.Series([f"{day - timedelta(days=ago):%Y%m%d}-" for ago in range(back + 1)])
     frame = pl.DataFrame({"date": dates.gather(days), "number": number})
@@ -163,7 +163,7 @@ def order_ids(day: date, days: Ints, number: Ints) -> pl.Series:
 
 
 def _lines(codes: Ints, texts: list[str]) -> pl.Series:
-    """Return the texts of each order's lines, joined by commas; codes of shape (orders, LINES), text 0 is empty."""
+    """Return the texts of each order's lines, joined by commas; `codes` has shape (orders, LINES), text 0 is empty."""
     first, more = pl.Series(texts), pl.Series(["", *("," + text for text in texts[1:])])
     return pl.select(
         pl.concat_str(first.gather(codes[:, 0]), *(more.gather(codes[:, line]) for line in range(1, LINES)))

@@ -1,4 +1,4 @@
-"""The shop: every row of every table and day, made when asked for, the same every time."""
+"""The shop: every row of every table and day. Rows are made when they are asked for, and are the same every time."""
 
 import json
 import math
@@ -27,17 +27,18 @@ _T = TypeVar("_T")
 API_KEY: Final = "sandbox-key"
 """The default key of a shop's API; no secret."""
 
-# Days in flight at once must stay cached, or every page would make its day anew; at a small scale all of a demo do.
+# The days that clients are reading must stay cached, or every page would make its day anew.
+# At a small scale the cache holds all days of a demo.
 _FEWEST_DAYS, _MOST_DAYS = 5, 50
 
 
 class Shop:
     """A deterministic e-commerce shop; the same seed and scale give the same bytes. Safe to use from several threads.
 
-    Every method takes the day asked for and `today`, both UTC: rows that arrive late are handed out from the day
-    after the day after on, so asking on `day + 1` gets the day without them.
+    Every method takes the day asked for and `today`, both UTC. Late rows are missing on `day + 1` and handed out from
+    `day + 2` on.
 
-    Every method raises UsageError for a day that the shop has nothing of: before 1990, after 2100, or not over.
+    Every method raises UsageError for a day before 1990, after 2100, or not over.
     """
 
     def __init__(self, *, seed: int = 2023, scale: float = 1.0, api_key: str = API_KEY) -> None:
@@ -60,7 +61,7 @@ class Shop:
         self._seed, self._scale = seed, scale
         self._customers = Customers(seed, scale)
         days = max(_FEWEST_DAYS, min(_MOST_DAYS, int(_MOST_DAYS / scale)))
-        # Made twice at worst when two threads ask at once, with the same result.
+        # Two threads that ask at once may both make a day, with the same result.
         self._purchases = _recent(self._make_purchases, days)
         self._coming_back = _recent(lambda day: self._purchases(day).coming_back, 2 * orders.RETURN_DAYS)
         self._orders = _recent(self._make_orders, days)
@@ -88,7 +89,7 @@ class Shop:
         return texts
 
     def frame(self, table: TableSpec, day: date, *, today: date) -> pl.DataFrame:
-        """Return the rows of `rows` as columns of one type each; a value that its column cannot hold is null there."""
+        """Return the same rows as a frame of `rows`' columns; a value that its column cannot hold is null."""
         end, plan = self.count(table, day, today=today), self._deliveries[table](day)
         frame = self._frame(table, day, plan.source[:end])
         places = plan.malformed_between(0, end)
@@ -168,5 +169,5 @@ def _settled(day: date, today: date) -> bool:
 
 
 def _recent(make: Callable[[date], _T], days: int) -> Callable[[date], _T]:
-    """Return the function with its answers for the last so many days kept."""
+    """Return the function with a cache for the last `days` days."""
     return lru_cache(maxsize=days)(make)

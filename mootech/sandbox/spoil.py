@@ -1,4 +1,4 @@
-"""How a good row is broken: one function per table, each breaking a row in the way a flaw says."""
+"""How a good row is broken: one function per table, which breaks a row in the way that a flaw names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -19,14 +19,14 @@ def spoil(table: TableSpec, flaw: Flaw, row: Row, variant: int) -> Row:
         table: whose row it is.
         flaw: what is to be wrong with the copy.
         row: the good row; left as it is.
-        variant: number that no other broken row of the day has; it makes the key and picks among the ways to break.
+        variant: a number that no other broken row of the day has; it makes the key and picks the way to break the row.
 
     """
     return _SPOILERS[table](flaw, dict(row), variant)
 
 
 def fitting(schema: pl.Schema, row: Row) -> Row:
-    """Return the row with the columns of a schema: null where it has none, or a value that no such column can hold."""
+    """Return the row with a schema's columns: null where it has no value, or one that the column cannot hold."""
     kinds: Mapping[pl.DataType, Any] = {pl.Int64(): int, pl.Float64(): int | float, pl.String(): str}
     return {
         name: value if isinstance(value := row.get(name), kinds.get(dtype, list)) else None

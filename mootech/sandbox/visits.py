@@ -17,7 +17,7 @@ HOME, PRODUCT, CART, CHECKOUT, PURCHASE = range(5)
 """The pages of the funnel, in its order."""
 
 _VISITS_A_DAY = 450
-# How far the visits that buy nothing come: to the home page, a product, the cart, the checkout.
+# The last page of the visits that buy nothing: the home page, a product, the cart, the checkout.
 _LAST_PAGES = (0.24, 0.55, 0.12, 0.09)
 _VIEWS = (0.50, 0.28, 0.15, 0.07)
 _MOST_VIEWS: Final = len(_VIEWS)
@@ -39,7 +39,7 @@ Codes = npt.NDArray[np.int16]
 
 @dataclass(frozen=True)
 class Visits:
-    """The visits of one day, one entry per visit: first those that end in a purchase, in the order of the purchases."""
+    """The visits of one day, one entry per visit. Visits that end in a purchase come first, in the purchases' order."""
 
     start: Ints
     """Unix seconds of the first hit."""
@@ -103,7 +103,7 @@ def hits(seed: int, scale: float, day: date, orders: Orders, customers: Customer
     length = 1 + views + np.maximum(last - PRODUCT, 0)
     sold = offer(day)
     viewed = sold.products[draws.pick(count * _MOST_VIEWS, sold.weights)].reshape(count, _MOST_VIEWS)
-    # Who buys has looked at the first thing in the cart; who only fills the cart puts the first thing seen there.
+    # A buyer has looked at the first product in the cart; the other carts hold the first product seen.
     viewed[: len(orders), 0] = orders.product[:, 0]
 
     first = np.concatenate([[0], np.cumsum(length)[:-1]]) if count else np.zeros(0, dtype=np.int64)
@@ -162,7 +162,7 @@ def _visits(of: _Day, draws: Draws, start: Ints, seen: Ints) -> Visits:
     first_hit = np.select(
         [newcomer, known],
         [start, customers.registered(customer) - (chance % np.uint64(_MONTH)).astype(np.int64)],
-        # A cohort are the visitors who came for the first time in the 30 days before the current 30.
+        # A cohort: the visitors who came for the first time in the 30 days before the current 30.
         day_start(date.fromordinal(30 * cohort)) + (chance % np.uint64(_MONTH)).astype(np.int64),
     )
     product, quantity = (np.zeros((count, LINES), dtype=np.int16) for _ in range(2))
@@ -184,5 +184,5 @@ def _visits(of: _Day, draws: Draws, start: Ints, seen: Ints) -> Visits:
 
 
 def _codes(draws: Draws, count: int, weights: tuple[float, ...]) -> Codes:
-    """Return indices into `weights`, in the small type that a day of millions of hits asks for."""
+    """Return indices into `weights`, in a small type because a day can have millions of hits."""
     return draws.pick(count, weights).astype(np.int16)

@@ -79,6 +79,17 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The reason a row is rejected for when the number does not agree."""
 
 
+class OtherKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The key of one kind of row, where it is not the table's: of returns among purchases, say."""
+
+    column: str
+    """The column of texts that tells the kind."""
+    value: str
+    """What stands there in a row of this kind."""
+    key: tuple[str, ...]
+    """The columns that identify such a row within one day."""
+
+
 class Silver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the recipe's result looks like. The recipe itself is `layers/silver/<name>.sql`."""
 
@@ -99,7 +110,7 @@ class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
     name: str
     kind: Kind
     key: tuple[str, ...]
-    """The columns that identify a row within one day."""
+    """The columns that identify a row within one day, unless `other_keys` names others for its kind."""
     columns: Mapping[str, Column]
     """As the shop delivers them, in order; `utc_date`, which every table has, is left out."""
     silver: Silver
@@ -107,6 +118,9 @@ class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
     """The column with the event's Unix seconds; None for a snapshot."""
     visitor: tuple[str, ...] = ()
     """The columns that identify a visitor. The shop counts hits and visitors of a table that has them."""
+    other_keys: tuple[OtherKey, ...] = ()
+    """The kinds of rows that have a key of their own; the first that fits counts. Rows of two kinds never share a key.
+    `qa.keys.key_of` makes an expression of all this."""
 
     def __hash__(self) -> int:
         """Hash the name: its columns are a mapping."""
@@ -132,8 +146,10 @@ class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The columns that bronze is sorted by: the event time, then the key."""
-        return self.key if self.event_time is None else (self.event_time, *self.key)
+        """The columns that bronze is sorted by: the event time, then every column of a key."""
+        first = () if self.event_time is None else (self.event_time,)
+        others = (name for other in self.other_keys for name in (other.column, *other.key))
+        return tuple(dict.fromkeys((*first, *self.key, *others)))
 
     @cached_property
     def delivered(self) -> Mapping[str, Column]:
@@ -169,11 +185,18 @@ def read(text: str, file: str) -> TableSpec:
 def _check(spec: TableSpec, file: str) -> None:
     """Refuse a spec whose parts do not fit together."""
     named = {"key": spec.key, "visitor": spec.visitor, "event_time": (spec.event_time,) if spec.event_time else ()}
+    named |= {f"other_keys[{n}]": (each.column, *each.key) for n, each in enumerate(spec.other_keys)}
     named |= {f"columns.{name}.counts": (each.counts,) for name, each in spec.columns.items() if each.counts}
     for place, names in named.items():
         for name in names:
             if name not in spec.columns:
                 raise _wrong(file, f"{place} names {name!r}, which is no column")
+    if not all([spec.key, *(each.key for each in spec.other_keys)]):
+        raise _wrong(file, "a key has at least one column")
+    if any(spec.columns[each.column].type is not Type.TEXT for each in spec.other_keys):
+        raise _wrong(file, "the column of other_keys holds texts")
+    if spec.other_keys and spec.visitor:
+        raise _wrong(file, "a table with a visitor has no other_keys, because the shop counts its rows by one key")
     if spec.is_snapshot == (spec.event_time is not None):
         raise _wrong(file, "events have an event_time, and a snapshot has none")
     if spec.event_time is not None and spec.columns[spec.event_time].type is not Type.SECONDS:

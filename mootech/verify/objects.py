@@ -18,6 +18,7 @@ from mootech.lake.paths import FORMAT_KEY, Layer, partition_key
 from mootech.lake.publishing import LAST_MODIFIED
 from mootech.model import SCHEMA_VERSION, Job, Provenance, Receipt
 from mootech.qa.drift import schema_drift
+from mootech.qa.keys import key_of
 from mootech.tables import TableSpec
 from mootech.verify.findings import Mend, Problem
 
@@ -155,7 +156,7 @@ def _faults(table: TableSpec, day: date, opened: Inspected, receipt: Receipt) ->
     yield from (("schema", difference) for difference in drift)
     if drift:
         return
-    if rows.select(table.key).n_unique() != rows.height:
+    if rows.select(key_of(table).n_unique()).item() != rows.height:
         yield "duplicates", "a key stands there more than once"
     if table.event_time is not None and (rows[table.event_time] // _SECONDS_A_DAY != (day - _EPOCH).days).any():
         yield "wrong_day", "events of another day stand there"

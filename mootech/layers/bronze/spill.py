@@ -21,6 +21,7 @@ import polars as pl
 from mootech.lake.rows import SpilledRows, collected, read_spilled, write_spilled
 from mootech.qa.contract import bronze_schema
 from mootech.qa.gate import POSITION, Fetched, one_per_key, rejected, sift
+from mootech.qa.keys import key_hashes
 from mootech.tables import TableSpec
 
 PORTION_ROWS = 100_000
@@ -79,7 +80,7 @@ def judge_on_disk(
     for number, fetched in enumerate(portions):
         proceed()
         sifted = sift(table, fetched)
-        hashes = sifted.kept.select(table.key).hash_rows().alias(_HASH)
+        hashes = key_hashes(table, sifted.kept).alias(_HASH)
         kept = sifted.kept.with_columns(pl.col(POSITION) + pl.lit(seen, pl.UInt32()), hashes).sort([*order, POSITION])
         file = folder / f"run-{number:05d}.arrow"
         write_spilled(kept, file)
