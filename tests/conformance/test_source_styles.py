@@ -6,21 +6,22 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from mootech.config import SourceSettings
+from mootech.config import PagesSettings, SourceSettings
 from mootech.config.dialect import AuthSettings
 from mootech.errors import IncompleteError, RefusedError
 from mootech.layers.bronze.fetching import stage_day
 from mootech.layers.bronze.staging import StagedDay
 from mootech.model import Job
-from mootech.source.auth import AuthKind
-from mootech.source.dialect import COUNTED, Dialect, Style
+from mootech.source.auth import KINDS
+from mootech.source.dialect import Dialect
 from mootech.source.endpoint import Endpoint
 from mootech.source.http import Api
 from mootech.source.pages import rows_of
+from mootech.source.styles import STYLES
 from mootech.tables import PRODUCTS
 from tests.rows import DAY
 from tests.shops import KEY, USER, AnyShop
@@ -29,8 +30,8 @@ from tests.wire import Wire, problem, serving
 PAGE_SIZE = 4
 
 WAYS = [
-    *((style, False) for style in Style),
-    *((style, True) for style in (Style.PAGE, Style.OFFSET, Style.LINK, Style.NONE)),
+    *((style, False) for style in STYLES),
+    *((style.name, True) for style in STYLES.values() if not style.beside_rows),
 ]
 """Every style with JSON bodies, and with NDJSON where that can be."""
 
@@ -49,26 +50,24 @@ async def hurry(seconds: float) -> None:
 
 def dialect_of(shop: AnyShop, url: str) -> Dialect:
     """Return the dialect in which a shop is asked."""
-    bare = shop.lines or shop.style is Style.LINK
-    return Dialect(
-        "products",
-        style=shop.style,
-        lines=shop.lines,
-        url=url,
+    bare = shop.lines or shop.style == "link"
+    pages = PagesSettings(
+        style=cast("Any", shop.style),
+        body="ndjson" if shop.lines else "json",
         records=() if bare else ("result", "items"),
-        next=("meta", "after" if shop.style is Style.CURSOR else "next"),
+        next=("meta", "after" if shop.style == "cursor" else "next"),
         total=() if bare else ("meta", "count"),
         total_header="X-Total-Count" if bare else "",
-        place_parameter=str(shop.style) if shop.style in COUNTED else "cursor",
     )
+    return Dialect("products", pages, url=url)
 
 
 def stage(shop: AnyShop, wire: Wire, root: Path, page_size: int = PAGE_SIZE) -> tuple[list[Any], str]:
     """Stage the day; return its rows and the note."""
     dialect = dialect_of(shop, wire.url)
     staged = StagedDay(root, Job(PRODUCTS, DAY), dialect, page_size=page_size)
-    name = "api_key" if shop.auth is AuthKind.QUERY else "X-Shop-Key"
-    auth = AuthSettings(kind=shop.auth.value, name=name, user=USER)
+    name = "api_key" if shop.auth == "query" else "X-Shop-Key"
+    auth = AuthSettings(kind=cast("Any", shop.auth), name=name, user=USER)
     endpoint = Endpoint(SourceSettings(url=wire.url, timeout_seconds=5, deadline_seconds=10, auth=auth), KEY)
 
     async def everything() -> str:
@@ -109,9 +108,9 @@ def test_a_total_that_lies_is_not_believed(shop: AnyShop, lie: int, tmp_path: Pa
         stage(shop, wire, tmp_path)
 
 
-@pytest.mark.parametrize("auth", AuthKind)
+@pytest.mark.parametrize("auth", KINDS)
 def test_the_key_is_sent_one_way_and_found_nowhere(
-    shop: AnyShop, auth: AuthKind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    shop: AnyShop, auth: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every request is signed as configured, next addresses included; no log of any library, no file has the key."""
     shop = replace(shop, rows=numbered(9), auth=auth)
@@ -122,14 +121,14 @@ def test_the_key_is_sent_one_way_and_found_nowhere(
     for spelled in (KEY, "canary-5a3c"):
         assert spelled not in caplog.text
         assert spelled not in left
-        assert auth is AuthKind.QUERY or not any(spelled in request for request in wire.requests)
+        assert auth == "query" or not any(spelled in request for request in wire.requests)
 
 
-@pytest.mark.parametrize("auth", AuthKind)
-def test_a_refused_key_is_not_repeated(shop: AnyShop, auth: AuthKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("auth", KINDS)
+def test_a_refused_key_is_not_repeated(shop: AnyShop, auth: str, tmp_path: Path) -> None:
     """A shop that answers 401 with the very header and address it was sent brings nothing of the key to light."""
     shop = replace(shop, auth=auth)
-    other = replace(shop, auth=AuthKind.BEARER if auth is AuthKind.HEADER else AuthKind.HEADER)
+    other = replace(shop, auth="bearer" if auth == "header" else "header")
     with serving([other()]) as wire, pytest.raises(RefusedError, match="401") as caught:
         stage(shop, wire, tmp_path)
     assert "canary" not in f"{caught.value.message} {caught.value.hint}"
@@ -138,7 +137,7 @@ def test_a_refused_key_is_not_repeated(shop: AnyShop, auth: AuthKind, tmp_path: 
 
 def test_a_killed_run_goes_on_behind_its_last_page(shop: AnyShop, tmp_path: Path) -> None:
     """What was staged is read again from disk alone, cursors, links and totals included, and not fetched again."""
-    if shop.style is Style.NONE:
+    if shop.style == "none":
         shop = replace(shop, rows=numbered(1))
         with serving([shop()]) as wire:
             stage(shop, wire, tmp_path)
@@ -154,12 +153,16 @@ def test_a_killed_run_goes_on_behind_its_last_page(shop: AnyShop, tmp_path: Path
     assert note.startswith("resumed: 2 of ")
 
 
+def _changed(dialect: Dialect, **settings: object) -> Dialect:
+    return replace(dialect, pages=dialect.pages.model_copy(update=settings))
+
+
 def _other_records(dialect: Dialect) -> Dialect:
-    return replace(dialect, records=("items",))
+    return _changed(dialect, records=("items",))
 
 
 def _other_dates(dialect: Dialect) -> Dialect:
-    return replace(dialect, date_format="seconds")
+    return _changed(dialect, date_format="seconds")
 
 
 @pytest.mark.parametrize("change", [_other_records, _other_dates])
@@ -175,9 +178,9 @@ def test_pages_of_another_configuration_are_not_resumed(
         assert again.resume() == 0
 
 
-@pytest.mark.parametrize("style", [Style.LINK, Style.NEXT_URL])
+@pytest.mark.parametrize("style", ["link", "next_url"])
 @pytest.mark.parametrize("elsewhere", ["http://127.0.0.1:9", "http://user:pw@{host}", "https://{host}"])
-def test_a_next_address_elsewhere_is_refused(style: Style, elsewhere: str, tmp_path: Path) -> None:
+def test_a_next_address_elsewhere_is_refused(style: str, elsewhere: str, tmp_path: Path) -> None:
     """Another port, another scheme, a user in the address: nothing is asked there, and the day is not published."""
     shop = AnyShop(numbered(9), style, elsewhere=elsewhere)
     with serving([shop()]) as wire, pytest.raises(RefusedError, match="elsewhere") as caught:
