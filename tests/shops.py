@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from mootech.source.auth import AuthKind
-from mootech.source.dialect import Style
 from tests.wire import Answer, answer, problem, routed
 
 KEY = "canary-5a3c&+/=key"
@@ -21,9 +19,9 @@ class AnyShop:
     """What a shop of one style answers for the day it holds; other days have no rows."""
 
     rows: Sequence[Any]
-    style: Style
+    style: str
     lines: bool = False
-    auth: AuthKind = AuthKind.HEADER
+    auth: str = "header"
     day: str = "2024-02-29"
     lie: int = 0
     """Added to the total that it declares."""
@@ -50,8 +48,8 @@ class AnyShop:
         self.asked.append(target)
         held = self.rows if query.get("start_date") == self.day else []
         place = int(query.get("cursor") or query.get("offset") or 0)
-        size = len(held) if self.style is Style.NONE else min(int(query["limit"]), self.most)
-        if self.style is Style.PAGE:
+        size = len(held) if self.style == "none" else min(int(query["limit"]), self.most)
+        if self.style == "page":
             place = (int(query["page"]) - 1) * size
         page = held[place : place + size]
         more = place + size if place + size < len(held) else None
@@ -60,10 +58,10 @@ class AnyShop:
     def _signed(self, headers: dict[str, str], query: dict[str, str]) -> bool:
         """Say whether the key came as it should, and nowhere else."""
         ways = {
-            AuthKind.HEADER: headers.get("x-shop-key") == KEY,
-            AuthKind.BEARER: headers.get("authorization") == f"Bearer {KEY}",
-            AuthKind.BASIC: headers.get("authorization") == f"Basic {b64encode(f'{USER}:{KEY}'.encode()).decode()}",
-            AuthKind.QUERY: query.get("api_key") == KEY,
+            "header": headers.get("x-shop-key") == KEY,
+            "bearer": headers.get("authorization") == f"Bearer {KEY}",
+            "basic": headers.get("authorization") == f"Basic {b64encode(f'{USER}:{KEY}'.encode()).decode()}",
+            "query": query.get("api_key") == KEY,
         }
         return [kind for kind, came in ways.items() if came] == [self.auth]
 
@@ -73,17 +71,17 @@ class AnyShop:
         origin = (self.elsewhere or "http://{host}").format(host=host)
         following = f"{origin}/v1/products?{'&'.join(f'{name}={quote(value)}' for name, value in pairs.items())}"
         headers: dict[str, str] = {}
-        if self.style is Style.LINK and more is not None:
+        if self.style == "link" and more is not None:
             headers["Link"] = f'<{following}>; rel="next", <http://{host}/>; rel="first"'
-        if self.lines or self.style is Style.LINK:
+        if self.lines or self.style == "link":
             if self.declares:
                 headers["X_Total_Count"] = str(total)
             texts = [json.dumps(row) for row in rows]
             body = "".join(f"{text}\n" for text in texts) if self.lines else f"[{','.join(texts)}]"
             return answer(body.encode(), **headers)
         meta: dict[str, Any] = {"count": total} if self.declares else {}
-        if self.style is Style.CURSOR:
+        if self.style == "cursor":
             meta["after"] = more
-        if self.style is Style.NEXT_URL:
+        if self.style == "next_url":
             meta["next"] = None if more is None else following
         return answer(json.dumps({"meta": meta, "result": {"items": list(rows)}}).encode(), **headers)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from mootech.config import SourceSettings
-from mootech.source.auth import Auth, AuthKind
+from mootech.source.auth import KINDS, Auth
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,4 @@ class Endpoint:
     @property
     def auth(self) -> Auth:
         """The key, and how it is sent."""
-        auth, kind = self.settings.auth, AuthKind(self.settings.auth.kind)
-        name = auth.name or ("api_key" if kind is AuthKind.QUERY else "X-API-Key")
-        return Auth(self.api_key, kind, name, auth.user or "")
+        return KINDS[self.settings.auth.kind](self.api_key, self.settings.auth)

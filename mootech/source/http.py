@@ -88,7 +88,8 @@ class Api:
         self._auth = endpoint.auth
         self._key_filter = KeyFilter(self._auth)
         self._client = httpx.AsyncClient(
-            headers={**self._auth.headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            auth=self._auth,
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             # httpx forwards X-API-Key to wherever a redirect points, so it may not follow any.
             follow_redirects=False,
             timeout=httpx.Timeout(settings.timeout_seconds),
@@ -214,9 +215,7 @@ class Api:
             # httpx's read timeout starts anew with every byte; only a deadline stops a dripping server.
             async with (
                 asyncio.timeout(timeout),
-                self._client.stream(
-                    _method(ask), self._auth.signed(str(address)), headers={"Accept": ask.accept}, json=document
-                ) as response,
+                self._client.stream(_method(ask), address, headers={"Accept": ask.accept}, json=document) as response,
             ):
                 if response.status_code != httpx.codes.OK:
                     raise await self._failure(ask, response)

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from functools import cached_property
 from math import floor
 
 import msgspec
 
+from mootech.config import FieldSettings
 from mootech.source.paths import JsonPath, elements_of, fields_of, found, without
 
 _NULL = msgspec.Raw(b"null")
@@ -24,42 +24,16 @@ _MOST_UNITS = 10_000
 _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class Cast(StrEnum):
-    """What a value is to become."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    NUMBER = "number"
-
-
-class Clock(StrEnum):
-    """How the shop writes a moment. One without a time zone is UTC; fractions of a second are cut off."""
-
-    SECONDS = "seconds"
-    MILLISECONDS = "milliseconds"
-    ISO = "iso"
-
-
-@dataclass(frozen=True)
-class Field:
-    """Where a column's value comes from: a path into the row, or a constant."""
-
-    column: str
-    path: JsonPath = ()
-    constant: str | int | float | None = None
-    """Counts when there is no path; None is NULL."""
-    cast: Cast | None = None
-    time: Clock | None = None
-    """The value is a moment: the column gets its Unix seconds, `utc_date` its UTC day."""
-    times: JsonPath = ()
-    """For a list: how often each of its entries counts."""
+ABSENT = FieldSettings()
+"""Neither a path nor a constant: the column is NULL in every row."""
 
 
 @dataclass(frozen=True)
 class FieldMapping:
     """How the rows of one table become rows of its contract."""
 
-    fields: tuple[Field, ...]
+    columns: Mapping[str, FieldSettings]
+    """Where each column comes from; the others keep their names."""
     event_time: str | None
     """The column whose day a row belongs to; None for a snapshot, which is of the day that was asked for."""
 
@@ -76,7 +50,7 @@ class FieldMapping:
             return row
 
     def _columns(self, given: Mapping[str, msgspec.Raw], day: date) -> dict[str, msgspec.Raw]:
-        mapped = {each.column: value for each in self.fields if (value := _value(each, given)) is not None}
+        mapped = {name: value for name, of in self.columns.items() if (value := _value(name, of, given)) is not None}
         if _DAY not in mapped and _DAY not in given:
             of_row = _day_of(mapped.get(self.event_time) or given.get(self.event_time)) if self.event_time else day
             if of_row is not None:
@@ -97,12 +71,12 @@ class FieldMapping:
 
     @cached_property
     def _taken(self) -> tuple[JsonPath, ...]:
-        paths = [path for each in self.fields for path in (each.path, each.times) if path]
+        paths = [path for each in self.columns.values() for path in (each.path, each.times) if path]
         # Longer ones first: what is left of an object goes when the object itself was taken.
         return tuple(sorted(dict.fromkeys(paths), key=len, reverse=True))
 
 
-def _value(of: Field, given: Mapping[str, msgspec.Raw]) -> msgspec.Raw | None:
+def _value(column: str, of: FieldSettings, given: Mapping[str, msgspec.Raw]) -> msgspec.Raw | None:
     """Return a column's value, None where the row has none."""
     if not of.path:
         return _json(of.constant)
@@ -113,20 +87,20 @@ def _value(of: Field, given: Mapping[str, msgspec.Raw]) -> msgspec.Raw | None:
         counts = found(given, of.times)
         return value if counts is None else _repeated(value, counts)
     if of.time is not None:
-        return _moment(value, of.time, as_day=of.column == _DAY)
+        return _moment(value, of.time, as_day=column == _DAY)
     return value if of.cast is None else _cast(value, of.cast)
 
 
-def _cast(value: msgspec.Raw, cast: Cast) -> msgspec.Raw:
+def _cast(value: msgspec.Raw, cast: str) -> msgspec.Raw:
     decoded = msgspec.json.decode(value)
     if isinstance(decoded, list | dict):
         return value
-    if cast is Cast.TEXT:
+    if cast == "text":
         return value if isinstance(decoded, str) else _json(bytes(value).decode())
     number = None if isinstance(decoded, bool) else _number(value)
     if number is None:
         return value
-    if cast is Cast.INTEGER:
+    if cast == "integer":
         return _json(int(number)) if number == int(number) else value
     return _json(float(number)) if isinstance(decoded, str) else value
 
@@ -142,7 +116,7 @@ def _number(value: msgspec.Raw) -> Decimal | None:
     return number if number.is_finite() and abs(number.adjusted()) <= 30 else None  # noqa: PLR2004  # digits enough
 
 
-def _moment(value: msgspec.Raw, clock: Clock, *, as_day: bool) -> msgspec.Raw:
+def _moment(value: msgspec.Raw, clock: str, *, as_day: bool) -> msgspec.Raw:
     seconds = _seconds(value, clock)
     if seconds is None:
         return value
@@ -152,9 +126,9 @@ def _moment(value: msgspec.Raw, clock: Clock, *, as_day: bool) -> msgspec.Raw:
     return value if of_day is None else _json(of_day.isoformat())
 
 
-def _seconds(value: msgspec.Raw, clock: Clock) -> int | None:
+def _seconds(value: msgspec.Raw, clock: str) -> int | None:
     """Return the Unix seconds of a moment, None when it is none."""
-    if clock is Clock.ISO:
+    if clock == "iso":
         try:
             moment = datetime.fromisoformat(msgspec.json.decode(value, type=str).strip())
             return floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
@@ -163,7 +137,7 @@ def _seconds(value: msgspec.Raw, clock: Clock) -> int | None:
     number = _number(value)
     if number is None:
         return None
-    return floor(number / 1000 if clock is Clock.MILLISECONDS else number)
+    return floor(number / 1000 if clock == "milliseconds" else number)
 
 
 def _day_of(seconds: msgspec.Raw | None) -> date | None:

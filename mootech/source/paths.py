@@ -1,6 +1,7 @@
 """Simple paths into JSON: names of objects within each other; values stay the text they came as."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -38,6 +39,22 @@ def found(fields: Mapping[str, msgspec.Raw], path: JsonPath) -> msgspec.Raw | No
     """
     value = fields.get(path[0])
     return value if value is None or len(path) == 1 else _below(value, path[1:])
+
+
+def decoded_at(fields: Mapping[str, msgspec.Raw], path: JsonPath) -> Any:  # noqa: ANN401  # whatever the shop put there
+    """Return the value at a path, decoded; None where nothing stands, and for an empty path.
+
+    Raises:
+        msgspec.MsgspecError: what is on the way is no JSON.
+
+    """
+    value = found(fields, path) if path else None
+    return None if value is None else msgspec.json.decode(value)
+
+
+def shown(path: JsonPath) -> str:
+    """Return a path as people configure it."""
+    return ".".join(path) or "$"
 
 
 def _below(value: msgspec.Raw, path: JsonPath) -> msgspec.Raw | None:

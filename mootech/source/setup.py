@@ -6,13 +6,13 @@ from datetime import date, datetime
 
 from mootech.config import FieldSettings, PagesSettings, Settings, SourceSettings, TableSettings
 from mootech.errors import ConfigError
-from mootech.source.auth import AuthKind
-from mootech.source.dialect import ADDRESSED, MILLISECONDS, SECONDS, Dialect, Style
+from mootech.source.auth import KINDS
+from mootech.source.dialect import MILLISECONDS, SECONDS, Dialect
 from mootech.source.endpoint import Endpoint
-from mootech.source.mapping import Cast, Clock, Field, FieldMapping
+from mootech.source.mapping import ABSENT, FieldMapping
+from mootech.source.styles import STYLES
 from mootech.tables import TABLES, TableSpec
 
-_PLACES = {Style.PAGE: "page", Style.OFFSET: "offset"}
 _DAYS = (date(2024, 2, 29), date(2023, 11, 3))
 """Two days that no format of a whole date writes alike, or reads as another one."""
 
@@ -29,13 +29,14 @@ def endpoint_of(settings: Settings) -> Endpoint:
     if settings.source.protocol == "jobs":
         settings.destination()
     source = settings.source
-    kind = AuthKind(source.auth.kind)
-    if source.auth.user is not None and kind is not AuthKind.BASIC:
-        raise _wrong("[source.auth] user", f"has no place where kind is {kind}", "Only basic has a user.")
-    if source.auth.user is None and kind is AuthKind.BASIC:
-        raise _wrong("[source.auth] user", "is missing", "Basic sends a user's name, and the key as the password.")
-    if source.auth.name is not None and kind in (AuthKind.BASIC, AuthKind.BEARER):
-        raise _wrong("[source.auth] name", f"has no place where kind is {kind}", "It travels in Authorization.")
+    kind, auth = KINDS[source.auth.kind], source.auth
+    if auth.user is not None and not kind.has_user:
+        users = ", ".join(each.kind for each in KINDS.values() if each.has_user)
+        raise _wrong("[source.auth] user", f"has no place where kind is {auth.kind}", f"Kinds with a user: {users}.")
+    if auth.user is None and kind.has_user:
+        raise _wrong("[source.auth] user", "is missing", f"The kind {auth.kind} sends a user's name beside the key.")
+    if auth.name is not None and not kind.default_name:
+        raise _wrong("[source.auth] name", f"has no place where kind is {auth.kind}", "It travels in Authorization.")
     _, api_key = source.endpoint()
     return Endpoint(source, api_key.get_secret_value())
 
@@ -60,7 +61,7 @@ def dialect_of(source: SourceSettings, table: TableSpec) -> Dialect:
     of_table = source.tables.of(table)
     own = of_table.pages.model_fields_set
     pages = source.pages.model_copy(update={name: getattr(of_table.pages, name) for name in own})
-    style, lines = Style(pages.style), pages.body == "ndjson"
+    style, lines = STYLES[pages.style], pages.body == "ndjson"
 
     def at(key: str) -> str:
         return f"[source.tables.{table}.pages] {key}" if key in own else f"[source.pages] {key}"
@@ -69,40 +70,21 @@ def dialect_of(source: SourceSettings, table: TableSpec) -> Dialect:
     if not pages.start_parameter and "{day}" not in (of_table.path or ""):
         hint = f"Name the parameter, or write {{day}} into path under [source.tables.{table}]."
         raise _wrong(at("start_parameter"), "is empty, so that every day would be asked for alike", hint)
-    if lines and style in (Style.CURSOR, Style.NEXT_URL):
-        hint = "Where each line is a row, the style is page, offset, link or none."
-        raise _wrong(at("style"), f"cannot be {style} where body is ndjson", hint)
+    if lines and style.beside_rows:
+        styles = ", ".join(each.name for each in STYLES.values() if not each.beside_rows)
+        hint = f"Where each line is a row, the style is one of {styles}."
+        raise _wrong(at("style"), f"cannot be {style.name} where body is ndjson", hint)
     outside = not lines and bool(pages.records)
-    if not outside and style in (Style.CURSOR, Style.NEXT_URL):
+    if not outside and style.beside_rows:
         raise _wrong(
-            at("style"), f"cannot be {style} where the body is nothing but rows", "Nothing stands beside them."
+            at("style"), f"cannot be {style.name} where the body is nothing but rows", "Nothing stands beside them."
         )
     if not outside and pages.more:
         raise _wrong(at("more"), "has no place where the body is nothing but rows", "Nothing stands beside them.")
     if outside and pages.next == pages.records:
         raise _wrong(at("next"), "is the path of the records", "They stand in different places of the body.")
-    place = pages.place_parameter or _PLACES.get(style, "cursor")
-    _check_parameters(source, pages, place if style not in ADDRESSED | {Style.NONE} else "", at)
-    return Dialect(
-        of_table.path or table.name,
-        style=style,
-        lines=lines,
-        url=source.url or "",
-        records=pages.records,
-        next=pages.next,
-        total=pages.total if outside and not pages.total_header else (),
-        total_header=pages.total_header,
-        more=pages.more,
-        place_parameter=place,
-        first_page=pages.first_page,
-        limit_parameter=pages.limit_parameter,
-        start_parameter=pages.start_parameter,
-        end_parameter=pages.end_parameter,
-        end_exclusive=pages.end_exclusive,
-        date_format=pages.date_format,
-        parameters=tuple(pages.parameters.items()),
-        mapping=_mapping(of_table, table),
-    )
+    _check_parameters(source, pages, style.parameter(pages), at)
+    return Dialect(of_table.path or table.name, pages, url=source.url or "", mapping=_mapping(of_table, table))
 
 
 def _check_date(pages: PagesSettings, key: str) -> None:
@@ -119,14 +101,14 @@ def _check_date(pages: PagesSettings, key: str) -> None:
 
 def _check_parameters(source: SourceSettings, pages: PagesSettings, place: str, at: Callable[[str], str]) -> None:
     """Refuse two things that would travel under one name."""
-    auth = source.auth
+    auth, kind = source.auth, KINDS[source.auth.kind]
     named = {
         "start_parameter": pages.start_parameter,
         "end_parameter": pages.end_parameter,
         "limit_parameter": pages.limit_parameter,
         "place_parameter": place,
     }
-    taken = {(auth.name or "api_key") if auth.kind == "query" else ""} | pages.parameters.keys()
+    taken = {auth.name or kind.default_name if kind.in_query else ""} | pages.parameters.keys()
     for key, name in named.items():
         if name and name in taken:
             raise _wrong(at(key), f"is {name}, which another parameter is called already", "Each needs a name.")
@@ -152,11 +134,13 @@ def _mapping(of_table: TableSettings, table: TableSpec) -> FieldMapping | None:
             raise _wrong(place, f"names {name}, which may not be NULL", "Give it a field, or a constant.")
         if name in of_table.fields:
             raise _wrong(place, f"names {name}, which has a field too", "It is one or the other.")
-    fields = [_field(f"[source.tables.{table}.fields] {name}", name, each) for name, each in of_table.fields.items()]
-    return FieldMapping((*fields, *(Field(name) for name in of_table.absent)), table.event_time)
+    for name, of_column in of_table.fields.items():
+        _check_field(f"[source.tables.{table}.fields] {name}", of_column)
+    return FieldMapping({**of_table.fields, **dict.fromkeys(of_table.absent, ABSENT)}, table.event_time)
 
 
-def _field(place: str, column: str, of: FieldSettings) -> Field:
+def _check_field(place: str, of: FieldSettings) -> None:
+    """Refuse what does not say where a column comes from, or says it twice."""
     if bool(of.path) == (of.constant is not None):
         raise _wrong(place, "needs a path or a constant, and not both", 'Such as "customer.email".')
     if not of.path and (of.cast or of.time or of.times):
@@ -165,14 +149,6 @@ def _field(place: str, column: str, of: FieldSettings) -> Field:
         raise _wrong(
             place, "has more than one of cast, time and times", "One of them decides what becomes of the value."
         )
-    return Field(
-        column,
-        of.path,
-        of.constant,
-        None if of.cast is None else Cast(of.cast),
-        None if of.time is None else Clock(of.time),
-        of.times,
-    )
 
 
 def _wrong(place: str, what: str, hint: str) -> ConfigError:

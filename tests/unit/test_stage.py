@@ -86,11 +86,11 @@ def _version(journal: Path, version: int) -> None:
 
 
 def _newer(journal: Path) -> None:
-    _version(journal, 3)
+    _version(journal, 4)
 
 
 def _older(journal: Path) -> None:
-    _version(journal, 1)
+    _version(journal, 2)
 
 
 def _deep(journal: Path) -> None:

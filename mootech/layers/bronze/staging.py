@@ -30,7 +30,7 @@ from mootech.source.guards import START, Page, PagePosition, TotalChangedError
 from mootech.source.http import Answer
 from mootech.source.pages import read_page, rows_of
 
-_JOURNAL_VERSION = 2
+_JOURNAL_VERSION = 3
 _STALE_SECONDS = 6 * 3600
 """Pages older than this are fetched again: the shop's rows may have moved between pages since."""
 
