@@ -115,7 +115,8 @@ def _listen(signals: Signals, invocation: Invocation, watched: Watched) -> None:
     def last_words(how: str) -> None:
         error = process.interruption(signals, safe=invocation.safe, done=watched.summary(), how=how)
         if invocation.common.json:
-            from mootech.render import document, dumps  # noqa: PLC0415 - the same as below
+            from mootech.render.document import document  # noqa: PLC0415 - the same as below
+            from mootech.render.encoding import dumps  # noqa: PLC0415 - the same
 
             process.write_raw(1, f"{dumps(document(Outcome(invocation.command, errors=(error,))))}\n")
         else:
@@ -126,7 +127,8 @@ def _listen(signals: Signals, invocation: Invocation, watched: Watched) -> None:
 
 
 def _done(invocation: Invocation, watched: Watched) -> Outcome:
-    from mootech.render import Screen, progress_on  # noqa: PLC0415 - Rich has no part in --help
+    from mootech.render.progress import progress_on  # noqa: PLC0415 - Rich has no part in --help
+    from mootech.render.screen import Screen  # noqa: PLC0415 - the same
 
     process.log_to_stderr(invocation.common.verbose)
     screen = Screen.standard(quiet=invocation.common.quiet)
@@ -138,7 +140,10 @@ def _done(invocation: Invocation, watched: Watched) -> Outcome:
 
 def _delivered(outcome: Outcome, invocation: Invocation | None, common: Common) -> int:
     """Print the outcome the way the options ask for and return the exit code."""
-    from mootech.render import Screen, document, dumps, show  # noqa: PLC0415 - the same
+    from mootech.render.document import document  # noqa: PLC0415 - the same
+    from mootech.render.encoding import dumps  # noqa: PLC0415 - the same
+    from mootech.render.outcomes import show  # noqa: PLC0415 - the same
+    from mootech.render.screen import Screen  # noqa: PLC0415 - the same
 
     screen = Screen.standard(quiet=common.quiet)
     try:

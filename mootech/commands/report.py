@@ -9,6 +9,9 @@ from mootech.commands.common import Act, Command, Common, Text
 from mootech.commands.options import Engine
 from mootech.errors import Exit, UsageError
 from mootech.model import Outcome, Progress
+from mootech.render.formats import NAMES
+
+_FORMATS = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 
 
 def _settings_given(texts: list[str]) -> dict[str, str]:
@@ -43,7 +46,7 @@ def report(  # noqa: PLR0913 - one for each of the command's options
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="table, csv, json, markdown or parquet; default: by FILE's ending, else table.",
+            help=f"{_FORMATS}; default: by FILE's ending, else {NAMES[0]}.",
         ),
     ] = None,
     output: Annotated[

@@ -44,7 +44,7 @@ def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options
     day = parse_day(today, "--today") if today is not None else None
 
     def act(_progress: Progress | None) -> Outcome:
-        from mootech.render import Screen
+        from mootech.render.screen import Screen
         from mootech.sandbox import server
         from mootech.sandbox.exports import ExportSettings
         from mootech.sandbox.faults import Draw, FaultMix

@@ -70,7 +70,7 @@ class _OneLine(logging.Formatter):
         return datetime.fromtimestamp(record.created, UTC).strftime(datefmt or "%Y-%m-%dT%H:%M:%SZ")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        from mootech.render import clean  # noqa: PLC0415 - Rich has no part in --help
+        from mootech.render.text import clean  # noqa: PLC0415 - Rich has no part in --help
 
         record.message = clean(record.message)
         return super().formatMessage(record)

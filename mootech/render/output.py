@@ -10,18 +10,13 @@ from typing import Self, TypeVar
 from mootech.errors import MootechError, StoreError, UsageError
 from mootech.model import Outcome
 from mootech.outcomes import QaOutcome, ReportOutcome
-from mootech.render import (
-    Format,
-    clean,
-    encoded,
-    formatted,
-    have_charts,
-    need_charts,
-    picture,
-    qa_page,
-    report_page,
-    versions,
-)
+from mootech.render import formats
+from mootech.render.charts import have_charts, need_charts, picture
+from mootech.render.formats.as_table import TABLE
+from mootech.render.formats.format import Format
+from mootech.render.page import qa_page
+from mootech.render.report_page import report_page, versions
+from mootech.render.text import clean
 
 Result = TypeVar("Result", bound=Outcome)
 
@@ -89,17 +84,17 @@ class Target:
         """
         file = None if output in {None, "-"} else Path(output or "")
         if form is None:
-            chosen = Format.of_file(output) if output and file else Format.TABLE
+            chosen = formats.of_file(output) if output and file else TABLE
         else:
-            chosen = Format.named(form)
+            chosen = formats.named(form)
             if json and file is None:
                 raise UsageError(
-                    f"--json and --format {chosen} both want stdout",
+                    f"--json and --format {chosen.name} both want stdout",
                     hint="Leave one out, or send the report to a file with --output FILE.",
                 )
-        if chosen is Format.PARQUET and file is None and sys.stdout.isatty():
-            hint = "Send it to a file with --output sales.parquet, or into a pipe."
-            raise UsageError("Parquet is nothing for a terminal to show", hint=hint)
+        if not chosen.is_text and file is None and sys.stdout.isatty():
+            hint = f"Send it to a file with --output sales.{chosen.endings[0]}, or into a pipe."
+            raise UsageError(f"{chosen.name.capitalize()} is nothing for a terminal to show", hint=hint)
         asked = {"--output": file, "--html": _path(html), "--chart": _path(chart)}
         files = {option: path for option, path in asked.items() if path is not None}
         for option, path in files.items():
@@ -110,15 +105,13 @@ class Target:
         drawn = [Picture.chosen(files["--chart"])] if "--chart" in files else []
         return cls(chosen, file, (*page, *drawn))
 
-    def text(self, outcome: Outcome) -> str | bytes | None:
+    def text(self, outcome: Outcome) -> bytes | None:
         """Return what belongs on stdout; None leaves a table to the screen, which knows its width and colours."""
         if not isinstance(outcome, ReportOutcome) or not outcome.reports:
             return None
         if self.file is not None:
-            return ""
-        if self.form is Format.PARQUET:
-            return encoded(outcome.reports, self.form)
-        return None if self.form is Format.TABLE else formatted(outcome.reports, self.form)
+            return b""
+        return None if self.form is TABLE else self.form.encode(outcome.reports)
 
     def written(self, outcome: ReportOutcome) -> ReportOutcome:
         """Write the files asked for, if there is a report; a failure becomes one of the outcome's errors."""
@@ -126,7 +119,7 @@ class Target:
             return outcome
         done = outcome
         if self.file is not None:
-            done = _written(done, self.file, encoded(outcome.reports, self.form), _kept("--output"))
+            done = _written(done, self.file, self.form.encode(outcome.reports), _kept("--output"))
         for each in self.besides:
             done = each.written(done)
         return done

@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from mootech.outcomes import ReportResult
+from mootech.outcomes import ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of, summed
-from mootech.render.document import rows_of
+from mootech.render.encoding import rows_of
 from mootech.render.freshness import freshness_message
-from mootech.render.screen import grid, print_grid
+from mootech.render.rendering import Rendering
+from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.series import drawing, words
 from mootech.render.text import NOTHING, clean, count, money, percent, plural
 
@@ -154,3 +156,38 @@ def _bars(report: ReportResult) -> _Bars | None:
     latest = max(x for x, _ in drawn.values)
     bars = [(name, drawn.values.get((latest, row))) for row, name in enumerate(drawn.series)]
     return _Bars(chart.series, chart.y, bars, [f"Of {words(chart.x)} {drawn.labels[latest]}, the latest."])
+
+
+def _show(outcome: ReportOutcome, screen: Screen) -> None:
+    print_reports(outcome.reports, screen.out, ascii_only=screen.out.options.ascii_only)
+
+
+def _brief(outcome: ReportOutcome, screen: Screen) -> None:
+    """Give several reports a line each."""
+    if len(outcome.reports) <= 1:
+        _show(outcome, screen)
+        return
+    for report in outcome.reports:
+        screen.line(f"{report.title}: {report.object_key} ({'new' if report.changed else 'unchanged'})")
+
+
+def _fields(outcome: ReportOutcome) -> dict[str, Any]:
+    return {
+        "reports": [_report(report) for report in outcome.reports],
+        "rows": [row for report in outcome.reports for row in rows_of(report)],
+    }
+
+
+def _report(report: ReportResult) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "title": report.title,
+        "object_key": report.object_key,
+        "columns": report.columns,
+        "changed": report.changed,
+        "standing": None if report.freshness is None else asdict(report.freshness),
+        "inputs": [asdict(each) for each in report.coverage],
+    }
+
+
+REPORTS = Rendering(ReportOutcome, _show, brief=_brief, fields=_fields, is_shown_when_quiet=True)

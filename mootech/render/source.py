@@ -1,11 +1,16 @@
 """What was understood of the shop's API, for people."""
 
+from dataclasses import asdict
+from typing import Any
+
 from mootech.outcomes import SourceOutcome, TableCheck
+from mootech.render.encoding import error_fields
+from mootech.render.rendering import Rendering
 from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.text import NOTHING, clean, count
 
 
-def show_source(outcome: SourceOutcome, screen: Screen) -> None:
+def _show(outcome: SourceOutcome, screen: Screen) -> None:
     """Print a line per table, and below what a table's rows lack or have besides."""
     table = grid("Table", "Status", "Rows", "Columns", "Missing", "Next page", "Total", right=("Rows", "Total"))
     for check in outcome.checks:
@@ -35,3 +40,15 @@ def _remarks(check: TableCheck) -> list[str]:
     if check.extra:
         remarks.append(f"kept in extra: {', '.join(check.extra)}")
     return remarks
+
+
+def _fields(outcome: SourceOutcome) -> dict[str, Any]:
+    return {
+        "checks": [
+            asdict(each) | {"error": None if each.error is None else error_fields(each.error)}
+            for each in outcome.checks
+        ]
+    }
+
+
+SOURCE = Rendering(SourceOutcome, _show, fields=_fields)

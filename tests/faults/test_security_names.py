@@ -17,7 +17,8 @@ from mootech.lake.paths import Layer, object_key, quarantine_key, table_prefix
 from mootech.lake.stores.registry import open_store
 from mootech.model import Finding, parse_day
 from mootech.outcomes import DayQuality, DayState, QaOutcome
-from mootech.render import Format, qa_page
+from mootech.render import formats
+from mootech.render.page import qa_page
 from mootech.tables import TABLES
 from tests.faults.command import Command, command_for
 from tests.wire import Answer, answer, problem, serving
@@ -153,7 +154,7 @@ def test_markup_reaches_no_page(sold: Sold) -> None:
     assert page.count("&lt;script&gt;alert(1)") >= 3
     assert not re.search(r"<script|<img|\x1b|\u202e|\"\"", page)
     assert "default-src 'none'; style-src 'sha256-" in page
-    assert "html" not in {form.value for form in Format}
+    assert "html" not in formats.NAMES
     text = sold.command("report", "--format", "markdown").stdout
     assert "<script>" not in text
     assert r"\<script\>" in text

@@ -14,7 +14,11 @@ from mootech.layers.gold.library import packaged
 from mootech.layers.gold.report import Request, report
 from mootech.layers.silver.build import Builder
 from mootech.outcomes import ReportOutcome
-from mootech.render.formats import Format, encoded, formatted
+from mootech.render.formats.as_csv import CSV
+from mootech.render.formats.as_json import JSON
+from mootech.render.formats.as_markdown import MARKDOWN
+from mootech.render.formats.as_parquet import PARQUET
+from mootech.render.formats.as_table import TABLE
 from mootech.render.report_page import report_page
 from mootech.tables import CLICKSTREAM
 from tests.bronze import workshop
@@ -161,13 +165,13 @@ def test_hostile_names_travel_from_the_lake_into_every_export(tmp_path: Path, st
         shop.publish(CLICKSTREAM, DAY, hits)
         Builder(shop.lake, shop.engine, today).build([CLICKSTREAM])
         found = report(shop.lake, shop.engine, Request(packaged()["traffic"]), today)
-    named = {row["campaign"] for row in json.loads(formatted(found, Format.JSON))}
-    assert named == {*pl.read_parquet(io.BytesIO(encoded(found, Format.PARQUET)))["campaign"]} == {*NAMES}
-    cells = [row["campaign"] for row in csv.DictReader(io.StringIO(formatted(found, Format.CSV)))]
+    named = {row["campaign"] for row in json.loads(JSON.encode(found).decode())}
+    assert named == {*pl.read_parquet(io.BytesIO(PARQUET.encode(found)))["campaign"]} == {*NAMES}
+    cells = [row["campaign"] for row in csv.DictReader(io.StringIO(CSV.encode(found).decode()))]
     assert not [cell for cell in cells if cell.startswith(tuple("=+-@"))]
-    assert "<script>" not in formatted(found, Format.MARKDOWN)
-    for form in (Format.TABLE, Format.CSV, Format.MARKDOWN):
-        assert not {"\u202e", "\x1b"} & {*formatted(found, form)}
+    assert "<script>" not in MARKDOWN.encode(found).decode()
+    for form in (TABLE, CSV, MARKDOWN):
+        assert not {"\u202e", "\x1b"} & {*form.encode(found).decode()}
     file = tmp_path / "traffic.html"
     outcome = ReportOutcome("report", "run-1", reports=found, lake=shop.lake.store.url)
     file.write_text(report_page(outcome, {"mootech": "0.1.0"}), "utf-8")

@@ -21,10 +21,12 @@ from mootech.errors import (
 )
 from mootech.model import DayResult, DayStatus, Finding, Outcome
 from mootech.outcomes import QaOutcome, ReportOutcome, RunOutcome, StatusOutcome, TableStatus
-from mootech.render import Screen, clean, document, dumps, progress_on, show
-from mootech.render.progress import Bars
-from mootech.render.screen import console_for
-from mootech.render.text import day_ranges
+from mootech.render.document import document
+from mootech.render.encoding import dumps
+from mootech.render.outcomes import show
+from mootech.render.progress import Bars, progress_on
+from mootech.render.screen import Screen, console_for
+from mootech.render.text import clean, day_ranges
 from tests.unit.test_render_reports import sales
 
 FIRST = date(2023, 3, 1)

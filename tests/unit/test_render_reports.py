@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 
 from mootech.errors import UsageError
 from mootech.outcomes import Freshness, ReportResult
-from mootech.render import Format, encoded, formatted
+from mootech.render.formats import named, of_file
+from mootech.render.formats.as_csv import CSV
+from mootech.render.formats.as_json import JSON
+from mootech.render.formats.as_markdown import MARKDOWN
+from mootech.render.formats.as_parquet import PARQUET
+from mootech.render.formats.as_table import TABLE
 from mootech.render.reports import bar, print_reports
 from mootech.render.screen import console_for
 from tests.definitions import SALES, definition
@@ -205,13 +210,13 @@ def test_years_are_no_amounts() -> None:
 
 def test_parquet_has_the_declared_types() -> None:
     """Parquet holds every row of every report, in the types of the definition, even where a column is all NULL."""
-    frame = pl.read_parquet(io.BytesIO(encoded((sales(), sales("Mug")), Format.PARQUET)))
+    frame = pl.read_parquet(io.BytesIO(PARQUET.encode((sales(), sales("Mug")))))
     assert frame.columns == list(COLUMNS)
     assert frame["product_name"].to_list() == ["Tumbler"] * 3 + ["Mug"] * 3
     assert frame["total_sale"].to_list()[:2] == [Decimal("21216.00"), Decimal("10608.00")]
     defined = definition("a INTEGER", "b DOUBLE", "c DATE", "d BOOLEAN", "e VARCHAR", "f DECIMAL(9,4)", "g VARCHAR[]")
     nothing = ReportResult("x", "x", "k", tuple("abcdefg"), ((None,) * 7,), changed=True, definition=defined)
-    schema = pl.read_parquet(io.BytesIO(encoded((nothing,), Format.PARQUET))).schema
+    schema = pl.read_parquet(io.BytesIO(PARQUET.encode((nothing,)))).schema
     text = pl.String()
     assert list(schema.values()) == [
         pl.Int32(),
@@ -226,7 +231,7 @@ def test_parquet_has_the_declared_types() -> None:
 
 def test_csv_holds_every_column_and_exact_values() -> None:
     """CSV of several products has one header, exact amounts, ISO dates and empty cells for NULL."""
-    rows = list(csv.DictReader(io.StringIO(formatted((sales(), sales("Mug")), Format.CSV))))
+    rows = list(csv.DictReader(io.StringIO(CSV.encode((sales(), sales("Mug"))).decode())))
     assert tuple(rows[0]) == COLUMNS
     assert [row["product_name"] for row in rows] == ["Tumbler"] * 3 + ["Mug"] * 3
     assert rows[0]["total_sale"] == "21216.00"
@@ -240,7 +245,7 @@ def test_csv_text_never_starts_a_formula(start: str, rest: str) -> None:
     """Text that a spreadsheet would run gets an apostrophe in front; numbers stay numbers."""
     rows, defined = ((start + rest, Decimal(-5)),), definition("name", "n BIGINT")
     report = ReportResult("x", "x", "k", ("name", "n"), rows, changed=True, definition=defined)
-    (row,) = csv.DictReader(io.StringIO(formatted((report,), Format.CSV)))
+    (row,) = csv.DictReader(io.StringIO(CSV.encode((report,)).decode()))
     assert row["name"].startswith("'")
     assert row["n"] == "-5"
 
@@ -250,19 +255,19 @@ def test_csv_text_never_hides_a_formula(hidden: str) -> None:
     """What is cleaned away in front of it, or a blank, does not let a formula through."""
     rows, defined = ((f"{hidden}=cmd()",),), definition("name")
     report = ReportResult("x", "x", "k", ("name",), rows, changed=True, definition=defined)
-    (row,) = csv.DictReader(io.StringIO(formatted((report,), Format.CSV)))
+    (row,) = csv.DictReader(io.StringIO(CSV.encode((report,)).decode()))
     assert row["name"].startswith("'")
 
 
 def test_reports_of_different_columns_keep_their_headers() -> None:
     """Reports that do not share their columns stand apart, each below its own header."""
     other = ReportResult("x", "x", "k", ("a",), ((1,),), changed=True, definition=definition("a BIGINT"))
-    assert formatted((sales(), other), Format.CSV).endswith("\n\na\n1\n")
+    assert CSV.encode((sales(), other)).decode().endswith("\n\na\n1\n")
 
 
 def test_json_keeps_the_digits_of_amounts() -> None:
     """Amounts are JSON numbers with exactly the digits of the decimal, dates ISO text, NULL null."""
-    text = formatted((sales(),), Format.JSON)
+    text = JSON.encode((sales(),)).decode()
     rows = json.loads(text, parse_float=Decimal)
     assert rows[0]["total_sale"] == Decimal("21216.00")
     assert '"total_sale": 21216.00,' in text
@@ -271,7 +276,7 @@ def test_json_keeps_the_digits_of_amounts() -> None:
 
 def test_markdown_is_one_table_that_names_cannot_break() -> None:
     """Markdown has one row per month whatever stands in a name, with numbers to the right."""
-    lines = formatted((sales("a|b*<i>\n`c`"), sales()), Format.MARKDOWN).splitlines()
+    lines = MARKDOWN.encode((sales("a|b*<i>\n`c`"), sales())).decode().splitlines()
     assert len(lines) == 2 + 6
     assert lines[0] == f"| {' | '.join(COLUMNS)} |"
     assert lines[1].split(" | ")[3] == "---:"
@@ -281,13 +286,13 @@ def test_markdown_is_one_table_that_names_cannot_break() -> None:
 
 def test_a_format_is_named_or_taken_from_the_file() -> None:
     """A file's ending chooses its format, an unknown name is refused with those there are."""
-    assert [Format.of_file(name) for name in ("a.CSV", "b.json", "c.md", "d.txt", "e.parquet")] == [
-        Format.CSV,
-        Format.JSON,
-        Format.MARKDOWN,
-        Format.TABLE,
-        Format.PARQUET,
+    assert [of_file(name) for name in ("a.CSV", "b.json", "c.md", "d.txt", "e.parquet")] == [
+        CSV,
+        JSON,
+        MARKDOWN,
+        TABLE,
+        PARQUET,
     ]
     with pytest.raises(UsageError, match="no format 'xls'") as caught:
-        Format.named("xls")
+        named("xls")
     assert caught.value.hint == "The formats are: table, csv, json, markdown, parquet."

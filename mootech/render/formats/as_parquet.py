@@ -5,8 +5,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from mootech.outcomes import ReportResult
 from mootech.render.cells import columns_of
+from mootech.render.formats.format import Format, Reports
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
-def parquet(reports: tuple[ReportResult, ...]) -> bytes:
-    """Return the rows of all the reports, in their order, as a Parquet file; a column that one lacks is NULL there."""
+def _encode(reports: Reports) -> bytes:
+    """Return the rows of all reports, in their order; a column that one of them lacks is NULL in its rows."""
     import polars as pl
 
     frames = [
@@ -33,7 +33,7 @@ def parquet(reports: tuple[ReportResult, ...]) -> bytes:
 
 
 def _type(declared: str) -> "pl.DataType | type[pl.DataType] | None":
-    """Return the type that SQL calls so; None for one that has to be seen from the values."""
+    """Return the Polars type of a type of SQL; None: Polars infers it from the values."""
     import polars as pl
 
     if declared.endswith("[]"):
@@ -50,3 +50,6 @@ def _type(declared: str) -> "pl.DataType | type[pl.DataType] | None":
         "VARCHAR": pl.String,
     }
     return known.get(declared)
+
+
+PARQUET = Format("parquet", _encode, ("parquet",), is_text=False)
