@@ -1,8 +1,11 @@
-"""The whole environment that the tests give the installed command: what it needs, and nothing of this machine's."""
+"""The installed command, and the whole environment the tests give it: what it needs, nothing of this machine's."""
 
 import os
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+
+COMMAND = os.environ.get("MOOTECH_E2E_COMMAND") or str(Path(sysconfig.get_path("scripts")) / "mootech")
 
 
 def environment(lake: str | Path, state: Path, url: str, key: str) -> dict[str, str]:

@@ -1,11 +1,9 @@
 """The installed command as a person, a script or cron would run it, and a shop for it to ask."""
 
 import json
-import os
 import subprocess
-import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,8 @@ import pytest
 from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
-from tests.environment import environment
-
-COMMAND = os.environ.get("MOOTECH_E2E_COMMAND") or str(Path(sysconfig.get_path("scripts")) / "mootech")
+from tests import forked
+from tests.environment import COMMAND, environment
 
 
 @dataclass
@@ -42,25 +39,26 @@ class Mootech:
 
     environment: dict[str, str]
     folder: Path
-    calls: list[list[str]] = field(default_factory=list)
     command: str = COMMAND
+    from_the_start: bool = False
+    """Started as a shell does it, as each command is in one test at least; otherwise forked, which is quicker."""
 
-    def __call__(
-        self, *arguments: object, expect: int = 0, environment: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: object, expect: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run `mootech` with the arguments and check its exit code."""
         call = [self.command, *map(str, arguments)]
-        self.calls.append(call)
-        done = subprocess.run(  # noqa: S603  # our own command
-            call,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-            cwd=self.folder,
-            env=self.environment if environment is None else environment,
-            stdin=subprocess.DEVNULL,
-        )
+        if self.from_the_start or self.command != COMMAND:
+            done = subprocess.run(  # noqa: S603  # our own command
+                call,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=forked.HANGS_AFTER_SECONDS,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+            )
+        else:
+            done = forked.run(call, self.environment, cwd=self.folder)
         assert done.returncode == expect, f"{call}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

@@ -11,8 +11,8 @@ from mootech.lake.footers import RECEIPT, receipt_in
 from mootech.model import Receipt, utc_today
 from mootech.sandbox.shop import Shop
 from mootech.tables import TABLES
-from tests.e2e.conftest import COMMAND, Mootech
-from tests.environment import environment
+from tests.e2e.conftest import Mootech
+from tests.environment import COMMAND, environment
 
 DAYS = 40
 
@@ -25,6 +25,7 @@ def lake_url(tmp_path: Path) -> str:
 
 def test_the_demo_shows_the_tumbler_and_accounts_for_every_row(mootech: Mootech, lake_url: str) -> None:
     """One command from nothing: all layers, the tumbler's months, what to type next; every row of every day adds up."""
+    mootech.from_the_start = True
     before = utc_today()
     shown = mootech("demo", "--days", DAYS, "--lake", lake_url)
     if utc_today() != before:

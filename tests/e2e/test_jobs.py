@@ -20,8 +20,9 @@ from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from mootech.tables import PRODUCTS, TABLES, TableSpec
-from tests.e2e.conftest import COMMAND, Mootech, RunningShop
+from tests.e2e.conftest import Mootech, RunningShop
 from tests.e2e.test_main_job import rows
+from tests.environment import COMMAND
 
 START, END = date(2024, 1, 12), date(2024, 1, 18)
 """A week in which the clickstream gets a column more."""

@@ -46,6 +46,7 @@ def configured(mootech: Mootech) -> Mootech:
 
 def test_ingest_qa_silver_report_verify(mootech: Mootech, shop: RunningShop, lake_url: str) -> None:
     """Page to report, step by step: every row is accounted for, and the dirt found is the dirt that was planted."""
+    mootech.from_the_start = True
     ingested = mootech.json("ingest", "--start", START, "--end", END)
     told = {(table, day): counts for table, day, counts in rows(ingested)}
     assert set(told) == {(table, day) for table in TABLES for day in days()}
@@ -78,6 +79,7 @@ def test_ingest_qa_silver_report_verify(mootech: Mootech, shop: RunningShop, lak
 
 def test_a_second_run_publishes_nothing_and_a_lost_partition_comes_back(configured: Mootech, lake_url: str) -> None:
     """Run twice, and no byte of the data changes; lose a partition, and the next run restores the same bytes."""
+    configured.from_the_start = True
     first = configured.json("run")
     assert {day["status"] for *_, day in rows(first)} == {"published"}
     store = open_store(lake_url)

@@ -14,7 +14,8 @@ import pytest
 from mootech.lake.stores.registry import open_store
 from mootech.tables import PRODUCTS, TRANSACTIONS
 from tests.bronze import noon, workshop
-from tests.e2e.conftest import COMMAND, Mootech
+from tests.e2e.conftest import Mootech
+from tests.environment import COMMAND
 from tests.rows import order, product
 
 JANUARY, FEBRUARY, MARCH = date(2024, 1, 10), date(2024, 2, 10), date(2024, 3, 10)

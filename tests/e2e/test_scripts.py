@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mootech.model import utc_today
-from tests.e2e.conftest import COMMAND, Mootech, RunningShop
+from tests.e2e.conftest import Mootech, RunningShop
+from tests.environment import COMMAND
 
 README = Path(__file__).parents[2] / "README.md"
 

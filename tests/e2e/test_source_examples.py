@@ -199,6 +199,7 @@ def test_a_wrong_configuration_costs_no_request(tmp_path: Path) -> None:
 def test_the_source_is_looked_at_before_it_is_fetched(tmp_path: Path) -> None:
     """One request per table: status, columns, next page and total, as a table and as JSON; no lake is made."""
     with configured("page", tmp_path) as mootech:
+        mootech.from_the_start = True
         (check,) = mootech.json("source", "check", "--day", DAY)["checks"]
         shown = mootech("source", "check", "--day", DAY).stdout
         empty = mootech("source", "check", "--day", "2024-02-28").stdout

@@ -4,9 +4,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.environment import environment
-from tests.faults import forked
-from tests.faults.invariants import COMMAND
+from tests import forked
+from tests.environment import COMMAND, environment
 
 
 @dataclass

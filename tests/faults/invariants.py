@@ -5,9 +5,7 @@ planted. A lake under fault is compared with it byte for byte.
 """
 
 import base64
-import os
 import subprocess
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,9 +27,8 @@ from mootech.model import DayRange, Receipt, utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from mootech.tables import TABLES, TableSpec
-from tests.environment import environment
+from tests.environment import COMMAND, environment
 
-COMMAND = os.environ.get("MOOTECH_E2E_COMMAND") or str(Path(sysconfig.get_path("scripts")) / "mootech")
 WEEK = DayRange(date(2024, 2, 26), date(2024, 3, 3))
 """A week with a leap day and a month's end."""
 PAGE_SIZE = 40

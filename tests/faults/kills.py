@@ -19,9 +19,9 @@ from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Store
 from mootech.model import DayRange
 from mootech.tables import TableSpec
-from tests.faults.forked import Zygote
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
-from tests.faults.zygote import Ended, Start
+from tests.forked import Zygote
+from tests.zygote import Ended, Start
 
 _SHARE_AT_FILE_EVENTS = 0.5
 _CLEAN_AFTER, _CLEAN_AT_LAST = 5, 8

@@ -12,7 +12,7 @@ from mootech.model import DayRange
 from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import running
 from mootech.tables import TableSpec
-from tests.faults import forked
+from tests import forked
 from tests.faults.invariants import PAGE_SIZE, World, check_converged, check_lake, contents, ingest_command
 
 PATIENCE: Mapping[str, float] = {"concurrency": 8, "timeout_seconds": 2.0, "deadline_seconds": 20.0}

@@ -11,8 +11,9 @@ from mootech.errors import StoreError
 from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.registry import open_store
+from mootech.lake.stores.store import Store
+from tests import forked
 from tests.clocks import Time
-from tests.faults import forked
 from tests.faults.days import OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.faults.disks import fill, remount, small_disk
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command

@@ -10,9 +10,10 @@ import pytest
 
 from mootech.errors import StoreError
 from mootech.lake.stores.registry import open_store
-from tests.faults import forked
+from tests import forked
+from tests.environment import COMMAND
 from tests.faults.disks import as_nobody, remount, small_disk
-from tests.faults.invariants import COMMAND, World, check_converged, contents, ingest_command
+from tests.faults.invariants import World, check_converged, contents, ingest_command
 from tests.faults.unprivileged import NOBODY
 
 pytestmark = pytest.mark.fault(5)

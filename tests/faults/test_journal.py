@@ -12,7 +12,7 @@ import pytest
 
 from mootech.lake.stores.registry import open_store
 from mootech.tables import PRODUCTS, USERS
-from tests.faults import forked
+from tests import forked
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.faults.watched import Watched, watched
 

@@ -19,11 +19,11 @@ import pytest
 from mootech.lake.stores.registry import open_store
 from mootech.tables import USERS
 from tests.conftest import S3Server
-from tests.faults.forked import shared
 from tests.faults.invariants import World, check_converged, check_lake, contents, ingest_command
 from tests.faults.kills import Tally, Target, chain, converge
 from tests.faults.torture import two_shops
 from tests.faults.watched import watched
+from tests.forked import shared
 
 pytestmark = pytest.mark.fault(1)
 

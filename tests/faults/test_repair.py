@@ -17,7 +17,7 @@ from mootech.pipeline.silver import silver
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS
-from tests.faults import forked
+from tests import forked
 from tests.faults.damage import DAMAGES, DAY, REJECTS, Damage, change, copy, flip, key_of, quarantined, rewritten
 from tests.faults.invariants import World, check_converged, contents, ingest_command
 from tests.faults.test_verify import broken, settings, settings_for, verify_all, whole_lake

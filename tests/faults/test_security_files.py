@@ -10,8 +10,7 @@ import pytest
 from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
-from tests.environment import aws
-from tests.faults.invariants import COMMAND
+from tests.environment import COMMAND, aws
 
 PRIVATE = pytest.mark.security("state folder 0700, files 0600")
 BAD_DAY = ("--start", "2023-11-23", "--end", "2023-11-25")

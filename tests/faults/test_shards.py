@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mootech.lake.stores.registry import open_store
-from tests.faults import forked
-from tests.faults.invariants import COMMAND, World, check_converged, check_lake, ingest_command
+from tests import forked
+from tests.environment import COMMAND
+from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.faults.watched import WAIT_SECONDS, Watched, watched
 
 HELD = 75

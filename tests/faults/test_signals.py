@@ -21,7 +21,7 @@ from mootech.process.signals import STOP_SECONDS
 from mootech.sandbox.server import running
 from mootech.sandbox.shop import Shop
 from mootech.tables import TableSpec
-from tests.faults import forked
+from tests import forked
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
 from tests.wire import problem, serving
 

@@ -12,8 +12,8 @@ import pytest
 
 from mootech.lake.footers import receipt_in
 from mootech.model import Receipt
-from tests.faults import forked
-from tests.faults.invariants import COMMAND
+from tests import forked
+from tests.environment import COMMAND
 from tests.rows import DAY, hit, order, product, without
 from tests.wire import Answer, answer, routed, serving
 

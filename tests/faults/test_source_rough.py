@@ -13,7 +13,8 @@ import pytest
 
 from mootech.sandbox.faults import Draw, Fault, FaultMix
 from mootech.sandbox.server import running
-from tests.faults.invariants import COMMAND, World
+from tests.environment import COMMAND
+from tests.faults.invariants import World
 from tests.faults.sources import Rehearsal
 
 REFUSALS = (Fault.UNAUTHORIZED, Fault.FORBIDDEN, Fault.NOT_FOUND, Fault.BOMB, Fault.OVERSIZED)

@@ -13,7 +13,7 @@ import pytest
 from mootech.lake.stores.registry import open_store
 from mootech.model import DayRange
 from mootech.tables import PRODUCTS, TRANSACTIONS, USERS
-from tests.faults import forked
+from tests import forked
 from tests.faults.invariants import World, contents
 from tests.faults.memory import measured
 from tests.faults.sources import Rehearsal, failing, narrow

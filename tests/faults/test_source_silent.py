@@ -17,8 +17,9 @@ from mootech.model import Receipt
 from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.tables import CLICKSTREAM
+from tests.environment import COMMAND
 from tests.faults.command import Command, command_for
-from tests.faults.invariants import COMMAND, World, check_lake
+from tests.faults.invariants import World, check_lake
 from tests.faults.sources import narrow
 from tests.faults.watched import watched
 from tests.rows import DAY, hit, page_body

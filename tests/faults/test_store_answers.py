@@ -12,9 +12,9 @@ from mootech.errors import StoreError
 from mootech.lake.locks.lease import EXPIRY
 from mootech.lake.stores import s3_client
 from mootech.lake.stores.registry import open_store
+from tests import forked
 from tests.clocks import Time
 from tests.conftest import S3Server
-from tests.faults import forked
 from tests.faults import proxy as faults
 from tests.faults.days import KEY, NEW, OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command

@@ -1,6 +1,6 @@
 """The store fails, or the process dies, at every single call of a run: nothing is lost and the next run mends it."""
 
-import subprocess
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Store
 from mootech.model import Lineage
+from tests import forked
 from tests.clocks import Time
 from tests.faults.days import NEW, OLD, Host, check_converges, check_whole, failure, objects, oracle
 from tests.stores import DAY, FlakyStore, MemoryStore
@@ -69,13 +70,15 @@ def test_the_nth_call_fails(tmp_path: Path, kind: str, how: str) -> None:
     assert number > 20, "too few calls were tried"
 
 
-PUBLISH = """
-import sys
+PUBLISH = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from mootech.lake.stores.registry import open_store
 from tests.faults.days import NEW, Host
 from tests.stores import DyingStore
 Host(DyingStore(open_store(sys.argv[1]), dying=int(sys.argv[3])), Path(sys.argv[2])).publish(NEW)
+os._exit(0)
 """
 
 
@@ -88,8 +91,7 @@ def test_killed_at_each_step_of_publishing(lake_url: str, state_dir: Path, tmp_p
     while code == -SIGKILL:
         step += 1
         host.publish(OLD)
-        command = [sys.executable, "-c", PUBLISH, lake_url, str(state_dir), str(step)]
-        code = subprocess.run(command, cwd=ROOT, check=False, timeout=120).returncode  # noqa: S603  # our own interpreter
+        code = forked.run([sys.executable, lake_url, str(state_dir), str(step)], os.environ, script=PUBLISH).returncode
         check_whole(objects(host.store), old, new)
         if step % 2:
             check_converges(host, NEW, new)

@@ -22,8 +22,8 @@ from mootech.lake.locks.lease import Terms, ruling
 from mootech.lake.locks.runlock import SINGLE_HOST_WARNING
 from mootech.lake.paths import LEASES, PROBES
 from mootech.lake.stores.registry import open_store
+from tests import forked
 from tests.conftest import S3Server
-from tests.faults import forked
 from tests.faults import proxy as faults
 from tests.faults.days import KEY, NEW, OLD, Host, check_converges, check_whole, objects, oracle
 from tests.faults.invariants import World, ingest_command

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 from mootech.sandbox.shop import Shop
 from tests.conftest import s3_running
-from tests.faults.forked import Zygote
 from tests.faults.invariants import World, small_world
 from tests.faults.kills import Tally, Target, chain
+from tests.forked import Zygote
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue

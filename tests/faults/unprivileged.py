@@ -10,7 +10,7 @@ import pkgutil
 import sys
 
 import mootech
-from tests.faults.zygote import preloaded
+from tests.zygote import preloaded
 
 NOBODY = 65534
 

@@ -16,7 +16,7 @@ from mootech.sandbox.faults import Draw, Fault, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM
-from tests.faults.invariants import COMMAND
+from tests.environment import COMMAND
 from tests.rows import DAY
 
 SHOP = Shop(scale=0.05)

@@ -16,6 +16,7 @@ from mootech.layers.bronze.spill import judge_on_disk
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, blocks, judge
 from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS, TableSpec
+from tests.property.effort import COSTLY
 from tests.rows import DAY, NOON, hit, order, raws, without
 
 MIDNIGHT = NOON - 12 * 3600
@@ -56,6 +57,7 @@ def is_bad(row: dict[str, Any]) -> bool:
     return row["currency"] == "ZZZ" or row["utc_date"] != DAY.isoformat() or "os" not in row or not in_day
 
 
+@COSTLY
 @given(st.lists(hits(), max_size=30))
 def test_every_row_is_good_rejected_or_a_duplicate(rows: list[dict[str, Any]]) -> None:
     """Fetched = good + rejected + duplicates, and each part is what the rules say."""
@@ -75,6 +77,7 @@ def test_every_row_is_good_rejected_or_a_duplicate(rows: list[dict[str, Any]]) -
         assert kept["hit_time_gmt"] == max(rivals)
 
 
+@COSTLY
 @given(st.lists(hits(), max_size=20), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(rows: list[dict[str, Any]], rng: random.Random) -> None:
     """Pages in any order give the same bronze rows, so a refetch gives the same bytes."""
@@ -88,6 +91,7 @@ def test_the_order_of_arrival_does_not_matter(rows: list[dict[str, Any]], rng: r
     )
 
 
+@COSTLY
 @given(st.lists(hits(), max_size=20))
 def test_bronze_is_sorted_by_event_time_then_key(rows: list[dict[str, Any]]) -> None:
     """Rows are stored in the order that range scans and compression want."""
@@ -129,6 +133,7 @@ def test_a_row_that_is_no_object_is_told_only_that() -> None:
     assert judged(USERS, [3]).rejected["reasons"].to_list() == [["row:not_an_object"]]
 
 
+@COSTLY
 @given(st.lists(st.lists(hits(), max_size=8), min_size=1, max_size=4))
 def test_days_judged_together_are_judged_as_alone(days: list[list[dict[str, Any]]]) -> None:
     """Validating several days at once changes nothing about any of them."""
@@ -142,12 +147,14 @@ def test_days_judged_together_are_judged_as_alone(days: list[list[dict[str, Any]
         assert result.duplicates == alone.duplicates
 
 
+@COSTLY
 @given(st.lists(hits(), max_size=30), st.integers(1, 9))
 def test_a_day_judged_on_disk_is_judged_as_in_memory(rows: list[dict[str, Any]], portion_rows: int) -> None:
     """However its rows are cut into portions, and whichever of them share a key: the same rows, reasons and order."""
     _same_on_disk(CLICKSTREAM, rows, portion_rows)
 
 
+@COSTLY
 @given(st.lists(st.builds(account, st.sampled_from("abc"), st.sampled_from("xyz")), max_size=20), st.integers(1, 9))
 def test_a_snapshot_judged_on_disk_is_judged_as_in_memory(rows: list[dict[str, Any]], portion_rows: int) -> None:
     """Where rows are sorted by a text, and none is later than another."""

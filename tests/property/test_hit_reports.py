@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.qa.decode import RowDecoder
@@ -20,6 +20,7 @@ from mootech.sandbox.visits import Hits, hits
 from mootech.tables import CLICKSTREAM
 from tests.bronze import silver_of
 from tests.property import hits_oracle
+from tests.property.effort import COSTLY
 from tests.property.hits_oracle import STEPS, Hit
 from tests.property.views import Views, in_order
 
@@ -48,7 +49,7 @@ def _give(views: Views, found: list[Hit]) -> None:
     views.give(CLICKSTREAM, [hit.row for hit in found])
 
 
-@settings(max_examples=100)
+@COSTLY
 @given(found=some_hits())
 def test_traffic_is_the_oracle_s(views: Views, found: list[Hit]) -> None:
     """Every day, campaign and system has its hits, and its different visits and visitors."""
@@ -58,7 +59,7 @@ def test_traffic_is_the_oracle_s(views: Views, found: list[Hit]) -> None:
     assert in_order("traffic", frame)
 
 
-@settings(max_examples=150)
+@COSTLY
 @given(found=some_hits(), held=HELD)
 def test_the_funnel_is_the_oracle_s(views: Views, found: list[Hit], held: list[date]) -> None:
     """A step counts the visits among whose hits some, in order, are of the pages up to that step."""
@@ -68,7 +69,7 @@ def test_the_funnel_is_the_oracle_s(views: Views, found: list[Hit], held: list[d
     assert in_order("funnel", frame)
 
 
-@settings(max_examples=50)
+@COSTLY
 @given(found=some_hits(), pages=st.tuples(*[st.sampled_from([*STEPS, "help", "o'brien $home"])] * len(STEPS)))
 def test_the_funnel_s_pages_are_parameters(views: Views, found: list[Hit], pages: tuple[str, ...]) -> None:
     """Any pages make a funnel, one page for several steps included: each step takes a hit of its own."""
@@ -77,7 +78,7 @@ def test_the_funnel_s_pages_are_parameters(views: Views, found: list[Hit], pages
     assert frame.rows() == hits_oracle.funnel(found, [], pages)
 
 
-@settings(max_examples=150)
+@COSTLY
 @given(found=some_hits(), held=HELD)
 def test_sessions_are_the_oracle_s(views: Views, found: list[Hit], held: list[date]) -> None:
     """Lengths, their mean and median, and bounces are what a plain reading of the definition gives."""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.layers.bronze.replay import as_json
@@ -14,6 +14,7 @@ from mootech.qa.contract import EXTRA, breaches, delivered_schema
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, judge_again
 from mootech.tables import CLICKSTREAM, TableSpec
+from tests.property.effort import COSTLY
 from tests.property.test_gate import hits, judged
 from tests.rows import DAY, raws
 
@@ -31,7 +32,7 @@ def with_day(good: pl.DataFrame) -> pl.DataFrame:
     return good.with_columns(utc_date=pl.lit(DAY.isoformat())).select(COLUMNS)
 
 
-@settings(deadline=None)  # the first validation of a process takes longer than all the others
+@COSTLY
 @given(st.lists(hits(), max_size=30))
 def test_a_mended_rule_gives_the_day_that_it_would_have_given_at_once(rows: list[dict[str, Any]]) -> None:
     """Good rows, the number of rejected ones and of duplicates: all as if nobody had ever judged otherwise."""
@@ -49,6 +50,7 @@ def test_a_mended_rule_gives_the_day_that_it_would_have_given_at_once(rows: list
     assert sorted(map(list, again.rejected["reasons"])) == sorted(map(list, at_once.rejected["reasons"]))
 
 
+@COSTLY
 @given(st.lists(hits(), min_size=1, max_size=5))
 def test_a_published_row_is_written_as_json_that_decodes_to_it(rows: list[dict[str, Any]]) -> None:
     """Nothing of it changes on its way back into quarantine, undeclared fields included."""

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.tables import PRODUCTS, TRANSACTIONS
 from tests.property import orders_oracle
+from tests.property.effort import COSTLY
 from tests.property.orders import SOLD, orders, ranges
 from tests.property.sales_oracle import Order, Range
 from tests.property.views import Views, in_order
@@ -25,7 +26,7 @@ def _give(views: Views, found: Sequence[Order], known: Sequence[Range] = ()) -> 
     views.give(PRODUCTS, [asdict(item) for item in known])
 
 
-@settings(max_examples=100)
+@COSTLY
 @given(found=orders(), held=HELD)
 def test_retention_is_the_oracle_s(views: Views, found: list[Order], held: list[date]) -> None:
     """Every cohort has every month up to the last purchase, with those of it who bought in the month."""
@@ -35,7 +36,7 @@ def test_retention_is_the_oracle_s(views: Views, found: list[Order], held: list[
     assert in_order("retention", frame)
 
 
-@settings(max_examples=150)
+@COSTLY
 @given(found=orders(), known=ranges(), held=HELD)
 def test_products_are_the_oracle_s(views: Views, found: list[Order], known: list[Range], held: list[date]) -> None:
     """Every product's months have its units, its sale, its returns, and its place among all of that month."""
@@ -45,7 +46,7 @@ def test_products_are_the_oracle_s(views: Views, found: list[Order], known: list
     assert in_order("products", frame)
 
 
-@settings(max_examples=50)
+@COSTLY
 @given(found=orders(), known=ranges())
 def test_products_and_sales_say_the_same(views: Views, found: list[Order], known: list[Range]) -> None:
     """Product by product and month by month, units and sale are those of the sales report."""
@@ -58,7 +59,7 @@ def test_products_and_sales_say_the_same(views: Views, found: list[Order], known
     )
 
 
-@settings(max_examples=150)
+@COSTLY
 @given(found=orders(), known=ranges(), held=HELD)
 def test_revenue_is_the_oracle_s(views: Views, found: list[Order], known: list[Range], held: list[date]) -> None:
     """Every month has its sale, and its change in three parts that add up to it to the cent."""

@@ -8,7 +8,7 @@ from operator import or_
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.lake.footers import RECEIPT, receipt_in
@@ -16,6 +16,7 @@ from mootech.layers.bronze.gate import different_hits
 from mootech.layers.bronze.passes import united
 from mootech.model import Receipt, Reconciled
 from mootech.tables import CLICKSTREAM
+from tests.property.effort import COSTLY
 from tests.property.test_gate import hits, judged
 from tests.rows import page_body
 
@@ -57,7 +58,7 @@ def test_a_pass_that_brings_nothing_new_changes_nothing(passes: list[list[list[i
     assert after == before
 
 
-@settings(deadline=None)  # the first validation of a process takes longer than all the others
+@COSTLY
 @given(st.lists(hits(), max_size=30))
 def test_hits_are_counted_once_each_whatever_became_of_them(rows: list[dict[str, Any]]) -> None:
     """Published and quarantined together: as many as there are different keys among all rows."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.tables import PRODUCTS, TRANSACTIONS
+from tests.property.effort import COSTLY
 from tests.property.orders import orders, ranges
 from tests.property.sales_oracle import Order, Range, sales_report
 from tests.property.views import Views, in_order
@@ -44,7 +45,7 @@ def report(views: Views) -> Report:
     return Report(views)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@COSTLY
 @given(found=orders(), known=ranges(), gaps=st.sets(st.integers(0, 460), max_size=3))
 def test_the_report_is_the_oracle_s(report: Report, found: list[Order], known: list[Range], gaps: set[int]) -> None:
     """Every row of the report is what a plain reading of the definition gives, for several products at once."""

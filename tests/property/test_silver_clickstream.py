@@ -5,12 +5,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.qa.contract import bronze_schema
 from mootech.tables import CLICKSTREAM
 from tests.bronze import silver_of
+from tests.property.effort import COSTLY
 from tests.rows import hit
 
 NUMBERS = ["2", "-1", "+3", "2.5", "17.68", "0.00005", "-0.00015", ".5", "5.", "1e3", "1_000", "0x1F", "9" * 20]
@@ -52,7 +53,7 @@ def _events(text: str) -> list[int | None]:
     return [int(number[1]) if number and int(number[1]) < 2**31 else None for number in numbers]
 
 
-@settings(deadline=None)
+@COSTLY
 @given(cells=st.lists(st.tuples(st.none() | EVENT_LISTS, st.none() | PRODUCT_LISTS), min_size=1, max_size=20))
 def test_lists_are_parsed_entry_by_entry(cells: list[tuple[str | None, str | None]]) -> None:
     """What does not parse is NULL alone, whatever stands beside it; no row is lost, and a NULL cell stays NULL."""

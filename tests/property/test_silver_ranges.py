@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mootech.engines.duckdb import DuckDB
@@ -17,6 +17,7 @@ from mootech.lake.stores.store import Entry
 from mootech.layers.silver.days import recipe_of
 from mootech.qa.contract import bronze_schema
 from mootech.tables import PRODUCTS, USERS, TableSpec
+from tests.property.effort import COSTLY
 
 FIRST = date(2023, 12, 29)
 Snapshots = Mapping[date, Mapping[str, tuple[Any, ...]]]
@@ -72,7 +73,7 @@ def _oracle(snapshots: Snapshots) -> list[tuple[Any, ...]]:
     return sorted(closed, key=lambda row: (row[0], row[-2]))
 
 
-@settings(max_examples=150, deadline=None)
+@COSTLY
 @given(snapshots=PRODUCT_SNAPSHOTS)
 def test_ranges_are_what_walking_through_the_snapshots_gives(
     engine: DuckDB, folder: Path, snapshots: Snapshots

@@ -56,7 +56,7 @@ class Start:
     cwd: str = ""
     """The current directory; that folder, too, when it is empty."""
     script: str = ""
-    """Python that runs before the command does."""
+    """Python that runs before the command does; one that ends the process runs in its place."""
     watched: Sequence[str] = ()
     """Folders whose file events count."""
     die_at: int = 0
@@ -105,6 +105,7 @@ def _child(start: Start, main: Callable[[Sequence[str]], int]) -> int:
     os.environ.clear()
     os.environ.update(start.env)
     (folder / "events").unlink(missing_ok=True)
+    sys.argv = list(start.argv)
     exec(start.script, {})  # noqa: S102  # a test's own
     events = _FileEvents(start)
     code = main(start.argv[1:])

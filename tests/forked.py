@@ -19,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from tests.faults import zygote
-from tests.faults.invariants import COMMAND
-from tests.faults.zygote import Ended, Start
+from tests import zygote
+from tests.environment import COMMAND
+from tests.zygote import Ended, Start
 
 HANGS_AFTER_SECONDS = 240
 """A run takes a few seconds; one that takes this long never ends."""
