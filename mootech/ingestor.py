@@ -13,8 +13,7 @@ from pydantic import SecretStr
 
 from mootech.config import load
 from mootech.errors import UsageError
-from mootech.layers.bronze.plan import check_over
-from mootech.model import DayRange, Finding, Job, Outcome, utc_today
+from mootech.model import DayRange, Finding, Job, Outcome, check_over, utc_today
 from mootech.outcomes import QaOutcome
 from mootech.pipeline.ingest import fetch
 from mootech.pipeline.qa import qa

@@ -37,6 +37,21 @@ def parse_day(text: str, what: str = "date") -> date:
         raise UsageError(msg, hint="Dates are UTC days in ISO form, for example 2023-03-01.") from exc
 
 
+def check_over(day: date, today: date, what: str) -> None:
+    """Refuse a day that is not over: it would be taken for complete.
+
+    Raises:
+        UsageError: `day` is today (UTC) or later; `what` names the option in the message.
+
+    """
+    if day >= today:
+        when = "in the future" if day > today else "today, and not over (UTC)"
+        raise UsageError(
+            f"{what} {day} is {when}",
+            hint=f"Only whole UTC days are fetched; the last one is {today - timedelta(days=1)}.",
+        )
+
+
 def utc_today() -> date:
     """Return the current UTC day."""
     return datetime.now(UTC).date()

@@ -1,12 +1,13 @@
 """The options that several commands share, and what they mean."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from mootech.layers.bronze.plan import check_over
-from mootech.model import DayRange, parse_day, utc_today
+from mootech.engines.registry import ENGINES, checked
+from mootech.errors import UsageError
+from mootech.model import DayRange, check_over, parse_day, utc_today
 from mootech.tables import TABLES, TableSpec
 
 Tables = Annotated[
@@ -18,10 +19,21 @@ Tables = Annotated[
 Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First UTC day, such as 2023-03-01.")]
 End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last UTC day, included; default: yesterday.")]
 
+
+def _engine(name: str | None) -> str | None:
+    try:
+        return None if name is None else checked(name)
+    except UsageError as exc:
+        raise typer.BadParameter(f"{exc.message}; {exc.hint.partition('. ')[2]}") from exc
+
+
 Engine = Annotated[
-    Literal["duckdb", "spark"] | None,
+    str | None,
     typer.Option(
-        "--engine", help="What computes: default [engine] name, else duckdb. Spark is where SPARK_REMOTE says."
+        "--engine",
+        metavar=f"[{'|'.join(ENGINES)}]",
+        callback=_engine,
+        help="What computes: default [engine] name, else duckdb. Spark is where SPARK_REMOTE says.",
     ),
 ]
 

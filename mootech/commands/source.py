@@ -8,8 +8,7 @@ import typer
 from mootech.commands.common import READS, Act, Command, Common
 from mootech.commands.options import Tables, named
 from mootech.errors import Exit
-from mootech.layers.bronze.plan import check_over
-from mootech.model import Outcome, Progress, parse_day, utc_today
+from mootech.model import Outcome, Progress, check_over, parse_day, utc_today
 
 
 def check(

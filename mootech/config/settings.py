@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -77,7 +77,7 @@ class ReportSettings(Section):
 class EngineSettings(Section):
     """What computes silver and the reports. docs/scale.md says when, and how, to have a Spark cluster do it."""
 
-    name: Literal["duckdb", "spark"] = Field(default="duckdb", description="`duckdb`, on this machine, or `spark`.")
+    name: str = Field(default="duckdb", min_length=1, description="`duckdb`, on this machine, or `spark`.")
     remote: SecretStr | None = Field(
         default=None,
         description="Where Spark is: `sc://host:15002`, or `local[*]` to try it out on this machine. An address with a "

@@ -5,7 +5,7 @@ from functools import partial
 
 from mootech.config import Settings
 from mootech.definition import Definition
-from mootech.engines.opening import opened_engine
+from mootech.engines.registry import opened_engine
 from mootech.errors import LockHeldError, MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.gold import report as gold

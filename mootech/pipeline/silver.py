@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mootech.config import Settings
-from mootech.engines.opening import opened_engine
+from mootech.engines.registry import opened_engine
 from mootech.lake.lake import Lake
 from mootech.layers.silver.build import Builder
 from mootech.model import Outcome, Progress, utc_today

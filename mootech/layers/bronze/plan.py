@@ -5,24 +5,9 @@ from datetime import date, timedelta
 
 from mootech.config import IngestSettings
 from mootech.errors import UsageError
-from mootech.model import DayRange
+from mootech.model import DayRange, check_over
 
 _SHRINK_LIMIT = 0.95
-
-
-def check_over(day: date, today: date, what: str) -> None:
-    """Refuse a day that is not over: it would be taken for complete.
-
-    Raises:
-        UsageError: `day` is today (UTC) or later; `what` names the option in the message.
-
-    """
-    if day >= today:
-        when = "in the future" if day > today else "today, and not over (UTC)"
-        raise UsageError(
-            f"{what} {day} is {when}",
-            hint=f"Only whole UTC days are fetched; the last one is {today - timedelta(days=1)}.",
-        )
 
 
 def days_to_fetch(

@@ -1,0 +1,60 @@
+"""Which engines there are. A new one is one module and one line in ENGINES."""
+# ruff: noqa: PLC0415 - an engine is imported when it is opened: `mootech --help` lists their names and waits for none
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from mootech.errors import UsageError
+
+if TYPE_CHECKING:
+    from mootech.config import Settings
+    from mootech.engines.engine import Engine
+    from mootech.lake.lake import Lake
+
+_SPARK = ("pyspark", "grpc", "sqlglot")
+
+
+def opened_engine(lake: "Lake", settings: "Settings") -> AbstractContextManager["Engine"]:
+    """Open the engine that the settings name, for the lake's objects.
+
+    Raises:
+        UsageError: there is no such engine; Spark is asked for and not installed, no address is given, or the server
+            is too old.
+        StoreError: the state folder is not usable, or Spark does not answer.
+
+    """
+    return ENGINES[checked(settings.engine.name)](lake, settings)
+
+
+def checked(name: str) -> str:
+    """Return the name of an engine; UsageError when there is none of that name."""
+    if name not in ENGINES:
+        raise UsageError(
+            f"there is no engine {name!r}", hint=f"Nothing was done. The engines are: {', '.join(ENGINES)}."
+        )
+    return name
+
+
+def _duckdb(lake: "Lake", settings: "Settings") -> AbstractContextManager["Engine"]:
+    from mootech.engines.duckdb import DuckDB
+
+    return DuckDB.opened(lake.store, state_dir=settings.state_dir, copies=lake.copies(settings.copies_mb * 2**20))
+
+
+def _spark(lake: "Lake", settings: "Settings") -> AbstractContextManager["Engine"]:
+    if any(find_spec(name) is None for name in _SPARK):
+        hint = 'Nothing was done. Spark is an extra: pip install "mootech[spark]"; or leave out --engine spark.'
+        raise UsageError("there is nothing installed that talks to Spark", hint=hint)
+    from mootech.engines.spark import Spark
+
+    remote = settings.engine.remote
+    return Spark.opened(lake.store, remote.get_secret_value() if remote else None)
+
+
+ENGINES: Mapping[str, Callable[["Lake", "Settings"], AbstractContextManager["Engine"]]] = {
+    "duckdb": _duckdb,
+    "spark": _spark,
+}
+"""What opens each engine, by the name that a person gives it."""
