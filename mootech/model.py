@@ -244,7 +244,7 @@ class DayStatus(StrEnum):
 
 @dataclass(frozen=True)
 class DayResult:
-    """What one command did with one table and day. The counts are None where the rows were never seen whole."""
+    """What one command did with one table and day. The counts are None where not all rows were seen."""
 
     table: str
     utc_date: date
@@ -261,7 +261,7 @@ class DayResult:
 
     @property
     def named_error(self) -> MootechError | None:
-        """The error with the table and day in front; many days may share one error, which cannot name them all."""
+        """The error with table and day in front, because many days may share one error."""
         if self.error is None or str(self.utc_date) in self.error.message:
             return self.error
         return type(self.error)(f"{self.table} {self.utc_date}: {self.error.message}", self.error.hint)
@@ -269,14 +269,14 @@ class DayResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did. `errors` are those that belong to no day; days carry their own."""
+    """What a command did. `errors` belong to no single day; each day carries its own."""
 
     command: str
     run_id: str | None = None
     days: tuple[DayResult, ...] = ()
     errors: tuple[MootechError, ...] = ()
     notes: tuple[str, ...] = ()
-    """Lines for a person that are no result: what was skipped and why, what to type next."""
+    """Lines for a person besides the results: what was skipped and why, what to type next."""
 
     @property
     def all_errors(self) -> tuple[MootechError, ...]:
@@ -334,6 +334,6 @@ class Finding:
     ok: bool = False
     """True for a figure that is only reported, False for something to act on."""
     warning: bool = False
-    """True for what nobody has to act on, and somebody should look at."""
+    """True for something that is worth a look and needs no action."""
     data: dict[str, Any] = field(default_factory=dict)
     """The figures, JSON-ready."""

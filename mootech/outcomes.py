@@ -16,12 +16,12 @@ class DayState(StrEnum):
     HELD = "held"
     MISSING = "missing"
     BLOCKED = "blocked"
-    """The gate stopped it, or its newest form, on this host."""
+    """The gate stopped it on this host. An earlier version of the day may be published."""
 
 
 @dataclass(frozen=True)
 class DayQuality:
-    """How good one table's day is; the counts are None where its receipt is not there to tell."""
+    """How good one table's day is. The counts are None where the day has no receipt."""
 
     table: str
     utc_date: date
@@ -33,7 +33,7 @@ class DayQuality:
     undeclared: int | None = None
     """Published rows with fields the contract does not name."""
     source_share: float | None = None
-    """How much of what the shop itself counts arrived, 0 to 1; None where the two were not compared."""
+    """Share of the shop's own count that arrived, 0 to 1; None where it was not compared."""
     remarks: tuple[str, ...] = ()
     """What was found about the day: anomalies, broken rules, why it is blocked."""
 
@@ -44,7 +44,7 @@ class QaOutcome(Outcome):
 
     findings: tuple[Finding, ...] = ()
     history: tuple[DayQuality, ...] = ()
-    """Every day from the first of a table to its last, table by table, oldest first; empty where nobody asked."""
+    """Every day from a table's first to its last, table by table, oldest first; empty where it was not asked for."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ class InputCoverage:
     fetched: int
     """Rows that came from the shop for the held days, as their receipts in raw_data say."""
     quarantined: int
-    """Rows of them that were rejected."""
+    """How many of these rows were rejected."""
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """How fresh a report's main input is, and how complete the last month of it."""
+    """How fresh a report's first input is, and how complete its last month."""
 
     last: date
     """The last UTC day held."""
     behind: int
-    """Days from then to yesterday; 0 is fresh."""
+    """Days from the last day to yesterday; 0 is fresh."""
     held: int
     """Days of the last day's month that are held."""
     of: int
@@ -96,7 +96,7 @@ class ReportResult:
     coverage: tuple[InputCoverage, ...] = ()
     """In the definition's order."""
     freshness: Freshness | None = None
-    """Of the first input; None for one that holds no day."""
+    """Of the first input; None where it is not partitioned by day."""
 
 
 @dataclass(frozen=True)
@@ -149,27 +149,27 @@ class StatusOutcome(Outcome):
 
 @dataclass(frozen=True)
 class TableCheck:
-    """What was understood of a small answer for one table."""
+    """What one small answer of the shop's API holds, as mootech understands it."""
 
     table: str
     url: str
-    """What was asked, without the query."""
+    """The address that was asked, without its query."""
     status: int | None = None
-    """HTTP status of the answer that was understood; None where none was."""
+    """HTTP status; None where no answer could be understood."""
     rows: int | None = None
     rejected: int = 0
     """Rows that the gate would reject."""
     mapped: tuple[str, ...] = ()
     """Columns of the contract that every row has."""
     missing: tuple[str, ...] = ()
-    """Columns that some row has not."""
+    """Columns that at least one row lacks."""
     extra: tuple[str, ...] = ()
-    """Fields that are no column."""
+    """Fields that the contract does not name."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Why rows would be rejected, and how many."""
     next_page: bool = False
     total: int | None = None
-    """As declared; None where none was found."""
+    """The declared number of rows; None where none was found."""
     error: MootechError | None = None
 
 

@@ -16,10 +16,10 @@ from mootech.pipeline.session import locked, opened
 
 
 def reports(settings: Settings) -> LibraryOutcome:
-    """Return which reports there are, and what is wrong with the files of the user's folder that are none.
+    """Return all reports, and an error for each file of the user's folder that is no valid report.
 
     Raises:
-        ConfigError: the folder is not there.
+        ConfigError: there is no such folder.
 
     Example:
         >>> from mootech.config import load
@@ -44,9 +44,9 @@ def report(
     Args:
         settings: which lake, and where the user's own reports are.
         name: which report.
-        products: of a report about products, those to report on.
-        given: parameters by name, as text; a report that has any given is not kept.
-        changes: return what it says otherwise than before it last changed.
+        products: names or ids of the products to report on; empty: those of the settings, else all.
+        given: parameters by name, as text. A report with any of them is not kept.
+        changes: return the changes since the report's version before, instead of the report.
 
     Raises:
         UsageError: there is no report, no product or no parameter of that name, or a report's file is wrong.
@@ -67,10 +67,10 @@ def report(
 
 
 def configured(settings: Settings) -> Iterator[Callable[[], gold.Request]]:
-    """Yield what makes the requests of the reports that `run` computes; UsageError for one that there is not.
+    """Yield a function per report that `run` computes. It returns the request, or raises UsageError.
 
     Raises:
-        ConfigError: the folder of the user's own reports is not there.
+        ConfigError: there is no folder of the user's own reports where the settings name one.
 
     """
     known = library(settings.report.folder)
@@ -89,7 +89,7 @@ def _products(definition: Definition, settings: Settings) -> tuple[str, ...]:
 
 
 def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], gold.Request]]) -> ReportOutcome:
-    """Compute reports from an open lake and keep them there; one that fails does not keep the next from being made."""
+    """Compute reports from an open lake and keep them there. A report that fails does not stop the next one."""
     found: list[ReportResult] = []
     notes: list[str] = []
     errors: list[MootechError] = []
@@ -105,7 +105,7 @@ def make_reports(lake: Lake, settings: Settings, wanted: Iterable[Callable[[], g
         else:
             found += made
             if request.changes and not any(one.rows for one in made):
-                notes.append("no figure that was reported before has changed since")
+                notes.append("no reported figure has changed")
     if len(errors) == 1 and not found:
         raise errors[0]
     return ReportOutcome("report", errors=tuple(errors), notes=tuple(notes), reports=tuple(found), lake=lake.store.url)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 MOST_CHARTS, FEW = 12, 3
-"""How many are drawn, and how many of them at their full height."""
+"""How many charts are drawn at most, and up to how many have their full height."""
 
 _SCALE = 2  # pixels of a PNG for one of CSS
 HINT = 'Nothing was computed. Charts are an extra: pip install "mootech[charts]"'
@@ -33,11 +33,11 @@ def have_charts() -> bool:
 def need_charts() -> None:
     """Raise a UsageError where what draws charts is not installed; the hint says how to get it."""
     if not have_charts():
-        raise UsageError("there is nothing installed that draws charts", hint=HINT)
+        raise UsageError("what draws charts is not installed", hint=HINT)
 
 
 def chart_svg(drawn: Drawing, width: int, *, low: bool = False) -> str:
-    """Return the chart as an SVG element that wide at most, without a background; `low` is for one of many."""
+    """Return the chart as an SVG element of at most that width, without a background; `low` makes it less high."""
     import altair as alt
     import vl_convert
 
@@ -91,7 +91,7 @@ def nothing_to_draw(reports: Sequence[ReportResult]) -> tuple[str, str]:
 
 
 def _spec(chart: "alt.Chart | alt.LayerChart | alt.VConcatChart", data: dict[str, Rows], *, background: str) -> Any:  # noqa: ANN401 - JSON
-    """Return the specification; the rows are put in afterwards, because there is nothing to check in them."""
+    """Return the specification. The rows are added last, so that Altair does not spend time on checking them."""
     import altair as alt
 
     axis = alt.AxisConfig(
@@ -103,7 +103,7 @@ def _spec(chart: "alt.Chart | alt.LayerChart | alt.VConcatChart", data: dict[str
         font=FONT,
         padding=4,
         axis=axis,
-        # Who looks may have a wider font than the labels are measured with here.
+        # The reader's font may be wider than the one that labels are measured with here.
         axisX=alt.AxisConfig(labelOverlap="greedy", labelSeparation=10, labelFlush=False),
         axisY=alt.AxisConfig(titlePadding=12),
         view=alt.ViewConfig(stroke=None),

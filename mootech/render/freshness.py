@@ -1,4 +1,4 @@
-"""How far a report can be trusted, in a sentence each: how fresh its data are, and what of them is missing."""
+"""Two sentences about a report's data: how fresh they are, and how complete and clean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from mootech.outcomes import Freshness, InputCoverage
 from mootech.render.text import count, day_month, plural
 
 _LITTLE = 0.01
-"""Share of quarantined rows up to which nobody has to look: what the gate lets pass by default."""
+"""Share of quarantined rows up to which quality is good: what the gate lets pass by default."""
 
 _LEAST = 0.0001
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What is to be said about the days and rows a report was made from."""
+    """A verdict on the days and rows that a report was made from."""
 
     good: bool | None
-    """None where there is nothing to judge by."""
+    """None: there is nothing to judge by."""
     message: str
 
 
 def freshness_message(freshness: Freshness | None) -> str:
-    """Return how fresh the data are and how complete their last month is; empty for a report that holds no day."""
+    """Return how fresh the data are and how complete their last month is; empty without a Freshness."""
     if freshness is None:
         return ""
     fresh = f"{plural(freshness.behind, 'day')} behind" if freshness.behind > 0 else "up to date"
@@ -36,9 +36,9 @@ def freshness_message(freshness: Freshness | None) -> str:
 
 
 def quality(coverage: Sequence[InputCoverage]) -> Quality:
-    """Return whether the inputs are whole and clean: no day between the first and the last missing, few rows rejected.
+    """Return whether the inputs are complete and clean.
 
-    Good is no day missing and at most one row of a hundred quarantined, which the gate lets pass by default.
+    Good means: no day is missing between the first and the last, and at most one row of a hundred was quarantined.
     """
     if not any(each.days for each in coverage):
         return Quality(None, "Quality not known: nothing says how many rows were read.")

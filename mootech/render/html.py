@@ -21,7 +21,7 @@ padding:0 1rem}
 def page(title: str, style: str, parts: Iterable[str]) -> str:
     """Return a whole page of these parts of its body, to be stored as UTF-8.
 
-    Its policy lets in this very style and nothing else: no script, no request, even where an escape were forgotten.
+    Its content policy allows this style and nothing else: no script and no request, even if an escape were forgotten.
     """
     style = f"{_BASE}{style.lstrip()}"
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -48,8 +48,8 @@ def table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]], css: 
     """Return a table that scrolls by itself where it is wider than the page.
 
     Args:
-        label: what it is called by whoever has the page read aloud.
-        heads: of the columns.
+        label: its name for screen readers.
+        heads: the columns' headings.
         rows: their cells as text of any origin.
         css: a class for each column, empty for none.
 

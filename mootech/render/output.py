@@ -1,4 +1,4 @@
-"""Where a report's text or a page goes and in which format: stdout, or a file that is written whole or not at all."""
+"""Where reports and pages are written, and in which format: stdout, or a file, whole or not at all."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ Result = TypeVar("Result", bound=Outcome)
 
 @dataclass(frozen=True)
 class ReportPage:
-    """What a report's `--html` asks for."""
+    """The page that a report's `--html` asks for."""
 
     file: Path
 
@@ -37,7 +37,7 @@ class ReportPage:
 
 @dataclass(frozen=True)
 class Picture:
-    """What `--chart` asks for."""
+    """The picture that `--chart` asks for."""
 
     file: Path
     form: str
@@ -69,7 +69,7 @@ class Target:
     form: Format
     file: Path | None
     besides: tuple[ReportPage | Picture, ...] = ()
-    """What else is written."""
+    """Files to write besides."""
 
     @classmethod
     def chosen(
@@ -78,8 +78,8 @@ class Target:
         """Check the options before anything is computed.
 
         Raises:
-            UsageError: an unknown format, a file that cannot be, two things that both want stdout or one file, or a
-                chart where nothing can draw one.
+            UsageError: the format is unknown, a file cannot be written there, two outputs claim stdout or the same
+                file, or what draws charts is not installed.
 
         """
         file = None if output in {None, "-"} else Path(output or "")
@@ -138,13 +138,13 @@ def _kept(option: str) -> str:
 
 @dataclass(frozen=True)
 class QaPage:
-    """What the `--html` of qa asks for."""
+    """The page that the `--html` of qa asks for."""
 
     file: Path
 
     @classmethod
     def chosen(cls, html: str) -> Self:
-        """Check the option before anything is read; UsageError for a file that cannot be."""
+        """Check the option before anything is read; UsageError where no file can be written there."""
         file = Path(html)
         _check_file("--html", file, "qa.html")
         return cls(file)
@@ -178,7 +178,7 @@ def _written(outcome: Result, file: Path, data: bytes, hint: str) -> Result:
 def _write(file: Path, data: bytes) -> None:
     target = file.resolve()  # a link keeps pointing where it did
     if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        target.write_bytes(data)  # a device or a pipe cannot be replaced
+        target.write_bytes(data)  # a device or a pipe is written to, not replaced
         return
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

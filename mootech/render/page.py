@@ -1,7 +1,7 @@
 """The history of a lake's quality as one HTML page: no script, nothing loaded, every text escaped.
 
-For each table five heat maps, a row a month and a cell a day. A cell says what it means three times: by its colour, by
-its sign, and in words to whoever points at it or has the page read aloud.
+Each table has five heat maps: a row per month, a cell per day. A cell shows its meaning by its colour, by its sign, and
+in words as a tooltip, which screen readers read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -123,7 +123,7 @@ def _share(some: int | None, of: int | None, what: str) -> _Cell:
 
 
 def _level(share: float, words: str) -> _Cell:
-    """Return the cell of a share of a day's rows that is not as it should be, 0 to 1."""
+    """Return the cell for the share of a day's rows that is wrong, 0 to 1."""
     if not share:
         return _Cell("g", "", words)
     css, sign = next((css, sign) for limit, css, sign in _LEVELS if share <= limit)
@@ -149,7 +149,7 @@ _MAPS: tuple[tuple[str, Callable[[DayQuality], _Cell]], ...] = (
 
 
 def _general(outcome: QaOutcome) -> str:
-    """Return the findings of no day that somebody should look at."""
+    """Return the findings that belong to no day and need a look."""
     findings = [each for each in outcome.findings if each.utc_date is None and (each.warning or not each.ok)]
     if not findings:
         return ""

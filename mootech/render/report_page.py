@@ -1,4 +1,4 @@
-"""A report as one HTML page for whoever gets it by mail: figures, charts, what they mean and where they come from."""
+"""A report as one HTML page to send by mail: figures, charts, their meaning and their origin."""
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def _sentence(summary: str) -> str:
 
 
 def _section(reports: Sequence[ReportResult], *, alone: bool) -> Iterator[str]:
-    """Yield all about the reports of one definition."""
+    """Yield the section of the reports of one definition."""
     first = reports[0]
     heading = "h1" if alone else "h2"
     judged = quality(first.coverage)
@@ -87,7 +87,7 @@ def _charts(reports: Sequence[ReportResult]) -> Iterator[str]:
         label = text(_description(report, drawn))
         notes = "".join(f'<p class="note">{text(note)}</p>' for note in drawn.notes)
         sizes = (("wide", WIDE), ("narrow", NARROW))
-        # The two say the same; a style sheet shows one, and the other is not there for anybody.
+        # Both show the same. The style sheet hides one of them, from screen readers as well.
         svgs = "".join(
             f'<div class="{css}" role="img" aria-label="{label}">{chart_svg(drawn, width, low=low)}</div>'
             for css, width in sizes
@@ -111,7 +111,7 @@ def _description(report: ReportResult, drawn: Drawing) -> str:
 
 
 def _table(reports: Sequence[ReportResult]) -> str:
-    """Return the latest rows of each report, as many as there is room for."""
+    """Return the latest rows of each report, MOST_ROWS in all."""
     columns = columns_of(reports[0])
     each = max(1, MOST_ROWS // len(reports))
     rows = [row for report in reports for row in report.rows[-each:]][:MOST_ROWS]
@@ -127,7 +127,7 @@ def _table(reports: Sequence[ReportResult]) -> str:
 
 
 def _css(column: Column) -> str:
-    """Return the class of a column's cells: figures to the right, days in one piece."""
+    """Return the class of a column's cells: figures are aligned right, days are not broken."""
     return "r" if column.is_numeric else "d" if column.type in {"DATE", "BOOLEAN"} else ""
 
 
@@ -141,7 +141,7 @@ def _meaning(definition: Definition) -> str:
 
 
 def _foot(outcome: ReportOutcome, groups: Sequence[Sequence[ReportResult]], made_with: Mapping[str, str]) -> str:
-    """Return where all of it comes from."""
+    """Return the foot: lake, run, objects, versions and inputs."""
     keys = [report.object_key for report in outcome.reports]
     more = f"and {plural(len(keys) - _MOST_KEYS, 'more object')}" if len(keys) > _MOST_KEYS else ""
     entries = {

@@ -10,7 +10,7 @@ _DARK = {
     AXIS: "#6e7681",
     INK: "#e6edf3",
 }
-# A chart is drawn once, in the colours of the light: in the dark each of them is turned into another.
+# A chart is drawn once, in colours for a light page. On a dark page each is replaced by another.
 _TURNED = "".join(
     f'.chart [fill="{light}"]{{fill:{dark}}}.chart [stroke="{light}"]{{stroke:{dark}}}\n'
     for light, dark in _DARK.items()

@@ -19,10 +19,10 @@ from mootech.render.series import drawing, words
 from mootech.render.text import NOTHING, clean, count, money, percent, plural
 
 _MAX_BAR = 40
-# What the columns beside the bar need at least; the bar takes the rest of the line.
+# Width that the other columns need; the bar takes the rest of the line.
 _BESIDE_BAR = 52
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-# As many rows as a person scrolls back over, on a screen and in a mail, and as many bars as fit below the prompt.
+# Rows that a person scrolls back over on a screen and in a mail, and bars that fit on a screen.
 _MOST_ROWS, _MOST_PRINTED, _MOST_BARS = 60, 500, 24
 _MAX_LABEL = 24
 _SUMMED = ("bar", "stacked")
@@ -31,10 +31,10 @@ _MONTHLY = {"transaction_year", "transaction_month", "total_items_sold", "total_
 
 
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
-    """Print each report under its title and how fresh its data are, where that is not what stands above.
+    """Print each report under its title and how fresh its data are. The same freshness is printed once.
 
-    `ascii_only` draws bars of # for an encoding without blocks. Of a long report the latest rows are printed, more of
-    them where it is no terminal, and it is told so: whoever wants all wants another format.
+    `ascii_only` draws bars of # for an encoding without blocks. A long report is cut to its latest rows, with a line
+    that says so; a file or a pipe gets more of them than a terminal. Other formats have all rows.
     """
     previous = ""
     for report in reports:
@@ -95,7 +95,7 @@ def _print_plain(report: ReportResult, latest: int, console: Console) -> None:
 
 
 def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> None:
-    """Print the report's chart as bars that fit the console; nothing where there is none, or only one bar."""
+    """Print the report's chart as bars that fit the console; nothing without a chart, or for a single bar."""
     chart = _bars(report)
     if chart is None or len(chart.bars) == 1:
         return
@@ -117,7 +117,7 @@ def _print_bars(report: ReportResult, console: Console, *, ascii_only: bool) -> 
 
 @dataclass(frozen=True)
 class _Bars:
-    """What is told by bars: a column's name for what they are of, and for how long they are."""
+    """Bars for a console: the columns of their labels (x) and lengths (y), the bars, and notes to print below."""
 
     x: str
     y: str
@@ -126,10 +126,10 @@ class _Bars:
 
 
 def _bars(report: ReportResult) -> _Bars | None:
-    """Return the bars that say what the report's chart does, None for a report that has none.
+    """Return the report's chart as bars; None for a report without a chart.
 
-    Without series, and where series are parts of a whole, a bar for each of the latest x. Lines beside each other need
-    not be parts of anything: of them the latest x, a bar for each. Of a heat map its longest row.
+    Without series, and where series add up, there is a bar for each of the latest x. Lines need not add up: each series
+    has a bar, for the latest x. A heat map shows its longest row.
     """
     chart = report.definition.chart
     if chart is None:

@@ -21,7 +21,7 @@ _LOG_WIDTH = 200
 
 
 class _Console(Console):
-    """A console whose reader may go away: what that means is for the command to say, not an exit from in here."""
+    """A console that raises BrokenPipeError when its reader has gone. Rich would end the process instead."""
 
     def on_broken_pipe(self) -> None:
         """Let the BrokenPipeError through."""
@@ -44,7 +44,7 @@ def grid(*columns: str, right: tuple[str, ...] = ()) -> Grid:
 
 
 def print_grid(table: Grid, console: Console) -> None:
-    """Print the table; lines end where their text ends, because they are pasted and compared."""
+    """Print the table without trailing spaces, because people paste and compare its lines."""
     with console.capture() as captured:
         console.print(table)
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
@@ -60,7 +60,7 @@ class Screen:
 
     @classmethod
     def standard(cls, *, quiet: bool = False) -> Self:
-        """Return the process's own stdout and stderr; what their encoding lacks is escaped, not a crash."""
+        """Return the process's own stdout and stderr. Characters that their encoding lacks are escaped."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -71,7 +71,7 @@ class Screen:
         self.out.print(Text(clean(text), style=style), soft_wrap=True)
 
     def raw(self, data: str | bytes) -> None:
-        """Write for another program: text as UTF-8 whatever the terminal's encoding is, and all of it as it is."""
+        """Write for another program: text in UTF-8, whatever the terminal's encoding is, and nothing changed."""
         stream = self.out.file
         if isinstance(stream, io.TextIOWrapper):
             stream.flush()
@@ -80,7 +80,7 @@ class Screen:
             stream.write(data if isinstance(data, str) else data.decode())
 
     def note(self, text: str) -> None:
-        """Print one line that is no result; quiet leaves it out."""
+        """Print one line to stderr, unless the screen is quiet."""
         if not self.quiet:
             self.err.print(Text(clean(text), style="dim"), soft_wrap=True)
 

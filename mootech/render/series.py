@@ -38,7 +38,7 @@ class Drawing:
     folded: bool = False
     """True where the last series is the sum of many."""
     notes: tuple[str, ...] = ()
-    """What is not drawn as it stands in the rows, a sentence each."""
+    """How the drawing differs from the rows, a sentence each."""
 
     @property
     def dated(self) -> bool:
@@ -64,7 +64,7 @@ class Drawing:
 def drawing(report: ReportResult, most: int | None = None, *, together: bool = False) -> Drawing | None:
     """Return what the report's chart draws, of at most `most` different x; None for a report without chart or figures.
 
-    With `together` all series are one.
+    With `together` all series are added up to one.
     y is summed over rows of equal x and series. Of more than eight series the seven largest stay and the rest is one,
     `other`; a heat map keeps up to 24 rows instead. Of too many x the latest stay, or the largest where they are names.
     """
@@ -105,7 +105,7 @@ Sums = dict[tuple[Any, Any], float]
 
 
 def _summed(report: ReportResult, chart: Chart) -> tuple[Sums, int]:
-    """Return the sums, and how many rows have a figure and no place to draw it."""
+    """Return the sums, and how many rows have a figure but no x."""
     place = {name: n for n, name in enumerate(report.columns)}
     x_at, y_at, by_at = place[chart.x], place[chart.y], place[chart.series] if chart.series else None
     timed = any(isinstance(row[x_at], date) for row in report.rows)
@@ -162,7 +162,7 @@ def _kept_x(totals: Mapping[Any, float], most: int) -> tuple[list[Any], int]:
 
 
 def _grouped(sums: Sums, chart: Chart) -> tuple[tuple[Any, ...], dict[Any, int], str]:
-    """Return the series' names in order, which of them each series is part of, and what to say about it."""
+    """Return the names of the drawn series in order, the drawn series of each series, and a note."""
     totals = _totals(sums, 1)
     named = any(isinstance(name, str) for name in totals)
     largest = sorted(totals, key=lambda name: (-totals[name], str(name)))
@@ -181,7 +181,7 @@ def _grouped(sums: Sums, chart: Chart) -> tuple[tuple[Any, ...], dict[Any, int],
 
 
 def _filled(xs: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the x with the days between them that no row has, in the rows' own step: a month, or some days."""
+    """Return the x and the days between them that no row has, in the rows' own step: a month, or some days."""
     days = [x for x in xs if isinstance(x, date) and not isinstance(x, datetime)]
     if len(days) < 2 or len(days) < len(xs):  # noqa: PLR2004 - between two
         return tuple(xs)
@@ -194,7 +194,7 @@ def _filled(xs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _labels(values: Sequence[Any]) -> tuple[str, ...]:
-    """Return a label for each value; values that would look alike are numbered, so that none hides another."""
+    """Return a label for each value. Labels that would be equal are numbered."""
     months = len(values) > 1 and all(isinstance(each, date) and each.day == 1 for each in values)
     found: dict[str, None] = {}
     for value in values:

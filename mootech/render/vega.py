@@ -1,7 +1,7 @@
-"""One chart in the words of Vega-Lite. Text of the data is data there and nothing else.
+"""One chart as a Vega-Lite specification. Text of the data never becomes code in it.
 
-Columns are called c0 to c3 whatever their names are, and the order of names is a scale's domain: of names to sort by
-Vega-Lite would make an expression. A test looks at what it makes.
+Columns are called c0 to c3 whatever their names are. The order of names is given as a scale's domain, because Vega-Lite
+would write names to sort by into an expression. A test checks the result.
 """
 # ruff: noqa: PLC0415 - Altair is heavy and an extra
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 COLOURS = ("#2563a8", "#d9780b", "#1a8a6a", "#a8337f", "#7a5bd0", "#a39000", "#5fa8d3", "#8c4a2f")
-"""Of the series, in order; a page turns them into others in the dark, by these very values."""
+"""Colours of the series, in order. In the dark a page replaces them by others, value by value."""
 OTHER, GRID, AXIS, INK = "#8b949f", "#d8dee4", "#9aa4ae", "#1b1f24"
-"""Of what is summed up, of lines behind the marks, of axes, and of text; the same is true of them."""
+"""Colours of the series that sums others up, of the grid, of axes and of text. A page replaces them, too."""
 
 WIDE, NARROW = 840, 350
 """Widths in CSS pixels: for a desktop and paper, and for a phone."""
@@ -35,13 +35,13 @@ class Vega:
     """A chart and its rows."""
 
     def __init__(self, drawn: Drawing, width: int, prefix: str = "", *, low: bool = False) -> None:
-        """Plan it for this width; `prefix` stands before the names of its data; low is one of many."""
+        """Prepare it for this width. `prefix` begins the names of its data; `low` makes it less high."""
         self._drawn = drawn
         self._narrow = width < WIDE
         self._prefix = prefix
         self._low = low
         self._kind = drawn.chart.kind
-        # Names are read from left to right, so bars of names lie.
+        # Names are read from left to right, so their bars are horizontal.
         self._lying = self._kind in {"bar", "stacked"} and not drawn.dated and not drawn.numbered
         self._beside = self._kind == "bar" and len(drawn.series) > 1
         self.rows = self._rows()
@@ -49,7 +49,7 @@ class Vega:
 
     @property
     def data(self) -> dict[str, Rows]:
-        """What the chart's names of data stand for."""
+        """The rows by the names that the chart calls them."""
         return {f"{self._prefix}rows": self.rows, f"{self._prefix}points": self.points}
 
     def chart(self) -> "alt.Chart | alt.LayerChart":
@@ -70,7 +70,7 @@ class Vega:
             return alt.LayerChart(layer=[line.encode(**encoded), dots.encode(**encoded)], height=self._height)
         if self._beside:
             offset = alt.YOffset if self._lying else alt.XOffset
-            # By number: of a domain of names Vega-Lite would make an expression here, to sort by.
+            # By number, because Vega-Lite would write a domain of names into an expression here.
             encoded["yOffset" if self._lying else "xOffset"] = offset(field="c3", type="ordinal", sort="ascending")
         else:
             encoded["order"] = alt.Order(field="c3", type="quantitative")
@@ -80,7 +80,7 @@ class Vega:
         return chart.properties(height=self._height)
 
     def _rows(self) -> Rows:
-        """Return a row per x and series: x, y, series and its number; one for a gap only where it breaks a line."""
+        """Return a row per x and series: x, y, series and its number. Only a line has rows for gaps, which break it."""
         drawn = self._drawn
         pairs = [(x, row) for row in range(len(drawn.series)) for x in range(len(drawn.xs))]
         return [
@@ -90,7 +90,7 @@ class Vega:
         ]
 
     def _points(self) -> Rows:
-        """Return the rows of a line that need a mark of their own: all of a few, else those between two gaps."""
+        """Return the rows of a line that get a dot: all where they are few, else those between two gaps."""
         if self._kind != "line":
             return []
         if len(self._drawn.xs) <= _FEW_POINTS:
@@ -172,7 +172,7 @@ class Vega:
         return alt.Y(field="c0", type="nominal", axis=axis, scale=alt.Scale(domain=list(self._drawn.labels)))
 
     def _figures(self, channel: "type[alt.X | alt.Y]") -> "alt.X | alt.Y":
-        """Return the axis of y: from the bottom, or of bars that lie from the left."""
+        """Return the axis of y: from the bottom, or from the left for horizontal bars."""
         import altair as alt
 
         largest = max(map(abs, self._drawn.values.values()), default=0)
@@ -203,7 +203,7 @@ class Vega:
         return {"color": alt.Color(field="c2", type="nominal", scale=scale, legend=legend)}
 
     def _heat(self) -> "dict[str, Any]":
-        """Return the encoding of a heat map: one colour, the stronger the more, so that it is right in the dark too."""
+        """Return the encoding of a heat map. Larger values are more opaque, which suits light and dark pages."""
         import altair as alt
 
         drawn = self._drawn

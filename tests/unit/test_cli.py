@@ -378,7 +378,7 @@ def test_a_page_does_without_charts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert 'pip install "mootech[charts]"' in outcome.notes[-1]
     assert "<svg" not in html.read_text("utf-8")
     assert "There are no charts here" in html.read_text("utf-8")
-    with pytest.raises(UsageError, match="nothing installed that draws"):
+    with pytest.raises(UsageError, match="what draws charts is not installed"):
         Target.chosen(None, None, json=False, chart=str(tmp_path / "sales.svg"))
 
 

@@ -1,4 +1,4 @@
-"""How fresh and how complete what a report has read is."""
+"""How fresh a report's inputs are, and how complete."""
 
 import calendar
 from collections.abc import Collection, Mapping, Sequence
@@ -11,9 +11,9 @@ from mootech.tables import TableSpec
 
 
 def coverage_of(lake: Lake, inputs: Mapping[TableSpec, Collection[date | None]]) -> tuple[InputCoverage, ...]:
-    """Return what is known of the rows that a report has read, as the receipts in raw_data say.
+    """Return for each table how many days and rows a report has read, by the receipts in raw_data.
 
-    `inputs` are its tables with the days that it has read; None stands for all that the lake holds.
+    `inputs` are its tables with the days that it has read. None among them stands for every day that the lake holds.
     """
     coverage = []
     for table, days in inputs.items():
@@ -37,7 +37,7 @@ def _covered(table: str, held: Mapping[date, Held]) -> InputCoverage:
 
 
 def freshness_of(days: Sequence[date], today: date) -> Freshness | None:
-    """Return how fresh days are, and how much of the last one's month they are; None without any."""
+    """Return how far the last day lies back, and how much of its month is held; None without a day."""
     if not days:
         return None
     last = max(days)

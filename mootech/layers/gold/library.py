@@ -19,17 +19,17 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 @dataclass(frozen=True)
 class Library:
-    """Every report by name, and what is wrong with the files that are none."""
+    """Every report by name, and the error of each file that is no valid report."""
 
     definitions: Mapping[str, Definition]
     broken: Mapping[str, UsageError]
-    """By the name that the report would have: a file that is wrong keeps no other report from being made."""
+    """By the name that the report would have. A wrong file does not keep other reports from being computed."""
 
     def named(self, name: str) -> Definition:
         """Return the report of that name.
 
         Raises:
-            UsageError: there is none, the hint lists those there are; or its file is wrong, with the line.
+            UsageError: there is no such report (the hint lists all), or its file is wrong (the message has the line).
 
         """
         if name in self.broken:
@@ -68,7 +68,7 @@ def library(folder: Path | None) -> Library:
         try:
             found[file.stem] = _read(file)
         except UsageError as exc:
-            # A name of the package's still means the package's report.
+            # The name of a packaged report goes on meaning that report.
             broken[str(file) if file.stem in found else file.stem] = exc
     for name in [name for name in found if name not in packaged()]:
         if clash := _clash(found[name], found.values()):

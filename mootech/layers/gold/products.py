@@ -20,7 +20,7 @@ def resolve(wanted: Sequence[str], names: Mapping[str, str]) -> list[str]:
         names: the latest name of every product, by id.
 
     Raises:
-        UsageError: one is neither; the hint lists the nearest names.
+        UsageError: a text is neither an id nor a name; the hint lists the nearest names.
 
     """
     by_name: dict[str, list[str]] = {}
@@ -39,8 +39,8 @@ def resolve(wanted: Sequence[str], names: Mapping[str, str]) -> list[str]:
 def object_slugs(names: Mapping[str, str]) -> dict[str, str]:
     """Return what names each product's object in the lake: the slug of its name, or its id.
 
-    The slug is the name in lower-case ASCII letters and digits, joined by underscores. The id stands in where the slug
-    is empty, or more than one product would have it; one that is no plain word is written in hexadecimal.
+    The slug is the name in lower-case ASCII letters and digits, joined by underscores. The id takes its place where the
+    slug is empty or belongs to several products. An id that is no plain word is written in hexadecimal.
     """
     slugs = {product: _slug(name) for product, name in names.items()}
     ids = {product: product if _PLAIN_ID.fullmatch(product) else product.encode().hex() for product in names}

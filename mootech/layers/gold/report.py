@@ -38,11 +38,11 @@ class Request:
 
     definition: Definition
     products: Sequence[str] = ()
-    """Names, in any case, or ids; none means every product there has ever been."""
+    """Names, in any case, or ids. Empty: every product that the shop ever had."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Parameters by name, as text; the others have their defaults."""
     changes: bool = False
-    """Show what has changed since the report before, instead of the report."""
+    """Show the changes since the report's version before, instead of the report."""
 
 
 def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[ReportResult, ...]:
@@ -60,7 +60,7 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
 
     Raises:
         EmptyLakeError: silver holds nothing of an input.
-        UsageError: a product that is none, the hint lists the nearest names; or a parameter that is none.
+        UsageError: there is no such product (the hint lists the nearest names) or no such parameter.
         DefinitionError: a person's report does not work; names file and line.
         StoreError: the lake could not be read or written.
 
@@ -83,8 +83,8 @@ def report(lake: Lake, engine: Engine, request: Request, today: date) -> tuple[R
     inputs_hash = _inputs_hash(definition, objects)
     ordinary = not request.given and (definition.per_product is not None or not request.products)
     if request.changes and not ordinary:
-        hint = "What is kept, and can be compared, is the report as it is without options."
-        raise UsageError(f"--changes of {definition.name} goes with none of its parameters or products", hint=hint)
+        hint = "The lake keeps the report without these options, and only that can be compared."
+        raise UsageError(f"--changes of {definition.name} excludes --set and --product", hint=hint)
     keeper = _Keeper(lake, engine, request, inputs, inputs_hash if ordinary else None)
     split = definition.per_product
     found = keeper.whole(arguments) if split is None else keeper.by_product(split, arguments, names, asked)
@@ -126,7 +126,7 @@ class _Keeper:
     request: Request
     inputs: Mapping[TableSpec, "_Objects"]
     inputs_hash: str | None
-    """None for a report that is not kept."""
+    """None: the report is not kept."""
 
     def whole(self, arguments: Mapping[str, Value]) -> list[_Found]:
         """Return a report that is one object."""
@@ -138,7 +138,7 @@ class _Keeper:
     def by_product(
         self, split: PerProduct, arguments: Mapping[str, Value], names: Mapping[str, str], asked: Sequence[str]
     ) -> list[_Found]:
-        """Return a report that is one object for each of the products that are asked for."""
+        """Return one object for each product that is asked for."""
         slugs = naming.object_slugs(names)
         objects = {product: f"{self.request.definition.objects_start}{slugs[product]}" for product in asked}
         kept = self._kept(list(objects.values()))
@@ -174,7 +174,7 @@ class _Keeper:
             and (made := there.provenance)
             and (made.inputs_hash, made.schema_version) == (self.inputs_hash, SCHEMA_VERSION)
         }
-        # On S3 the time is latency.
+        # Reading from S3 is mostly waiting, so several objects are read at once.
         with ThreadPoolExecutor(_READERS) as pool:
             rows = dict(zip(fresh, pool.map(partial(_whole, self.lake), fresh.values()), strict=True))
         return {name: frame for name, frame in rows.items() if frame is not None}
@@ -189,11 +189,11 @@ class _Keeper:
         if not self.request.changes:
             return _Found(name, title, frame.rows(), changed, definition)
         rows, compared = changes(self.lake, name, frame, definition)
-        return _Found(name, f"{title}: what it says otherwise than before", rows, changed, compared)
+        return _Found(name, f"{title}: changes since the version before", rows, changed, compared)
 
 
 def _whole(lake: Lake, held: Held) -> pl.DataFrame | None:
-    """Return an object's rows, None where they are not those that were written."""
+    """Return an object's rows; None where it is damaged, or its content is not what its footer says."""
     try:
         rows = lake.read(held.key)
     except DamagedError:
@@ -239,10 +239,11 @@ def _empty(lake: Lake, table: TableSpec) -> EmptyLakeError:
 
 def _inputs_hash(definition: Definition, inputs: Sequence[Held]) -> str:
     """Return one hash of all that a report depends on: the objects it reads, and its own definition."""
-    # Without a provenance (a foreign file) an object is at least known by its version.
+    # A foreign file has no provenance; its version in the store stands in.
     objects = (
         f"{held.key} {held.provenance.content_hash if held.provenance else held.entry.version}" for held in inputs
     )
-    # The fingerprint leaves comments out, and what the header says of these decides on the rows, too.
-    header = repr((definition.parameters, definition.key, definition.per_product))
+    # The fingerprint leaves comments out, but these parts of the header decide on the rows as well.
+    defaults = [(each.name, each.type, each.default) for each in definition.parameters]
+    header = repr((defaults, definition.key, definition.per_product and definition.per_product.column))
     return combined_hash([shared_fingerprint(), recipe_of(definition).fingerprint, header, *objects])

@@ -1,7 +1,7 @@
-"""What a report said before it last changed: kept beside the lake's results, and compared with what it says now.
+"""Restatements: a report's version before its last change is kept, and compared with the report as it is now.
 
-Late rows and late returns change months that were reported already. `results/` depends on silver alone, so that it can
-be made again; this cannot, and is kept apart: `_mootech/reports/<report>/data.parquet`.
+Late rows and late returns change months that were reported already. `results/` can be computed again from silver. The
+version before cannot, so it is kept apart: `_mootech/reports/<report>/data.parquet`.
 """
 
 from dataclasses import replace
@@ -21,9 +21,9 @@ from mootech.model import Lineage
 _AMOUNT = "DECIMAL(38,4)"
 _MEANINGS = (
     "which column of the report",
-    "what it said before it last changed; NULL where it had no such row",
-    "what it says now; NULL where it has no such row any more",
-    "now minus before, a NULL counted as nothing",
+    "the figure before the last change; NULL where there was no such row",
+    "the figure now; NULL where there is no such row any more",
+    "now minus before; a NULL counts as 0",
 )
 _COLUMNS = tuple(
     Column(name, "VARCHAR" if name == "figure" else _AMOUNT, meaning)
@@ -31,13 +31,13 @@ _COLUMNS = tuple(
 )
 _TYPE = pl.Decimal(38, 4)
 _MOST = 10**30
-"""Beyond it a number has no four places in that type."""
+"""Larger numbers do not fit into that type."""
 
 
 def publish(lake: Lake, name: str, frame: pl.DataFrame, lineage: Lineage) -> bool:
-    """Publish a report where its content changed, and keep what it said until then; return whether it changed."""
+    """Publish a report where its content changed, and keep the version before; return whether it changed."""
     held = lake.held_object(Layer.RESULTS, name)
-    # Before, because afterwards it is gone; a run that is killed between the two keeps the same once more.
+    # The old version is copied first, because publishing replaces it. A run that is killed in between copies it again.
     if held is not None and held.provenance is not None and held.provenance.content_hash != content_hash(frame):
         lake.set_aside(name)
     return lake.publish_object(Layer.RESULTS, name, frame, lineage)
@@ -46,14 +46,14 @@ def publish(lake: Lake, name: str, frame: pl.DataFrame, lineage: Lineage) -> boo
 def changes(
     lake: Lake, name: str, now: pl.DataFrame, definition: Definition
 ) -> tuple[list[tuple[Any, ...]], Definition]:
-    """Return what a report's rows say otherwise than before it last changed, and what the columns of that mean.
+    """Return a row for each figure that a report's last change altered, and the definition of these rows.
 
     A report that has never changed has no such rows.
     """
     key = list(definition.key)
     compared = replace(
         definition,
-        summary="what it said before it last changed, beside what it says now.",
+        summary="figures before the report's last change, beside those of now.",
         columns=(*(definition.column(each) for each in key), *_COLUMNS),
         key=(*key, "figure"),
         chart=None,
@@ -68,12 +68,12 @@ def changes(
 
 
 def _alike(before: pl.DataFrame, now: pl.DataFrame, key: list[str]) -> bool:
-    """Say whether two frames have the same key; a report of an earlier definition may have had another."""
+    """Say whether two frames have the same key. A report of an earlier definition may have had another key."""
     return all(before.schema.get(each) == now.schema[each] for each in key)
 
 
 def _amount(figure: str, dtype: pl.DataType) -> pl.Expr:
-    """Return a figure as an amount; what is no number that fits, infinity among it, is NULL."""
+    """Return a figure as a decimal amount; infinity, NaN and numbers too large for it become NULL."""
     column = pl.col(figure)
     if dtype.is_float():
         column = pl.when(column.is_finite() & (column.abs() < _MOST)).then(column)
@@ -81,7 +81,7 @@ def _amount(figure: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def _plain(row: tuple[Any, ...], definition: Definition) -> tuple[Any, ...]:
-    """Return a difference with its amounts as the figure has them: units without places, money with two."""
+    """Return a difference with as many decimal places as its figure has: none for units, two for money."""
     *key, figure, before, now, change = row
     column = definition.column(figure)
     places = column.places or (4 if column.type == "DOUBLE" else 0)
@@ -91,10 +91,9 @@ def _plain(row: tuple[Any, ...], definition: Definition) -> tuple[Any, ...]:
 
 
 def differences(before: pl.DataFrame, now: pl.DataFrame, definition: Definition) -> pl.DataFrame:
-    """Return a line per row and figure that differs: the key, figure, before, now, change, in the report's order.
+    """Return a row per figure that differs: the key, figure, before, now, change, in the report's order.
 
-    A row that the report did not have before is no restatement, unless it lies among those that it had: what comes
-    after them is new.
+    A row that is later than all rows before is new, and no restatement. A new row between older ones is one.
 
     Args:
         before: the report's columns, or some of them.

@@ -1,7 +1,7 @@
 -- Funnel: visits that come from the home page to a product, the cart, the checkout and a purchase, month over month.
 --
--- A visit reaches a step when its hits hold the pages of all steps up to it, one after the other: each on a later hit
--- than the one before, whatever lies between. Hits are in order of hit_time, then hit_id. A page is a step's when its
+-- A visit reaches a step when its hits hold the pages of all steps up to it, in their order: each on a later hit than
+-- the page before it. Other hits may lie between. Hits are in order of hit_time, then hit_id. A page is a step's when its
 -- pagename is the step's parameter, or begins with it and a colon, as 'product:tumbler' does.
 --
 -- Grain       month, campaign and step; a month and campaign with a visit has all five steps.
@@ -22,9 +22,9 @@
 --             is_partial      BOOLEAN        the lake does not hold every day of the month
 -- Key         month, campaign, step
 -- Chart       line month visits by step_name
--- Source      A closed funnel, as web analytics calls it: who enters later than at step 1 is not counted.
+-- Source      A closed funnel of web analytics: a visit that enters after step 1 is not counted.
 
--- Sorted once, in a window: lists of a visit's hits would have to fit into memory, and this does not.
+-- One sort, in a window. Lists of a visit's hits would have to fit into memory; a sort need not.
 WITH hits AS (
     SELECT
         visit_id,
@@ -41,7 +41,7 @@ visits AS (
     WHERE place = 1
 ),
 
--- The earliest place leaves most hits for the steps that follow, so that no other choice reaches further.
+-- The earliest hit of a step leaves the most hits for the steps that follow.
 home AS (
     SELECT visit_id, min(place) AS place
     FROM hits
@@ -135,8 +135,8 @@ SELECT
     CAST(step AS INTEGER) AS step,
     step_name,
     CAST(visits AS BIGINT) AS visits,
-    -- Hundredths of a per cent on integers, because dividing DECIMALs goes through floating point: half of the divisor
-    -- more before // cuts off rounds half away from zero.
+    -- In whole hundredths of a per cent, because dividing DECIMALs goes through floating point. // truncates, so adding
+    -- half of the divisor first rounds half away from zero.
     CASE WHEN entered > 0
         THEN CAST(CAST((20000 * visits + entered) // (2 * entered) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2))
     END AS conversion_pct,

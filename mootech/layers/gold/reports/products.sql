@@ -62,7 +62,7 @@ ranked AS (
     LEFT JOIN held ON held.month = calendar.month
 ),
 
--- A product's months follow each other without a gap.
+-- A product's months have no gap, so lag() is the month before.
 compared AS (
     SELECT *, lag(place) OVER (PARTITION BY product_id ORDER BY month) AS previous_place
     FROM ranked
@@ -76,8 +76,8 @@ SELECT
     CAST(returned AS BIGINT) AS units_returned,
     CAST(purchased - returned AS BIGINT) AS units_sold,
     CAST(sale AS DECIMAL(18, 2)) AS sale,
-    -- Hundredths of a per cent on integers, because dividing DECIMALs goes through floating point: half of the divisor
-    -- more before // cuts off rounds half away from zero.
+    -- In whole hundredths of a per cent, because dividing DECIMALs goes through floating point. // truncates, so adding
+    -- half of the divisor first rounds half away from zero.
     CASE WHEN purchased > 0
         THEN CAST(CAST((20000 * returned + purchased) // (2 * purchased) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2))
     END AS returns_rate_pct,

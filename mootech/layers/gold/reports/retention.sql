@@ -1,7 +1,7 @@
 -- Retention: of the customers who bought for the first time in a month, how many buy again in the months after it.
 --
 -- Grain       cohort and month, from the cohort's own month to the last month with a purchase in the lake, months in
---             which none of the cohort bought included. A month without a new customer has no cohort.
+--             which nobody of the cohort bought included. A month without a new customer has no cohort.
 -- Inputs      transactions: silver, the purchases, with utc_date DATE from their partition.
 -- Parameters  $held_days DATE[]: the days of transactions that the lake holds, days without a row included.
 -- Columns     cohort_month   DATE           first day of the month (UTC) of the customers' first purchase in the lake
@@ -61,8 +61,8 @@ SELECT
     calendar.month,
     CAST(calendar.customers AS BIGINT) AS customers,
     CAST(coalesce(active.active, 0) AS BIGINT) AS active,
-    -- Hundredths of a per cent on integers, because dividing DECIMALs goes through floating point: half of the divisor
-    -- more before // cuts off rounds half away from zero.
+    -- In whole hundredths of a per cent, because dividing DECIMALs goes through floating point. // truncates, so adding
+    -- half of the divisor first rounds half away from zero.
     CAST(
         CAST(
             (20000 * coalesce(active.active, 0) + calendar.customers) // (2 * calendar.customers) AS DECIMAL(18, 0)

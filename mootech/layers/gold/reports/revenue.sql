@@ -31,7 +31,7 @@ WITH sold AS (
     SELECT * FROM sold_by_month(NULL)
 ),
 
--- Whole cents, because dividing DECIMALs goes through floating point: n // d on integers rounds exactly.
+-- In whole cents, because dividing DECIMALs goes through floating point. n // d on integers is exact.
 cents AS (
     SELECT
         product_id,

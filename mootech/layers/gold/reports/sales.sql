@@ -61,7 +61,7 @@ months AS (
     LEFT JOIN held ON held.month = calendar.month
 ),
 
--- Whole cents, because dividing DECIMALs goes through floating point: n // d on integers rounds exactly.
+-- In whole cents, because dividing DECIMALs goes through floating point. n // d on integers is exact.
 cents AS (
     SELECT
         *,
@@ -76,7 +76,7 @@ SELECT
     CAST(month(month) AS INTEGER) AS transaction_month,
     CAST(purchased - returned AS BIGINT) AS total_items_sold,
     CAST(sale AS DECIMAL(18, 2)) AS total_sale,
-    -- 200 * change / total, and half of the divisor more before // cuts off: half away from zero.
+    -- 200 * change / total. // truncates, so adding half of the divisor first rounds half away from zero.
     CASE WHEN total > 0 THEN CAST(CASE WHEN change < 0 THEN -1 ELSE 1 END * ((400 * abs(change) + total) // (2 * total)) AS BIGINT) END
         AS percentage_difference,
     month,

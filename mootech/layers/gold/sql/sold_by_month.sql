@@ -1,4 +1,4 @@
--- Units sold by product and month, returns netted: what the reports of sales have in common.
+-- Units sold by product and month, net of returns. The reports of sales share this.
 --
 -- Its rules are those of the sales report, docs/reports.md. It reads the views transactions and products of silver.
 --
@@ -7,7 +7,8 @@
 --             two places). A product that no snapshot names has no price, and is not there.
 
 CREATE OR REPLACE TEMP MACRO sold_by_month(product_ids) AS TABLE
--- Orders without the product go before their items are unnested; of several products nearly every order has one.
+-- Of one product, orders without it are dropped before their items are unnested. Of several products nearly every
+-- order has one, so the check would save nothing.
 WITH units AS (
     SELECT email, "timestamp", transaction_type, utc_date, unnest(items) AS product_id
     FROM transactions
@@ -29,15 +30,15 @@ moves AS (
     WHERE product_ids IS NULL OR list_contains(CAST(product_ids AS VARCHAR[]), product_id)
 ),
 
--- Only of customers who returned the product something has to be matched, and they are few.
+-- Only purchases of customers who returned the product have to be matched, and such customers are few.
 returners AS (
     SELECT DISTINCT product_id, customer
     FROM moves
     WHERE step = -1
 ),
 
--- With the customer's balance after each unit. Units alike in time and kind, of one order or of several, count in the
--- same month at the same price: which of them goes first does not show.
+-- With the customer's balance after each unit. Units of equal time and kind, of one order or of several, count in the
+-- same month at the same price, so their order does not matter.
 events AS (
     SELECT
         *,
@@ -50,7 +51,7 @@ events AS (
 
 -- Last in, first out, as with brackets. A purchase is cancelled when the balance later falls below the one it left;
 -- a return finds no purchase when it takes the balance below zero and below all before it.
--- Units alike follow each other by their balance, so that both windows see the order in which it was summed.
+-- Units of equal time and kind are ordered by their balance, so that both windows see the order of the sum.
 matched AS (
     SELECT
         product_id,
@@ -82,7 +83,8 @@ days AS (
     GROUP BY product_id, utc_date
 ),
 
--- The price in force is that of the latest snapshot, delisted since or not; before the first snapshot, the earliest.
+-- The price in force is that of the latest snapshot, also for a product that was delisted since. Before the first
+-- snapshot it is the earliest price.
 prices AS (
     SELECT
         product_id,
