@@ -1,4 +1,4 @@
-"""Which days to fetch, and whether what came may replace what is there: decisions on plain values."""
+"""Which days to fetch, and whether new rows may replace those held: decisions on plain values."""
 
 from collections.abc import Collection
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ _SHRINK_LIMIT = 0.95
 
 
 def check_over(day: date, today: date, what: str) -> None:
-    """Refuse a day that is not over: it would be taken for complete.
+    """Refuse a day that is not over, because it would count as complete.
 
     Raises:
         UsageError: `day` is today (UTC) or later; `what` names the option in the message.
