@@ -38,7 +38,7 @@ def parse_day(text: str, what: str = "date") -> date:
 
 
 def check_over(day: date, today: date, what: str) -> None:
-    """Refuse a day that is not over: it would be taken for complete.
+    """Refuse a day that is not over, because it would count as complete.
 
     Raises:
         UsageError: `day` is today (UTC) or later; `what` names the option in the message.

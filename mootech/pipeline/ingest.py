@@ -23,7 +23,7 @@ from mootech.source.setup import endpoint_of
 from mootech.verify.findings import Mend, advice, days_to_mend, to_rewrite, unbelievable
 
 NO_OVERRIDES = Overrides()
-"""Nothing is published but what the settings let pass."""
+"""The settings alone decide what is published."""
 
 _SHOWN = 5
 """Findings that an error names one by one."""
@@ -115,7 +115,7 @@ def repair(
     def work(lake: Lake) -> Outcome:
         found = prove(lake, wanted.tables, wanted.span)
         jobs = days_to_mend(found)
-        # The shrink guard keeps what is worth keeping: the rows of a damaged partition are not.
+        # The shrink guard must not protect the rows of a damaged partition.
         damaged = unbelievable(found)
         published = {job: receipt for job, receipt in receipts_of(lake, jobs).items() if job not in damaged}
         for layer, table, day in to_rewrite(found):
@@ -154,7 +154,7 @@ def fetch(settings: Settings, jobs: Sequence[Job], *, progress: Progress | None 
 
 @dataclass(frozen=True)
 class Ingestion:
-    """How a command works queues of jobs: from where, by which rules, and who watches."""
+    """What a command needs to work queues of jobs: the source, the rules and the progress report."""
 
     settings: Settings
     endpoint: Endpoint
@@ -162,7 +162,7 @@ class Ingestion:
     progress: Progress = field(default_factory=Silent)
 
     def run(self, lake: Lake, jobs: Sequence[Job], published: Mapping[Job, Receipt] | None = None) -> Outcome:
-        """Work a queue in an open lake. `published`: what a refetch is measured by, by default all that is held."""
+        """Work a queue in an open lake. `published`: receipts for the shrink guard, by default of all days held."""
         for table, days in Counter(job.table for job in jobs).items():
             self.progress.planned(table.name, days)
         rules = Rules(self.settings.qa, self.overrides)
@@ -197,7 +197,7 @@ def _summary(ended: Counter[DayStatus], days: int, pages: int) -> str:
 
 
 def _left_broken(lake: Lake, found: Sequence[Finding]) -> tuple[MootechError, ...]:
-    """Return the error of a repair that had to leave something, for a person to judge."""
+    """Return the error of a repair that had to leave findings for a person to judge."""
     left = [each for each in found if each.data.get("mend") == Mend.BY_HAND]
     if not left:
         return ()
@@ -207,6 +207,6 @@ def _left_broken(lake: Lake, found: Sequence[Finding]) -> tuple[MootechError, ..
 
 
 def _rebuilt_later(found: Sequence[Finding]) -> tuple[str, ...]:
-    """Return what a repair leaves to the next silver."""
+    """Return the note on what a repair leaves to the next build of silver."""
     objects = sum(each.data.get("mend") == Mend.REBUILD for each in found)
     return (f"findings that remain in silver: {objects:,}; `mootech silver` builds what they name.",) if objects else ()

@@ -1,4 +1,4 @@
-"""How long to wait before a request is sent again: pure functions of the attempt and of the server's wish."""
+"""How long to wait before a request is sent again: pure functions of the attempt and of the server's Retry-After."""
 
 import math
 import random
@@ -8,11 +8,11 @@ from email.utils import parsedate_to_datetime
 FIRST_WAIT = 0.25
 """Seconds, before jitter, after the first failure; it doubles from attempt to attempt."""
 LONGEST_WAIT = 30.0
-"""Seconds, before jitter; also the most that a Retry-After is believed."""
+"""Seconds, before jitter; also the longest Retry-After that is obeyed."""
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Return the seconds a Retry-After header asks for, clamped to [0, LONGEST_WAIT]; None when it says nothing usable.
+    """Return the seconds a Retry-After header asks for, clamped to [0, LONGEST_WAIT]; None when it names no time.
 
     Args:
         header: seconds or an HTTP date (RFC 9110, 10.2.3); anything else counts as absent.
@@ -36,8 +36,8 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 def wait_seconds(attempt: int, asked_for: float | None, rng: random.Random) -> float:
     """Return the seconds to wait after failed attempt number `attempt` (1 is the first).
 
-    Exponential with full jitter, so that many clients do not come back in step; never less than what the server
-    asked for, and never nothing: a Retry-After of 0 must not burn every attempt at once.
+    Exponential, with jitter, so that many clients do not come back in step. Never less than the server asked for, and
+    never zero: a Retry-After of 0 must not use up all attempts at once.
     """
     ceiling = min(FIRST_WAIT * 2.0 ** (attempt - 1), LONGEST_WAIT)
     jittered = ceiling * (0.5 + rng.random() / 2)

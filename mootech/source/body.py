@@ -13,18 +13,18 @@ _TORN = "a gzip body that ends early or goes on after its end"
 
 
 class TransientError(Exception):
-    """An attempt failed in a way that may pass; `asked_for` is the wait in seconds the server wished for."""
+    """An attempt failed for a reason that may pass. `asked_for`: the seconds that the server asked us to wait."""
 
     def __init__(self, message: str, asked_for: float | None = None) -> None:
-        """Keep what happened, in words fit for a user."""
+        """Keep the reason, in words for a user, and the wait."""
         super().__init__(message)
         self.asked_for = asked_for
 
 
 async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """Return the whole body, decoded, of at most `limit` bytes; a file that was packed before it was sent is unpacked.
+    """Return the whole body, decoded, of at most `limit` bytes. A body that is a gzip file itself is unpacked, too.
 
-    The gzip stream is decoded here because httpx takes a truncated one for whole and inflates a bomb in one piece.
+    The gzip stream is decoded here because httpx accepts a truncated stream and inflates a bomb in one piece.
 
     Raises:
         TransientError: the stream ended early or is no gzip.
@@ -54,7 +54,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:
-    """Return what a gzip file holds; no JSON text begins like one."""
+    """Return the content of a gzip file. No JSON text begins with its magic bytes."""
     inflate = _gunzip()
     try:
         unpacked = inflate.decompress(body, limit + 1)

@@ -1,7 +1,7 @@
 """The guards of pagination: a source that repeats itself, never ends or contradicts itself is not believed.
 
-Pure functions of the pages so far. What they cannot see: a row taken out before the place where the reader stands,
-while another one comes in behind it, so that every count still fits, and nothing of it is handed out twice.
+Pure functions of the pages so far. They cannot notice one thing: while the day is read, a row is removed from the pages
+already read and another one is inserted in the pages still to come. Then every count fits and nothing comes twice.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ class Page:
     number: int
     """1 is the first."""
     cursor: str | None
-    """What it was asked for with; None for the first."""
+    """The cursor that it was asked for with; None for the first."""
     next_cursor: str | None
-    """What the next page is asked for with; None on the last."""
+    """The cursor that the next page is asked for with; None on the last."""
     data: Sequence[msgspec.Raw] = field(repr=False)
     """The JSON text of each row."""
     total: int | None
@@ -60,13 +60,13 @@ class PagePosition:
     total: int | None = None
     """As declared; None as long as no page declares one."""
     overlaps: bool = False
-    """True when neighbouring pages share a row: a repeat of the source's, or its rows moved while they were read."""
+    """True when neighbouring pages share a row: the source repeats a row, or its rows moved while they were read."""
     cursors: frozenset[str] = frozenset()
     """Every cursor used or handed out so far."""
-    prints: frozenset[bytes] = frozenset()
-    """What the pages so far are known again by."""
+    fingerprints: frozenset[bytes] = frozenset()
+    """The fingerprints of the pages so far."""
     before: Sequence[msgspec.Raw] = field(default=(), repr=False)
-    """Rows of the page before; none after the last page, so that a day that waits for the gate holds no page."""
+    """Rows of the page before; empty after the last one, so that a day that waits for the gate keeps none in memory."""
 
     def after(self, page: Page) -> "PagePosition":
         """Return the position after this page.
@@ -85,8 +85,8 @@ class PagePosition:
         self._check_end(page, where)
         if total is not None and rows > total:
             raise IncompleteError(f"{rows:,} rows came by {where}, {total:,} were declared", hint=_HINT)
-        known_by = _print(page.data)
-        if known_by in self.prints:
+        fingerprint = _fingerprint(page.data)
+        if fingerprint in self.fingerprints:
             raise IncompleteError(f"{where} has the same rows as a page before it", hint=_HINT)
         if page.next_cursor is None and total is not None and rows != total:
             raise IncompleteError(f"only {rows:,} rows came of {total:,} declared", hint=_HINT)
@@ -97,7 +97,7 @@ class PagePosition:
             total=total,
             overlaps=self.overlaps or _overlap(self.before, page.data),
             cursors=self.cursors | {cursor for cursor in (page.next_cursor,) if cursor is not None},
-            prints=self.prints | {each for each in (known_by,) if each is not None},
+            fingerprints=self.fingerprints | {each for each in (fingerprint,) if each is not None},
             before=() if page.next_cursor is None else page.data,
         )
 
@@ -120,11 +120,11 @@ class PagePosition:
 START = PagePosition()
 
 
-def _print(rows: Sequence[msgspec.Raw]) -> bytes | None:
-    """Return what a page is known again by, None for one that has not two different rows.
+def _fingerprint(rows: Sequence[msgspec.Raw]) -> bytes | None:
+    """Return the fingerprint of a page's rows; None when they are all the same.
 
-    Its count and its outermost rows are enough. A page of one row, however often repeated, may well come again: shops
-    hand out exact duplicates.
+    The number of rows and the first and last of them are enough. A page that repeats one row may well come again,
+    because shops hand out exact duplicates.
     """
     if not rows:
         return None
@@ -133,16 +133,16 @@ def _print(rows: Sequence[msgspec.Raw]) -> bytes | None:
         sample = list(rows)
         if all(row == rows[0] for row in rows):
             return None
-    known_by = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
+    fingerprint = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
     for row in sample:
-        known_by.update(b"\n")
-        known_by.update(bytes(row))
-    return known_by.digest()
+        fingerprint.update(b"\n")
+        fingerprint.update(bytes(row))
+    return fingerprint.digest()
 
 
 def _overlap(before: Sequence[msgspec.Raw], after: Sequence[msgspec.Raw]) -> bool:
-    """Say whether a page begins with a row of the page before it, or that page ended with a row of this one.
+    """Say whether a page begins with a row of the page before it, or that page ends with a row of this one.
 
-    So it is when rows were put in or taken out between the two; and now and then when the source repeats a row.
+    This happens when rows were inserted or removed between the two requests, or when the source repeats a row.
     """
     return bool(before and after) and (after[0] in before or before[-1] in after)

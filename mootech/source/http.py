@@ -1,8 +1,8 @@
 """One request to the shop's API, made safe: retries, deadlines, caps, one pace, no redirects, no key in any message.
 
-A body is accepted only when it arrived whole and parsed; everything else is asked for again, within a deadline. After
-401 or 403 nothing is asked any more, after 404 nothing of that path, and a source that stays away is given up on
-instead of being asked once per day of a long range.
+A body is accepted only when it arrived whole and could be parsed; everything else is asked for again, within a
+deadline. After 401 or 403 nothing more is asked, after 404 nothing more of that path. A source that stays away is given
+up instead of being asked once for each day of a long range.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOGGERS_OF_ADDRESSES = ("httpx", "httpcore.http11")
-"""Of other libraries: they log what was asked, and the headers of the answer, where a next address may stand."""
+"""Loggers of other libraries. They log the address asked, and the answer's headers, which may hold a next address."""
 _ATTEMPTS = 8
 _GIVE_UP_AFTER = 3
-"""Requests in a row that failed with all their retries: the source is taken for gone."""
+"""After so many requests in a row that failed with all their retries, the source is not asked any more."""
 _ASK_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a request of the jobs protocol is, besides its path: never logged, because it may hold the key."""
+    """The method and body of a request of the exports protocol. Never logged, because the body may hold the key."""
 
     method: str
     body: Callable[[], Mapping[str, str | int]] = field(repr=False)
-    """Makes the fields of the JSON body, anew for each attempt."""
+    """Returns the fields of the JSON body; called for each attempt."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Ask:
     """One request."""
 
     path: str
-    """Below the base URL; stands for the request in errors."""
+    """Below the base URL; errors name the request by it."""
     params: Mapping[str, str]
     """The query, without the key."""
     url: str | None = None
-    """The whole address instead, within the base URL's origin, without the key."""
+    """The whole address, in place of path and params; in the base URL's origin, without the key."""
     accept: str = "application/json"
     sent: Sent | None = None
     """Another method, and a body; None is a GET without one."""
@@ -132,15 +132,15 @@ class Api:
     async def ask(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
         """Return what `parse` makes of the answer to a request; otherwise as `get`."""
         if ask.path not in self._answered:
-            # Until a path has answered once, one request at a time: a wrong key or a table that is not there costs
-            # one request, not four.
+            # Until a path has answered once, it is asked one request at a time: a wrong key or a missing table
+            # then costs one request, not four.
             async with self._first:
                 if ask.path not in self._answered:
                     return await self._get(ask, parse)
         return await self._get(ask, parse)
 
     async def pause(self, attempt: int) -> None:
-        """Wait before asking for a day again whose pages did not fit together; `attempt` 1 was the first."""
+        """Wait before a day is read again because its pages did not fit together; `attempt` 1 was the first."""
         await self._sleep(wait_seconds(attempt, None, self._rng))
 
     async def _get(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
@@ -149,7 +149,7 @@ class Api:
             raise known
         async with self._slots:
             try:
-                # Not within the request's deadline: a slow pace is no fault of the source's.
+                # Outside the request's deadline: a slow pace is no fault of the source.
                 await self._throttle.turn()
                 answer = await self._with_retries(ask, parse)
             except RefusedError:
@@ -247,7 +247,7 @@ class Api:
         refused = RefusedError(f"{self.endpoint.url}/{ask.path} answered {reason}", hint=_hint(status), status=status)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._given_up = refused
-        elif status == httpx.codes.NOT_FOUND and ask.sent is None:  # what a body names may be there, whatever is not
+        elif status == httpx.codes.NOT_FOUND and ask.sent is None:  # with another body the same path may exist
             self._refused[ask.path] = refused
         return refused
 
@@ -257,7 +257,7 @@ def _method(ask: Ask) -> str:
 
 
 def _described(ask: Ask) -> tuple[str, str, str]:
-    """Return a request as it stands in the log."""
+    """Return a request as the log shows it."""
     return _method(ask), ask.path, str(dict(ask.params)) if ask.url is None else ask.url
 
 
@@ -268,5 +268,8 @@ def _hint(status: int) -> str:
     if status == httpx.codes.NOT_FOUND:
         return "Nothing was changed. Check MOOTECH_API_URL: {url}/{table} must be a table of the shop's API."
     if httpx.codes.is_redirect(status):
-        return "Redirects are not followed, lest the key reach another host. Set MOOTECH_API_URL to the final address."
+        return (
+            "Redirects are not followed, so that the key reaches no other host. "
+            "Set MOOTECH_API_URL to the final address."
+        )
     return "Nothing was changed. The request was not understood: check that the API follows mootech's page contract."

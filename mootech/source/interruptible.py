@@ -1,6 +1,6 @@
-"""Asynchronous work that can be interrupted: a thread that hangs does not hold the process.
+"""Asynchronous work that can be interrupted: a thread that hangs does not hold up the process.
 
-asyncio's own threads are waited for without end, first when the event loop closes and once more when Python exits.
+asyncio waits for its own threads without limit, first when the event loop closes and again when Python exits.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GRACE_SECONDS = 4.0
-"""How long calls that are under way in threads may go on after an interruption."""
+"""How long calls in threads may go on after an interruption."""
 
 
 def run(work: Coroutine[Any, Any, T], *, stop: Callable[[], None]) -> T:
@@ -21,7 +21,7 @@ def run(work: Coroutine[Any, Any, T], *, stop: Callable[[], None]) -> T:
 
     Args:
         work: what to run; an interruption cancels it.
-        stop: called when it was cancelled, to tell the calls in threads that they should end soon.
+        stop: called when it was cancelled; it tells the calls in threads to end soon.
 
     Raises:
         KeyboardInterrupt: it was interrupted. Calls that hang are left behind in daemon threads.
@@ -41,7 +41,7 @@ def run(work: Coroutine[Any, Any, T], *, stop: Callable[[], None]) -> T:
 
 
 class _DaemonThreads(ThreadPoolExecutor):
-    """Each call in a daemon thread of its own; callers bound how many there are. The loop takes no other class."""
+    """Runs each call in a daemon thread of its own; callers limit their number. The loop insists on the base class."""
 
     def __init__(self) -> None:
         super().__init__(max_workers=1)
@@ -58,7 +58,7 @@ class _DaemonThreads(ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as exc:  # noqa: BLE001  # whatever it is belongs to who waits for the call
+            except BaseException as exc:  # noqa: BLE001  # it is raised where the call is waited for
                 future.set_exception(exc)
             else:
                 future.set_result(result)

@@ -1,7 +1,7 @@
-"""From the shop's fields to the contract's: rows of JSON in, rows of JSON out, and nothing lost on the way.
+"""Map the shop's fields to the contract's: rows of JSON in, rows of JSON out, and no value is lost.
 
-A value that does not convert stays as it is, so that the gate rejects it by name. What no column takes is handed on
-under its own name and lands in `extra`. The text of values that are only renamed is not touched.
+A value that cannot be converted stays as it is, so that the gate rejects it with a reason. A field that no column takes
+keeps its name and ends up in `extra`. The text of values that are only renamed does not change.
 """
 
 import json
@@ -20,7 +20,7 @@ from mootech.source.paths import JsonPath, elements_of, fields_of, found, withou
 _NULL = msgspec.Raw(b"null")
 _DAY = "utc_date"
 _MOST_UNITS = 10_000
-"""Entries that a list may come to when each is repeated as often as it says."""
+"""Entries that a list may have after each was repeated as often as its count says."""
 _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -38,7 +38,7 @@ class FieldMapping:
     """The column whose day a row belongs to; None for a snapshot, which is of the day that was asked for."""
 
     def rows(self, rows: Sequence[msgspec.Raw], day: date) -> list[msgspec.Raw]:
-        """Return one row for each row given, in their order; a row that is no object comes back as it is."""
+        """Return one row for each row given, in their order; a row that is no object comes back unchanged."""
         return [self._mapped(row, day) for row in rows]
 
     def _mapped(self, row: msgspec.Raw, day: date) -> msgspec.Raw:
@@ -58,9 +58,9 @@ class FieldMapping:
         return mapped
 
     def _rest(self, given: Mapping[str, msgspec.Raw], mapped: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-        """Return what no column took. A name that a column has already is made another one."""
+        """Return the fields that no column took. A field with the name of a column gets another name."""
         rest: dict[str, msgspec.Raw] = {}
-        # A path that leads to something in some entries of a list only was not taken.
+        # A path with values in only some elements of a list gave no column, so it took nothing.
         taken = [path for path in self._taken if found(given, path) is not None]
         for name, value in without(given, taken).items():
             kept = name
@@ -72,7 +72,7 @@ class FieldMapping:
     @cached_property
     def _taken(self) -> tuple[JsonPath, ...]:
         paths = [path for each in self.columns.values() for path in (each.path, each.times) if path]
-        # Longer ones first: what is left of an object goes when the object itself was taken.
+        # Longer paths first: the rest of an object goes when the object itself was taken.
         return tuple(sorted(dict.fromkeys(paths), key=len, reverse=True))
 
 
@@ -112,7 +112,7 @@ def _number(value: msgspec.Raw) -> Decimal | None:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    # An exponent of millions would be written out.
+    # A number with an exponent of millions would become millions of digits.
     return number if number.is_finite() and abs(number.adjusted()) <= 30 else None  # noqa: PLR2004  # digits enough
 
 
@@ -149,7 +149,7 @@ def _day_of(seconds: msgspec.Raw | None) -> date | None:
 
 
 def _repeated(values: msgspec.Raw, counts: msgspec.Raw) -> msgspec.Raw:
-    """Return a list with each entry as often as the other list says; the list as it is when the two do not fit."""
+    """Return a list with each entry repeated by its count; the unchanged list when the two do not fit."""
     try:
         entries, times = elements_of(values), [msgspec.json.decode(each, type=int) for each in elements_of(counts)]
     except msgspec.MsgspecError:

@@ -28,10 +28,10 @@ def older_day(day: date) -> str:
 
 
 async def metrics_of(api: Api, table: TableSpec, day: date) -> Metrics | None:
-    """Return the shop's metrics of a table's UTC day; None for a table without any, and where nobody is to ask.
+    """Return the shop's metrics of a table's UTC day; None for a table without any, and where the settings have none.
 
     Raises:
-        RefusedError: the shop has none (its status is 404), or did not let us ask.
+        RefusedError: the shop has none (its status is 404), or refused the key.
         SourceError: no whole answer within the attempts and the deadline.
 
     """

@@ -17,7 +17,7 @@ from mootech.source.strict import check_rows, refuse_dense
 class _Envelope(msgspec.Struct, frozen=True):
     """The body of a page; the rows stay text, because one bad row must not cost the page.
 
-    Of a name that stands twice in one object the last value counts, here and in rows, as in Python and JavaScript.
+    When a name stands twice in one object, its last value counts, here and in rows, as in Python and JavaScript.
     """
 
     data: list[msgspec.Raw]
@@ -44,7 +44,7 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
     refuse_dense(body)
     try:
         if not body.isascii():
-            # Rows stay undecoded here, and with them bytes that are no UTF-8.
+            # Rows are not decoded here, so bytes that are no UTF-8 would pass.
             body.decode()
         envelope = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
@@ -54,7 +54,7 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
 
 
 def read_page(dialect: Dialect, answer: Answer, before: PagePosition, page_size: int) -> Page:
-    """Read the page that follows on `before`, in any dialect; pure, and so the same from the wire and from disk.
+    """Read the page that follows on `before`, in any dialect. Pure: a page from disk is read like one from the network.
 
     Raises:
         TransientError, RefusedError: as `parse_page`; or it names a next page that is not the shop's.

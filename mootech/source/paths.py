@@ -1,4 +1,4 @@
-"""Simple paths into JSON: names of objects within each other; values stay the text they came as."""
+"""Simple paths into JSON: the names of fields within each other. Values stay the text that the shop sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 JsonPath = tuple[str, ...]
-"""The names on the way down, outermost first; empty is the value itself."""
+"""The names on the way, outermost first; an empty path is the value itself."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def fields_of(value: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
-    """Return an object's fields; of a name that stands twice the last counts.
+    """Return an object's fields; when a name stands twice, the last value counts.
 
     Raises:
         msgspec.MsgspecError: it is no object, or no JSON.
@@ -33,9 +33,9 @@ def elements_of(value: msgspec.Raw | bytes) -> list[msgspec.Raw]:
 
 
 def found(fields: Mapping[str, msgspec.Raw], path: JsonPath) -> msgspec.Raw | None:
-    """Return what stands at a path of at least one name, None where nothing does.
+    """Return the value at a path of at least one name; None where there is none.
 
-    A list on the way gives the list of what its elements hold there, and nothing when one of them holds nothing.
+    Through a list the result is the list of its elements' values; None when one of the elements has none.
     """
     value = fields.get(path[0])
     return value if value is None or len(path) == 1 else _below(value, path[1:])
@@ -68,7 +68,7 @@ def _below(value: msgspec.Raw, path: JsonPath) -> msgspec.Raw | None:
 
 
 def without(fields: Mapping[str, msgspec.Raw], paths: Sequence[JsonPath]) -> dict[str, msgspec.Raw]:
-    """Return the fields less what stands at the paths; objects and lists that have nothing left go too."""
+    """Return the fields without the values at the paths, and without the objects and lists that this leaves empty."""
     kept = dict(fields)
     for path in paths:
         if path[0] in kept:
@@ -81,7 +81,7 @@ def without(fields: Mapping[str, msgspec.Raw], paths: Sequence[JsonPath]) -> dic
 
 
 def _less(value: msgspec.Raw, path: JsonPath) -> msgspec.Raw | None:
-    """Return what is left of a value without what stands at the path in it, None when nothing is."""
+    """Return a value without the value at the path in it; None when nothing is left."""
     if not path:
         return None
     match _first_byte(value):
@@ -90,7 +90,7 @@ def _less(value: msgspec.Raw, path: JsonPath) -> msgspec.Raw | None:
             return msgspec.Raw(msgspec.json.encode(left)) if left else None
         case b"[":
             elements = [_less(element, path) for element in elements_of(value)]
-            # The places of the others would say something else without an empty one between them.
+            # An emptied element stays as an empty object, so that the others keep their positions.
             filled = [msgspec.Raw(b"{}") if each is None else each for each in elements]
             return msgspec.Raw(msgspec.json.encode(filled)) if any(each is not None for each in elements) else None
     return value

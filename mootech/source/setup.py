@@ -1,4 +1,4 @@
-"""From the settings to how the shop is spoken to; what cannot work is refused here, before the first request."""
+"""Turn the settings into an endpoint and dialects. Settings that cannot work are refused before the first request."""
 
 import difflib
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from mootech.source.styles import STYLES
 from mootech.tables import TABLES, TableSpec
 
 _DAYS = (date(2024, 2, 29), date(2023, 11, 3))
-"""Two days that no format of a whole date writes alike, or reads as another one."""
+"""Two days that tell whether a format names the whole date: without one of its parts, one of them reads back wrong."""
 
 
 def endpoint_of(settings: Settings) -> Endpoint:
     """Return the shop's API, ready to be asked.
 
     Raises:
-        UsageError: the address or the key is missing, or may not be used; or, before a command that could fetch the
-            key is run, settings of a table that do not go together.
+        UsageError: the address or the key is missing or not allowed, or settings do not go together. The settings are
+            checked before a command that prints the key is run.
 
     """
     dialects_of(settings.source)
@@ -77,10 +77,10 @@ def dialect_of(source: SourceSettings, table: TableSpec) -> Dialect:
     outside = not lines and bool(pages.records)
     if not outside and style.beside_rows:
         raise _wrong(
-            at("style"), f"cannot be {style.name} where the body is nothing but rows", "Nothing stands beside them."
+            at("style"), f"cannot be {style.name} where the body is nothing but rows", "Nothing stands beside the rows."
         )
     if not outside and pages.more:
-        raise _wrong(at("more"), "has no place where the body is nothing but rows", "Nothing stands beside them.")
+        raise _wrong(at("more"), "has no place where the body is nothing but rows", "Nothing stands beside the rows.")
     if outside and pages.next == pages.records:
         raise _wrong(at("next"), "is the path of the records", "They stand in different places of the body.")
     _check_parameters(source, pages, style.parameter(pages), at)
@@ -88,7 +88,7 @@ def dialect_of(source: SourceSettings, table: TableSpec) -> Dialect:
 
 
 def _check_date(pages: PagesSettings, key: str) -> None:
-    """Refuse a format that does not write a day so that it can be read again."""
+    """Refuse a format from which the day cannot be read again."""
     if pages.date_format in (SECONDS, MILLISECONDS):
         return
     try:
@@ -100,7 +100,7 @@ def _check_date(pages: PagesSettings, key: str) -> None:
 
 
 def _check_parameters(source: SourceSettings, pages: PagesSettings, place: str, at: Callable[[str], str]) -> None:
-    """Refuse two things that would travel under one name."""
+    """Refuse two parameters with one name."""
     auth, kind = source.auth, KINDS[source.auth.kind]
     named = {
         "start_parameter": pages.start_parameter,
@@ -116,7 +116,7 @@ def _check_parameters(source: SourceSettings, pages: PagesSettings, place: str, 
 
 
 def _mapping(of_table: TableSettings, table: TableSpec) -> FieldMapping | None:
-    """Return how the table's rows are mapped; None where they come in the contract's own words."""
+    """Return how the table's rows are mapped; None where they come in the contract's own fields."""
     if not of_table.fields and not of_table.absent:
         return None
     columns = table.delivered

@@ -1,6 +1,6 @@
-"""What msgspec lets pass and a page must not have: nesting without bound, and more values than rows could have.
+"""Checks that msgspec does not make: how deep a page nests, and whether it has more values than rows could have.
 
-Both are looked at on the JSON text, cheaply: a page of 5,000 hits costs a millisecond and a half.
+Both work on the JSON text and are cheap: a page of 5,000 hits takes a millisecond and a half.
 """
 
 import re
@@ -13,11 +13,11 @@ from mootech.errors import RefusedError
 from mootech.source.body import TransientError
 
 MOST_DEPTH = 64
-"""Arrays and objects within each other, the page's envelope included; Python's own limit is near 1,000."""
+"""Levels of arrays and objects, the page's envelope included; Python's own limit is near 1,000."""
 MOST_ROWS = 100_000
 """Rows of one page: the largest page that can be asked for ([source] page_size)."""
 MOST_ROW_BYTES = 1024 * 1024
-"""JSON text of one row; those of the contract take some hundred bytes."""
+"""JSON text of one row; a row of the contract takes some hundred bytes."""
 
 _AROUND_A_ROW = 2
 """The envelope and its list of rows."""
@@ -25,13 +25,13 @@ _MOST_IN_A_ROW = MOST_DEPTH - _AROUND_A_ROW
 _SMALL_BODY = 4 * 1024 * 1024
 _BYTES_A_VALUE = 8
 _ENVELOPE = 128
-"""Bytes of an ordinary envelope: too few to nest as deep as a row may."""
+"""Bytes of an ordinary envelope, which are too few to nest as deep as a row may."""
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def refuse_dense(body: bytes) -> None:
-    """Refuse a body before it is taken apart, when that alone would take too much memory.
+    """Refuse a body that would take too much memory when it is decoded.
 
     Raises:
         RefusedError: it holds far more values than rows could have.
@@ -42,7 +42,7 @@ def refuse_dense(body: bytes) -> None:
 
 
 def check_rows(body: bytes, rows: Sequence[msgspec.Raw]) -> None:
-    """Check what decoding lets pass; `rows` are those of the page `body`.
+    """Check a decoded page; `rows` are the rows of `body`.
 
     Raises:
         RefusedError: more rows than any page may have, or a row that is too large.
@@ -68,10 +68,10 @@ def _too_many() -> RefusedError:
 
 
 def is_dense(body: bytes) -> bool:
-    """Say whether a large body holds so many values that its list would take far more memory than its text.
+    """Say whether a large body has so many values that decoding it would take far more memory than its text.
 
-    A row of any table has a comma in some twenty bytes. `0,0,0,…` would become thirty times as large in memory; with
-    this limit it is seven times at most.
+    Rows of any table have about one comma in twenty bytes. `0,0,0,…` would become thirty times as large in memory; this
+    limit keeps it at seven times.
     """
     return len(body) > _SMALL_BODY and body.count(b",") * _BYTES_A_VALUE > len(body)
 
@@ -107,11 +107,11 @@ def is_too_deep(body: bytes, rows: Sequence[msgspec.Raw]) -> bool:
 
 
 def depth_bound(body: bytes) -> int:
-    """Return a number that valid JSON text never nests deeper than: for the usual page, a handful.
+    """Return an upper bound of how deep valid JSON text nests: a handful for the usual page.
 
-    What lies within each other is arrays and objects. An object that follows on `},` stands in an array, so on the way
-    down there are no more of these than arrays; every other object counts. Brackets in strings only make it larger,
-    and so does white space other than one blank.
+    Arrays and objects nest. An object after `},` is an element of an array, so a path from the top passes no more of
+    them than arrays; every other object counts. Brackets in strings, and white space other than one blank, only make
+    the bound larger.
     """
     marks = np.frombuffer(body, np.uint8)
     braces = np.flatnonzero(marks == ord("{"))
@@ -123,7 +123,7 @@ def depth_bound(body: bytes) -> int:
 
 
 def _openers(text: bytes) -> int:
-    """Count what may open an array or object; those in strings too, so that it is never too few."""
+    """Count the brackets that may open an array or object; brackets in strings count, too, so that none is missed."""
     return text.count(b"{") + text.count(b"[")
 
 

@@ -1,7 +1,7 @@
 """How fast the shop may be asked: one pace for all tables, which learns from 429 and Retry-After.
 
-After every "too many requests" the pace is halved, and nobody asks before the time the server named; every answer
-brings it a little nearer to the configured one again.
+Every "too many requests" halves the pace, and no request goes before the time that the server named. Every answer
+brings the pace a little nearer to the configured one again.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ _FIRST_GAP = 0.05
 _WIDEST_GAP = 10.0
 _EASING = 0.9
 _NO_GAP = 0.001
-"""A gap that has shrunk below this is none."""
+"""A shorter gap counts as none."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between the beginnings of two requests. Pure: what was answered in, the next pace out."""
+    """Seconds between the beginnings of two requests. A plain value: each answer gives a new one."""
 
     least: float = 0.0
-    """As configured; 0 asks as fast as it goes."""
+    """As configured; 0 is no limit."""
     gap: float = 0.0
     """As learned; never less than `least`."""
 
@@ -65,7 +65,7 @@ class Throttle:
         wait = at - self._clock()
         while wait > 0:
             await self._sleep(wait)
-            # Somebody else may have been told to wait in the meantime, and that is meant for all.
+            # Another request may have been told to wait in the meantime, which holds for all of them.
             at, wait = max(at, self._closed_until), self._closed_until - at
 
     def slow(self, asked_for: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Hold the lake against the shop's own counts: what it declares for a day now, and its metrics of the clickstream."""
+"""Compare the lake with the shop's own counts: the total that it declares for a day now, and its metrics."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from mootech.verify.findings import Mend
 
 @dataclass(frozen=True)
 class Counts:
-    """What the shop says of one table's day; None where it says nothing."""
+    """The shop's counts of one table's day; None where it has none."""
 
     total: int | None
     """Rows it hands out, dirt and repeats included."""
@@ -67,9 +67,9 @@ def recount(lake: Lake, table: TableSpec, span: DayRange, endpoint: Endpoint, *,
 
 
 def shortfall(receipt: Receipt, visitors: int | None, shop: Counts, share: float) -> str | None:
-    """Return what the shop has more than a day's partition, None when nothing.
+    """Say what the shop has beyond a day's partition; None when it has no more.
 
-    `visitors` are those in the partition, for a receipt that says nothing of them.
+    `visitors` are those in the partition, for a receipt without a count of them.
     """
     accounted = receipt.published + receipt.quarantined
     if receipt.reconciled is not None:

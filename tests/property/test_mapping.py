@@ -26,7 +26,7 @@ def field(*path: str, **settings: object) -> FieldSettings:
     return FieldSettings.model_validate({"from": path, **settings})
 
 
-def mapped(row: object, event_time: str | None = None, **columns: FieldSettings) -> Any:  # noqa: ANN401  # any JSON
+def mapped(row: object, event_time: str | None = None, /, **columns: FieldSettings) -> Any:  # noqa: ANN401  # any JSON
     """Return a row after the mapping."""
     (result,) = FieldMapping(columns, event_time).rows(raws(row), DAY)
     return json.loads(bytes(result))

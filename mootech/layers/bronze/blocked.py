@@ -1,4 +1,4 @@
-"""Days the quality gate held back: their rejected rows stay in the state folder until the day is published.
+"""Days that the quality gate blocked: their rejected rows stay in the state folder until the day is published.
 
 <root>/<table>/<day>.parquet      reasons LIST<VARCHAR>, raw VARCHAR; the counts in the footer
 """
@@ -18,12 +18,12 @@ _FOOTER_KEY = "mootech.blocked"
 
 @dataclass(frozen=True)
 class BlockedDay:
-    """Why one table's day is not in the lake, or not in its newest form."""
+    """Why one table's day, or its newest version, is not in the lake."""
 
     table: str
     utc_date: str
     why: str
-    """The gate's or the shrink guard's words."""
+    """The message of the gate or of the shrink guard."""
     fetched: int
     rejected: int
     reasons: dict[str, int]
@@ -38,7 +38,7 @@ class BlockedDays:
         self._root = root
 
     def keep(self, job: Job, why: str, *, fetched: int, rejects: pl.DataFrame) -> BlockedDay:
-        """Remember a blocked day with its rejected rows, in place of what was known of it.
+        """Keep a blocked day with its rejected rows, in place of an earlier version of it.
 
         Raises:
             StoreError: the state folder cannot be written.
@@ -56,7 +56,7 @@ class BlockedDays:
         return blocked
 
     def forget(self, job: Job) -> None:
-        """Drop what is known of a day; it has been published."""
+        """Remove a day; it has been published."""
         self._path(job).unlink(missing_ok=True)
 
     def all(self, table: TableSpec) -> list[BlockedDay]:

@@ -1,6 +1,6 @@
-"""A day of clickstream held against the shop's own metrics: when to fetch it again, and what to say of it.
+"""Compare a day of clickstream with the shop's own metrics: when to fetch it again, and how to report it.
 
-A service that leaves rows out in silence leaves them out of its declared total too. Its metrics count them anyway.
+A service that silently leaves out rows leaves them out of its declared total, too. Its metrics count them anyway.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from mootech.errors import QualityError
 from mootech.model import Finding, Job, Receipt, Reconciled
 
 PASSES = 3
-"""How often a day is fetched before its union is taken for all there is."""
+"""How often a day is fetched at most; the union of these passes is final."""
 
 
 def asks_again(qa: QaSettings, day: Reconciled | None) -> bool:
@@ -20,9 +20,9 @@ def asks_again(qa: QaSettings, day: Reconciled | None) -> bool:
 
 
 def complaint(qa: QaSettings, job: Job, day: Reconciled | None, intact: str = "") -> QualityError | None:
-    """Return what is to be said of a day that stays below `min_source_share`, None of every other.
+    """Return the error of a day that stays below `min_source_share`; None for every other day.
 
-    `intact` says what is safe of a day that is not published for it.
+    `intact` says what is safe when the day is not published.
     """
     if day is None or not day.below(qa.min_source_share):
         return None
@@ -36,7 +36,7 @@ def complaint(qa: QaSettings, job: Job, day: Reconciled | None, intact: str = ""
 
 
 def description(day: Reconciled) -> str:
-    """Say what arrived of what the shop counts."""
+    """Say how much of the shop's counts arrived."""
     passes = f" in {len(day.passes)} passes" if len(day.passes) > 1 else ""
     return (
         f"{day.hits:,} of the shop's {day.source_hits:,} hits ({_share(day.hits, day.source_hits)}) and "
@@ -46,7 +46,7 @@ def description(day: Reconciled) -> str:
 
 
 def note(day: Reconciled) -> str:
-    """Say of a day that took several passes how they were united; nothing of every other."""
+    """Say how several passes over a day were united; nothing for a day of one pass."""
     if len(day.passes) == 1:
         return ""
     rows = " + ".join(f"{rows:,}" for rows in day.passes)
@@ -54,7 +54,7 @@ def note(day: Reconciled) -> str:
 
 
 def compared(table: str, receipts: Mapping[date, Receipt | None], share: float) -> Iterator[Finding]:
-    """Yield what `qa` says of a table's held days: the sums of those that were compared, and each that is short."""
+    """Yield the findings about a table's held days: the sums of the days compared, and each day that is short."""
     days = {day: receipt.reconciled for day, receipt in receipts.items() if receipt and receipt.reconciled}
     if not days:
         return

@@ -1,9 +1,9 @@
-"""Stage one day: fetch the pages that are not on disk yet, and begin again where the source makes it necessary.
+"""Stage one day: fetch the pages that are not on disk yet, and read the day again where the source makes it necessary.
 
-A day is begun again when its pages do not fit together, since the same request may well be answered rightly the next
-time, and when neighbouring pages share a row: either the source repeats a row of its own, or its rows moved while they
-were read, and one may have slipped through between two pages. So that the two can be told apart, and a mistake that
-sticks to the seams does not look like the truth, every pass asks for another number of rows a page.
+A day is read again when its pages do not fit together, because the next answers may be right. It is also read again
+when neighbouring pages share a row: either the source repeats a row, or its rows moved while they were read, and one
+may have been missed between two pages. Every pass asks for another number of rows a page, so that pages break at other
+rows: repeats stay where they are, and a mistake at the breaks does not come out the same twice.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from mootech.source.pages import pages
 _LOG = logging.getLogger(__name__)
 
 _PASSES = 4
-"""How often a day is read before it is given up as one that does not hold still."""
+"""How often a day is read at most; then its rows are taken to be still changing."""
 _ABOUT_THIS_REQUEST = frozenset({400, 409, 410, 416, 422})
-"""Refusals that may be of the cursor alone, and not of every request for the table."""
+"""Statuses that may refuse the cursor alone, and not every request for the table."""
 _MOVING = (
     "Nothing of the day was published; what was there before is intact. "
     "The shop is still writing the day: run the same command later."
@@ -34,14 +34,14 @@ async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None])
     Args:
         api: the source.
         staged: the day's staging; it is resumed, and complete on return.
-        arrived: told the rows of each page that was fetched.
+        arrived: called with the number of rows of each page that was fetched.
 
     Returns:
         A note for a person, or nothing.
 
     Raises:
         SourceError: the source failed; what was staged stays for the next run.
-        IncompleteError: the source did not hand out the whole day, in none of several passes.
+        IncompleteError: the source did not hand out the whole day in any of several passes.
         StoreError: the pages cannot be kept on local disk.
 
     """
@@ -60,7 +60,7 @@ async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None])
         if number == _PASSES:
             raise trouble
         _LOG.info("%s %s is read again: %s", staged.job.table, staged.job.day, trouble)
-        # Fewer rows if possible: a source may have no larger pages.
+        # Fewer rows if possible: the source may not have larger pages.
         fewer, more = page_size - number, page_size + number
         await asyncio.to_thread(staged.begin_again, fewer if fewer > 0 else more)
         await api.pause(number)
@@ -89,7 +89,7 @@ async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> 
             raise
         return exc
     except RefusedError as exc:
-        # The cursor may be one that the source has forgotten since; only the first page can tell.
+        # The source may have forgotten the cursor since; only the first page can tell.
         if staged.position.pages == 0 or exc.status not in _ABOUT_THIS_REQUEST:
             raise
         return exc

@@ -1,4 +1,4 @@
-"""From the staged pages of days to what bronze and quarantine will hold of them."""
+"""Put the staged pages of days through the gate: which rows go to bronze, and which to quarantine."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True)
 class StagedPages:
-    """One UTC day as it was staged."""
+    """The staged pages of one UTC day."""
 
     day: date
     """The day that was asked for."""
@@ -44,7 +44,7 @@ class StagedPages:
     source_total: int | None
     """The rows the source declared in the last pass, None when it declares none."""
     metrics: Metrics | None = None
-    """What the shop counts of the day; None: it was not asked."""
+    """The shop's own counts of the day; None when it was not asked."""
     dialect: Dialect | None = None
     """How the pages are read and their rows mapped; None is mootech's own protocol."""
 
@@ -76,7 +76,7 @@ def check_large_day(
     Args:
         table: which table.
         staged: the day.
-        folder: where its rows lie for as long as the result is needed; nobody else's.
+        folder: holds its rows for as long as the result is needed; nothing else may use it.
         portion_rows: how many rows may be in memory.
         proceed: called between the portions; what it raises ends the work.
 
@@ -90,7 +90,7 @@ def check_large_day(
 
 
 class _Day:
-    """One day on its way through the gate: its pages once as rows, and what is counted while they go by."""
+    """One day on its way through the gate: it decodes the pages once and counts rows and visitors meanwhile."""
 
     def __init__(self, table: TableSpec, staged: StagedPages, union: Union) -> None:
         self._table, self._staged, self._union = table, staged, union
@@ -129,7 +129,7 @@ class _Day:
         return Fetched(self._staged.day, rows, undecoded)
 
     def rows(self, judged: Judged | JudgedOnDisk) -> DayRows:
-        """Return what bronze and quarantine will hold of the day; its portions have all gone by."""
+        """Return the rows for bronze and for quarantine; all `portions` must have been read."""
         return DayRows(
             table=self._table,
             day=self._staged.day,
@@ -142,7 +142,7 @@ class _Day:
         )
 
     def _reconciled(self, judged: Judged | JudgedOnDisk) -> Reconciled | None:
-        """Return a day of clickstream beside the shop's metrics."""
+        """Return the day's counts beside the shop's metrics; None without metrics."""
         shop = self._staged.metrics
         if shop is None or self._visitors is None:
             return None
@@ -153,10 +153,10 @@ class _Day:
 
 
 def different_hits(judged: Judged | JudgedOnDisk) -> int:
-    """Count the different hits among a day's rows, good and bad; a key without a value is none.
+    """Count the different keys among a day's rows, good and bad; a key with a NULL does not count.
 
-    A good row's key is its own, and who lost a key to it has that one, so only rows that break the contract are looked
-    at, which are few.
+    Each good row has a key of its own, and a row that lost a key conflict shares the winner's. So only the few rows
+    that break the contract can add keys.
     """
     key = list(judged.bad_keys.columns)
     bad = judged.bad_keys.drop_nulls().unique()

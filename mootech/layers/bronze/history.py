@@ -1,4 +1,4 @@
-"""How good every day of a range is: what the lake holds of it, and what was found about it."""
+"""The quality of every day of a range: what the lake holds of it, and the findings about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date

@@ -1,8 +1,8 @@
-"""Several passes over the pages of one day, united: every row as often as the pass that has it most often.
+"""Unite several passes over the pages of one day: the union has each row as often as the pass with most copies of it.
 
-A source that leaves rows out in silence may leave out others the next time. What a later pass repeats is left out of
-the union, so that the union is judged like a single pass that had all of it; a row that has changed between two passes
-is two rows, of which the gate keeps the latest.
+A source that silently leaves out rows may leave out others the next time. The union leaves out the rows that a later
+pass repeats, so it is judged like a single pass with all rows. A row that has changed between two passes is two rows,
+and the gate keeps the later one.
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ class Union:
 
     pages: Sequence[StagedPage]
     passes: tuple[int, ...] = ()
-    """Rows of each pass; empty when there is one only, which is not read for that."""
+    """Rows of each pass; empty for a single pass, which is not read only to count it."""
     repeated: int = 0
     """Rows of later passes that an earlier one had handed out already."""
 
@@ -54,7 +54,7 @@ class Union:
 def united(passes: Sequence[Sequence[Path]], dialect: Dialect | None = None) -> Union:
     """Unite the pages of passes over one day, in order.
 
-    Two rows are the same when their JSON text is. A single pass is not even read.
+    Two rows are the same when their JSON texts are. A single pass is not read.
 
     Raises:
         StoreError: a file cannot be read.
@@ -71,7 +71,7 @@ def united(passes: Sequence[Sequence[Path]], dialect: Dialect | None = None) -> 
             new: list[int] = []
             rows = StagedPage(path, dialect=dialect).rows()
             for position, row in enumerate(rows):
-                # 128 bits: rows taken for the same by accident would be rows lost.
+                # 128 bits: a row with the hash of another one would be lost.
                 name = blake2b(bytes(row), digest_size=16).digest()
                 seen[name] += 1
                 if seen[name] > had[name]:

@@ -1,4 +1,4 @@
-"""Which days to fetch, and whether what came may replace what is there: decisions on plain values."""
+"""Which days to fetch, and whether new rows may replace those held: decisions on plain values."""
 
 from collections.abc import Collection
 from datetime import date, timedelta

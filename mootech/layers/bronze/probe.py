@@ -1,4 +1,4 @@
-"""One small request per table, and what is understood of the answer: for who sets up a source."""
+"""Ask for a few rows of each table and say what is understood of the answer; it helps to set up a source."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -23,7 +23,7 @@ ROWS = 5
 
 
 async def probe(endpoint: Endpoint, tables: Sequence[TableSpec], day: date) -> list[TableCheck]:
-    """Ask for the first rows of each table's UTC day; what fails is part of what is returned."""
+    """Ask for the first rows of each table's UTC day. A failure is part of the table's result."""
     async with Api(endpoint) as api:
         return [await _probe(api, table, dialect_of(endpoint.settings, table).on(day), day) for table in tables]
 
@@ -38,7 +38,7 @@ async def _probe(api: Api, table: TableSpec, dialect: Dialect, day: date) -> Tab
 
 
 def understood(table: TableSpec, asked: str, dialect: Dialect, page: Page, day: date) -> TableCheck:
-    """Return what a table's first page says, through the mapping and the gate's own eyes. Pure."""
+    """Return how the mapping and the gate understand a table's first page. Pure."""
     rows = list(page.data) if dialect.mapping is None else dialect.mapping.rows(page.data, day)
     decoded = RowDecoder(table).decode(rows)
     (judged,) = judge(table, [Fetched(day, decoded.frame, decoded.reasons)])

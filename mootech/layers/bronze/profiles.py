@@ -1,4 +1,4 @@
-"""The profiles of what bronze holds, read once: a cache on this host, which may be deleted at any time.
+"""The profiles of bronze's days, counted once: a cache on this host, which may be deleted at any time.
 
 <workspace>/profiles/<table>.json     by UTC day, each with the content hash of the partition it was counted from
 """
@@ -22,7 +22,7 @@ from mootech.qa.profile import Links, Profile, links, profile
 from mootech.tables import PRODUCTS, TRANSACTIONS, USERS, TableSpec
 
 _FORMAT = 1
-"""Goes up when a profile counts something else: then all are counted again."""
+"""A higher number makes every profile be counted again; for when a profile counts something else."""
 
 _LINKED = (TRANSACTIONS, USERS, PRODUCTS)
 
@@ -49,7 +49,7 @@ _DOCUMENTS = msgspec.json.Decoder(_Document)
 
 
 class Profiles:
-    """What the days of one lake look like. Not for more than one thread at a time."""
+    """The profiles of the days of one lake. For one thread at a time."""
 
     def __init__(self, lake: Lake) -> None:
         """Read from this open lake; nothing is read yet."""
@@ -59,13 +59,13 @@ class Profiles:
         self._changed: set[TableSpec] = set()
 
     def learn(self, table: TableSpec, day: date, rows: pl.DataFrame) -> None:
-        """Take down what a held day looks like from its rows, which somebody has read anyway."""
+        """Count a held day's profile from its rows, which the caller has read anyway."""
         content = self._content(table, day)
         if content is not None and self._cached(table, day, content) is None:
             self._add(table, day, content, profile(table, rows))
 
     def of(self, table: TableSpec, day: date) -> Profile | None:
-        """Return what a day looks like; None when it is not held, or is damaged, which is `verify`'s to say."""
+        """Return a day's profile; None when the day is not held, or is damaged, which `verify` reports."""
         content = self._content(table, day)
         if content is None:
             return None
@@ -76,7 +76,7 @@ class Profiles:
         return cached
 
     def unlike(self, table: TableSpec, day: date, limits: QaSettings, now: Profile | None = None) -> list[Anomaly]:
-        """Return how a day is unlike the days before it; `now` stands for what the lake holds of it, if anything."""
+        """Return how a day is unlike the days before it; `now` replaces the profile of the version held, if any."""
         this = now or self.of(table, day)
         if this is None:
             return []
@@ -84,7 +84,7 @@ class Profiles:
         return unusual(table, day, {**known, day: this}, limits)
 
     def unmatched(self, day: date, limits: QaSettings) -> list[Anomaly]:
-        """Return what a held day of transactions names and the snapshots of the day, where held, do not know."""
+        """Return what a held day of transactions names and the day's snapshots, where held, do not have."""
         contents = [self._content(table, day) for table in _LINKED]
         if contents[0] is None or not any(contents[1:]):
             return []
@@ -101,7 +101,7 @@ class Profiles:
         return unmatched(cached.links, limits)
 
     def save(self) -> None:
-        """Keep what was counted; that it cannot be kept costs only the work of counting again."""
+        """Write the cache. A failure is ignored: it costs only the work of counting again."""
         for table in sorted(self._changed):
             with suppress(StoreError), mapped(f"keeping profiles in {self._folder}"):
                 private_folder(self._folder)
@@ -140,7 +140,7 @@ class Profiles:
 
 
 def _load(path: Path) -> _Document:
-    """Return what was kept; nothing when there is none, or it cannot be read, or counts something else."""
+    """Return the cache of a table; an empty one when it is missing, unreadable or of another format."""
     try:
         document = _DOCUMENTS.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):

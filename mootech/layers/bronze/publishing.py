@@ -1,4 +1,4 @@
-"""From staged days to bronze: the gate's verdict, the shrink guard, then the lake or the folder of blocked days."""
+"""Publish staged days: the gate judges them, then they go to the lake or to the folder of blocked days."""
 
 import shutil
 from collections import Counter
@@ -31,11 +31,11 @@ from mootech.source.metrics import Metrics
 from mootech.tables import TableSpec
 
 _STORE_GIVES_UP_AFTER = 3
-"""Days in a row that the store failed to take: the rest is not even fetched."""
+"""After so many days in a row that the store failed to take, the rest is not even fetched."""
 
 
 class _StoppedError(Exception):
-    """No more work is wanted; the day in hand was not published."""
+    """The run was stopped before the current day was published."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Overrides:
     """What a person allows for one run, whatever the settings say."""
 
     allow_shrink: bool = False
-    """Let a refetch publish far fewer rows than the day has."""
+    """Let a refetch publish a day with far fewer rows than the version held."""
     allow_anomaly: bool = False
     """Publish days that are unlike their past."""
 
@@ -55,7 +55,7 @@ class Rules:
     qa: QaSettings
     overrides: Overrides = field(default_factory=Overrides)
     rows_in_memory: int = PORTION_ROWS
-    """A day that has more goes through the gate by way of the disk."""
+    """A day with more rows goes through the gate by way of the disk."""
 
     @property
     def stops_anomalies(self) -> bool:
@@ -73,11 +73,11 @@ class Staged:
 
     job: Job
     passes: tuple[StagedDay, ...]
-    """One, and a further one for each time that the day fell short of the shop's metrics."""
+    """The first pass, and one more for each time that the day fell short of the shop's metrics."""
     note: str
-    """For a person: what was special about fetching it."""
+    """For a person: anything special about fetching it."""
     metrics: Metrics | None = None
-    """What the shop counts of the day; None: it was not asked."""
+    """The shop's own counts of the day; None when it was not asked."""
 
     @property
     def pages(self) -> StagedPages:
@@ -118,14 +118,14 @@ class Gatekeeper:
         self._published = published
         self._profiles = Profiles(lake)
         self._folder = lake.own_folder("gate")
-        # Of a run that was killed while it had a large day there.
+        # A killed run may have left a large day there.
         shutil.rmtree(self._folder, ignore_errors=True)
         self._store_failures = 0
         self._stopped = Event()
         self._ended: list[DayStatus] = []
 
     def stop(self) -> None:
-        """Take no further day; the one in hand is finished. May be called from any thread."""
+        """Begin no further day; the current one is finished. May be called from any thread."""
         self._stopped.set()
 
     @property
@@ -134,7 +134,7 @@ class Gatekeeper:
         return Counter(self._ended)
 
     def check_store(self) -> None:
-        """Refuse to go on when the store has failed again and again.
+        """Refuse to go on when the store has failed several days in a row.
 
         Raises:
             StoreError: it has; the day is not even fetched.
@@ -149,8 +149,7 @@ class Gatekeeper:
     def work(self, batch: Sequence[Staged]) -> list[DayResult | None]:
         """Check and publish staged days of one table; every expected failure becomes its day's result.
 
-        None instead of a result asks for another pass over the day. After `stop` the results of the days that were not
-        begun are missing.
+        A result of None asks for another pass over the day. After `stop`, days that were not begun have no result.
         """
         try:
             if len(batch) == 1 and batch[0].rows > self._rules.rows_in_memory:
@@ -209,7 +208,7 @@ class Gatekeeper:
 
     def _publish(self, job: Job, rows: DayRows) -> DayResult:
         if self._rules.drift(job.table) is Drift.DISCARD:
-            # Only now: what is a repeat and what a conflict was decided on the rows as they came, and every row stays.
+            # Only now, because repeats and conflicts are decided on the rows as they came. Every row stays.
             rows = replace(rows, rows=_without_undeclared(rows.rows))
         held = self._published.get(job)
         refusal = refused(job, rows, held, self._rules) or self._unlike(job, rows, held)
@@ -248,16 +247,16 @@ class Gatekeeper:
 
 
 def _without_undeclared(rows: Rows) -> Rows:
-    """Return the rows, every one of them, without the fields that the contract does not name."""
+    """Return all rows, without the fields that the contract does not name."""
     changed = rows.lazy().with_columns(NO_EXTRA)
     return changed.collect() if isinstance(rows, pl.DataFrame) else SpilledRows(changed, rows.height)
 
 
 def refused(job: Job, rows: DayRows, held: Receipt | None, rules: Rules) -> QualityError | None:
-    """Return why a day must not be published, None when it may; `held` is the receipt of what stands there."""
+    """Return why a day must not be published, None when it may; `held` is the receipt of the version held."""
     only, intact = _only(job), _intact(held)
     bad = rows.rejects.height
-    # Of a day that came in several passes every row counts once, lest good rows that come twice thin out the bad ones.
+    # Rows that a later pass repeats do not count: otherwise repeated good rows would lower the share of bad ones.
     fetched = rows.fetched - (rows.reconciled.repeated if rows.reconciled else 0)
     if blocks(rules.qa, fetched=fetched, bad=bad):
         return QualityError(
@@ -297,7 +296,7 @@ def _intact(held: Receipt | None) -> str:
 
 
 def accounted(job: Job, receipt: Receipt, *, changed: bool) -> DayResult:
-    """Return the result of a day that stands in the lake with this receipt."""
+    """Return the result of a day that the lake holds with this receipt."""
     return DayResult(
         job.table.name,
         job.day,

@@ -1,4 +1,4 @@
-"""What lies in quarantine: the rejected rows of the days the lake holds, by reason, with examples."""
+"""The content of quarantine: the rejected rows of the days held, by reason, with examples."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _EXAMPLES = 3
 """Rows shown for each reason."""
 _EXAMPLE_CHARACTERS = 1000
 _SHOWN_CHARACTERS = 160
-"""Of an example in the message, which is a line in a table."""
+"""Of an example in a message, which is one line of a table."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ def quarantined_days(lake: Lake, table: TableSpec, span: DayRange) -> dict[date,
 
 
 def rejects_of(lake: Lake, table: TableSpec, day: date, receipt: Receipt) -> pl.DataFrame:
-    """Return the rejected rows that a receipt names: reasons (List(String)) and raw (String), one line a row.
+    """Return the rejected rows that a receipt names: reasons (List(String)) and raw (String).
 
     Raises:
         StoreError: the object is missing or not whole.

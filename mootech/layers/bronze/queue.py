@@ -1,7 +1,7 @@
 """The queue of (table, day) jobs: several days are fetched at once, what is staged is checked and published.
 
-Fetching waits for the source, checking for the processor; so they run beside each other, with a short queue of staged
-days between them. Staged days wait on disk, not in memory. Small days of one table are checked together.
+Fetching waits for the source and checking needs the processor, so they run at the same time, with a short queue of
+staged days between them. Staged days wait on disk, not in memory. Small days of one table are checked together.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ _LOG = logging.getLogger(__name__)
 _STAGED_DAYS = 16
 """Staged days that may wait for the gate before fetching pauses."""
 _BATCH_ROWS = 50_000
-"""Rows of small days that go through the gate together; a larger day goes alone."""
+"""Rows of small days that go through the gate together; a day with more rows goes alone."""
 
 
 class Fetcher(Protocol):
-    """What it takes to stage days."""
+    """Stages days: the port that each protocol implements."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -42,13 +42,13 @@ class Fetcher(Protocol):
 
     @property
     def at_once(self) -> int:
-        """How many units are staged beside each other."""
+        """How many units are staged at the same time."""
 
     def staged(self, job: Job, number: int) -> StagedDay:
         """Return the staging of a pass over a job's day; the first one has number 1."""
 
     def units(self, wanted: Sequence[Job]) -> Sequence[tuple[Job, ...]]:
-        """Return what is staged in one go, in order: days of one table, which succeed or fail together."""
+        """Return the units to stage, in order. A unit is days of one table that succeed or fail together."""
 
     async def stage(self, api: Api, staged: Mapping[Job, StagedDay], arrived: Callable[[Job, int], None]) -> str:
         """Stage a unit; return a note for a person. SourceError or StoreError when it cannot be."""
@@ -68,7 +68,7 @@ class PageFetcher:
         return self.endpoint.settings.concurrency
 
     def staged(self, job: Job, number: int) -> StagedDay:
-        """Return the staging of a pass over a job's day; further passes have smaller pages, lest a cache answer."""
+        """Return the staging of a pass over a job's day; further passes have other pages, so that no cache answers."""
         size = self.endpoint.settings.page_size
         size = size - number + 1 if size >= number else size + number - 1
         dialect = dialect_of(self.endpoint.settings, job.table)
@@ -88,7 +88,7 @@ class Ingest:
     """Works a queue of jobs through fetching, the gate and publishing. For one `run`."""
 
     def __init__(self, fetcher: Fetcher, gatekeeper: Gatekeeper, progress: Progress, *, alone: bool = True) -> None:
-        """Connect the parts; nothing is fetched yet. `progress` is told of every page and every finished day.
+        """Connect the parts; nothing is fetched yet. `progress` is called for every page and every finished day.
 
         `alone` says that no other run stages pages in the same folder.
         """
@@ -96,7 +96,7 @@ class Ingest:
         self._fetcher = fetcher
         self._gatekeeper = gatekeeper
         self._progress = progress
-        # The day fetched last comes first: one that needs another pass ends before a new one begins.
+        # Last in, first out: a day that needs another pass ends before a new day begins.
         self._todo: asyncio.LifoQueue[tuple[Sequence[Job], tuple[StagedDay, ...]]] = asyncio.LifoQueue()
         self._staged: asyncio.Queue[Staged | None] = asyncio.Queue(_STAGED_DAYS)
         self._results: dict[Job, DayResult] = {}
@@ -124,14 +124,14 @@ class Ingest:
         return [self._results[job] for job in queue]
 
     async def _fetch_all(self, api: Api) -> None:
-        """Fetch what is to be fetched, one unit after the other, until nobody waits for more."""
+        """Fetch one unit after the other, until the task is cancelled."""
         while True:
             await self._fetch(api, *await self._todo.get())
 
     async def _fetch(self, api: Api, unit: Sequence[Job], before: tuple[StagedDay, ...]) -> None:
-        """Stage a pass over days and hand them on; every expected failure becomes their result.
+        """Stage a pass over a unit and queue its days for the gate; every expected failure becomes the days' result.
 
-        `before` are the earlier passes over a day that comes again, alone.
+        `before` are the earlier passes over a day that is fetched again; such a day is a unit of its own.
         """
         passes = {job: (*before, self._fetcher.staged(job, len(before) + 1)) for job in unit}
         staged = {job: each[-1] for job, each in passes.items()}
@@ -151,7 +151,7 @@ class Ingest:
                 await self._staged.put(Staged(job, each, note, metrics[job]))
 
     async def _publish(self) -> None:
-        """Put what is staged through the gate, off the event loop, until nothing more comes."""
+        """Put staged days through the gate, in a thread, until the queue ends."""
         async for batch in self._batches():
             for staged, result in zip(batch, await asyncio.to_thread(self._gatekeeper.work, batch), strict=True):
                 if result is None:
@@ -161,7 +161,7 @@ class Ingest:
                     self._done(staged.job, result)
 
     async def _batches(self) -> AsyncIterator[list[Staged]]:
-        """Yield staged days of one table, as many as wait and fit, until the end of the queue."""
+        """Yield batches of staged days of one table, as many as wait and fit, until the queue ends."""
         first = await self._staged.get()
         while first is not None:
             batch, rows = [first], first.rows

@@ -1,7 +1,7 @@
-"""Quarantined rows once more through decoder and gate: those that pass now go into their days.
+"""Judge quarantined rows again: rows that pass now are published with their days.
 
-The rest of the day stays what it is. Of different rows that claim one key the latest is kept, as ever, whichever of
-them was published first; and nothing is believed that `verify` would name.
+The other rows of a day do not change. When different rows have one key, the latest is kept, as always, whichever was
+published first. A day that `verify` would call damaged is left alone.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ from mootech.verify.objects import bronze_partition, quarantine_object
 def replay(lake: Lake, job: Job, receipt: Receipt, rules: Rules, mapping: FieldMapping | None = None) -> DayResult:
     """Judge a day's quarantined rows again and publish those that pass; an expected failure becomes the result.
 
-    `fetched` stays what it was, so the receipt still adds up; with no row that passes, not a byte is written.
-    `mapping` is the table's of today, where its rows do not come in the contract's own words.
+    `fetched` does not change, so the receipt still adds up. When no row passes, nothing is written. `mapping` is the
+    table's mapping as configured now; None where rows come in the contract's own fields.
     """
     try:
         discard = rules.drift(job.table) is Drift.DISCARD
@@ -48,27 +48,27 @@ def replay(lake: Lake, job: Job, receipt: Receipt, rules: Rules, mapping: FieldM
 def replayed(
     lake: Lake, job: Job, receipt: Receipt, mapping: FieldMapping | None = None, *, discard: bool = False
 ) -> DayRows:
-    """Return the day as it is when its quarantined rows are judged by the rules of today.
+    """Return the day with its quarantined rows judged by the rules of today.
 
-    With `discard` they lose their undeclared fields; rows published before keep what they have.
+    With `discard` they lose their undeclared fields; rows that were published before keep theirs.
 
     Raises:
         BrokenPromiseError: the day is damaged.
         StoreError: it cannot be read.
 
     """
-    standing, rejects = _whole(lake, job, receipt)
+    held, rejects = _whole(lake, job, receipt)
     columns = [*delivered_schema(job.table).names(), EXTRA]
-    standing = standing.with_columns(utc_date=pl.lit(job.day.isoformat())).select(columns)
+    held = held.with_columns(utc_date=pl.lit(job.day.isoformat())).select(columns)
     raws = [msgspec.Raw(raw.encode()) for raw in rejects["raw"]]
     decoded = RowDecoder(job.table).decode(raws if mapping is None else mapping.rows(raws, job.day))
     frame = decoded.frame.with_columns(NO_EXTRA) if discard else decoded.frame
-    judged = judge_again(job.table, Fetched(job.day, frame, decoded.reasons), standing)
+    judged = judge_again(job.table, Fetched(job.day, frame, decoded.reasons), held)
     return DayRows(
         table=job.table,
         day=job.day,
         rows=judged.good,
-        rejects=_with_raw(judged.rejected, rejects["raw"].to_list(), standing),
+        rejects=_with_raw(judged.rejected, rejects["raw"].to_list(), held),
         fetched=receipt.fetched,
         duplicates=receipt.duplicates + judged.duplicates,
         source_total=receipt.source_total,
@@ -77,7 +77,7 @@ def replayed(
 
 
 def _whole(lake: Lake, job: Job, receipt: Receipt) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return a day's published and its rejected rows, provided that they are what was written."""
+    """Return a day's published and rejected rows, after a check that they are what was written."""
     bronze, problems = bronze_partition(lake, job.table, job.day)
     key = quarantine_key(job.table.name, job.day, receipt.quarantine or "")
     problems = [*problems, *quarantine_object(lake, key, receipt.quarantined)]
@@ -89,17 +89,17 @@ def _whole(lake: Lake, job: Job, receipt: Receipt) -> tuple[pl.DataFrame, pl.Dat
     return bronze.rows, rejects_of(lake, job.table, job.day, receipt)
 
 
-def _with_raw(rejected: pl.DataFrame, raws: Sequence[str], standing: pl.DataFrame) -> pl.DataFrame:
-    """Replace the positions by the rows' JSON text; that of a published row is made from its values."""
+def _with_raw(rejected: pl.DataFrame, raws: Sequence[str], held: pl.DataFrame) -> pl.DataFrame:
+    """Replace the positions by the rows' JSON text; the text of a published row is made from its values."""
     texts = [
-        raws[position] if position < len(raws) else as_json(standing.row(position - len(raws), named=True))
+        raws[position] if position < len(raws) else as_json(held.row(position - len(raws), named=True))
         for position in rejected["position"]
     ]
     return rejected.select("reasons").with_columns(pl.Series("raw", texts, dtype=pl.String))
 
 
 def as_json(row: dict[str, Any]) -> str:
-    """Return a typed row as the JSON text that decodes to it, its undeclared fields behind the declared ones."""
+    """Return the JSON text that decodes to a typed row, with its undeclared fields after the declared ones."""
     declared = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in row.items() if name != EXTRA}
     undeclared = msgspec.json.decode(row[EXTRA], type=dict[str, msgspec.Raw]) if row[EXTRA] is not None else {}
     return msgspec.json.encode({**declared, **undeclared}).decode()

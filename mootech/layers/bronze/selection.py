@@ -1,4 +1,4 @@
-"""Which days of which tables a command is asked for."""
+"""The days and tables that a command is asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ class Selection:
     tables: Sequence[TableSpec] = ()
     """Empty takes the configured ones."""
     start: date | None = None
-    """Of a range that is fetched whole; None fetches what is missing, plus the lookback."""
+    """First day of a range, every day of which is fetched; None fetches the missing days and the lookback."""
     end: date | None = None
     """None is yesterday."""
     lookback: int | None = None
     """How many of the last held days are fetched again; None takes the configured number."""
     shard: Shard | None = None
-    """The slice of the days; None takes all of them."""
+    """The slice of the jobs; None takes all of them."""
 
     @property
     def span(self) -> DayRange:
-        """The days from `start` to `end`, without them all there can be."""
+        """The days from `start` to `end`; an end that is not set is open."""
         return DayRange(self.start or date.min, self.end or date.max)
 
     def jobs(self, settings: Settings, lake: Lake | None) -> list[Job]:
@@ -49,7 +49,7 @@ class Selection:
             )
         ]
         shard = self.shard
-        # By day and table, not by place in the queue: what is missing differs from one moment to the next.
+        # By day and table, not by position in the queue, because the missing days change while shards run.
         places = {table: number for number, table in enumerate(TABLES)}
         return [job for job in jobs if shard is None or shard.takes(job.day.toordinal() + places[job.table])]
 

@@ -1,15 +1,15 @@
-"""The gate for a day that is too large for memory: its rows go by in portions, wait on disk, and come out sorted.
+"""The gate for a day that is too large for memory: an external merge sort, with the gate's rules on the way.
 
-The verdict is that of `mootech.qa.gate.judge`, made of the same parts, in three steps:
+The result is that of `mootech.qa.gate.judge`, made of the same parts, in three steps:
 
-1. Each portion is held against the contract; what keeps it is sorted and written to a file of its own, a run.
-2. Rows may share a key across portions. The hashes of all keys fit into memory, so the rows that may clash are known
-   without the others, and those few are decided as ever.
+1. Each portion is checked against the contract. Its valid rows are sorted and written to a file of their own, a run.
+2. Rows may share a key across portions. The hashes of all keys fit into memory, so the few rows that may share one are
+   known, and they are decided as in memory.
 3. The runs are merged: the range of the first sort column is cut so that a portion's worth of rows lies between two
-   cuts, and what the runs have there is put together, sorted and written.
+   cuts; the runs' rows between two cuts are put together, sorted and written.
 
-In memory are one portion (or all rows that are equal in the first sort column, where they are more), the hash and the
-first sort column of every row, and what was rejected.
+Memory holds one portion (or all rows with one value of the first sort column, when these are more), the hash and the
+first sort column of every row, and the rejected rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from mootech.qa.keys import key_hashes
 from mootech.tables import TableSpec
 
 PORTION_ROWS = 100_000
-"""Rows that are in memory at once: some 65 MB of hits, and as much again while they are sorted."""
+"""Rows in memory at once: some 65 MB of hits, and as much again while they are sorted."""
 
 _HASH = "_hash"
 
@@ -42,13 +42,13 @@ class JudgedOnDisk:
 
 @dataclass(frozen=True)
 class _Run:
-    """A portion's rows that keep the contract, in a file, sorted."""
+    """The valid rows of a portion, in a file, sorted."""
 
     file: Path
     first: pl.Series
     """The first column they are sorted by."""
     hashes: pl.Series
-    """Of their keys; different keys may have the same one, and then count as clashing until they are looked at."""
+    """Of their keys. Different keys may share a hash; their rows are then compared like rows that share a key."""
 
 
 def judge_on_disk(
@@ -63,8 +63,8 @@ def judge_on_disk(
 
     Args:
         table: whose contract.
-        portions: the day's rows, piece after piece, none much larger than `portion_rows`.
-        folder: where files may lie for as long as the good rows are needed; nobody else's.
+        portions: the day's rows in pieces, none much larger than `portion_rows`.
+        folder: holds files for as long as the good rows are needed; nothing else may use it.
         portion_rows: how many rows may be in memory.
         proceed: called between the portions; what it raises ends the work.
 
@@ -103,12 +103,12 @@ def judge_on_disk(
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What becomes of the rows that share a key."""
+    """The decision on the rows that share a key."""
 
     losers: pl.DataFrame
-    """Positions of those that lost it to another row."""
+    """Positions of the rows that lost their key to another row."""
     dropped: pl.Series
-    """Positions of all that are not kept."""
+    """Positions of all rows that are not kept."""
     duplicates: int
 
 
@@ -117,7 +117,7 @@ def _decided(table: TableSpec, runs: Sequence[_Run], portion_rows: int) -> _Verd
     ordered = pl.concat([run.hashes for run in runs]).sort()
     crowded = ordered.filter(ordered == ordered.shift(1)).unique()
     crowd_rows = sum(int(run.hashes.is_in(crowded.implode()).sum()) for run in runs) if crowded.len() else 0
-    # A source that hands out everything twice makes a crowd of the whole day: it is decided share by share.
+    # When the source hands out everything twice, the whole day shares keys: it is decided share by share.
     shares = -(-crowd_rows // portion_rows)
     positions = pl.DataFrame(schema={POSITION: pl.UInt32()})
     losers, dropped, duplicates = [positions], [positions], 0
@@ -138,7 +138,7 @@ def _of_hashes(run: _Run, hashes: pl.Series) -> pl.DataFrame:
 def _merged(
     table: TableSpec, runs: Sequence[_Run], dropped: pl.Series, folder: Path, portion_rows: int
 ) -> Iterator[tuple[Path, int]]:
-    """Write the rows that are kept, sorted over all runs; yield the files in order, and how many rows each has."""
+    """Write the kept rows, sorted over all runs; yield each file, in order, and its number of rows."""
     first = pl.concat([run.first for run in runs]).sort()
     cuts = first.gather_every(portion_rows)[1:].unique(maintain_order=True)
     bounds = [[0, *run.first.search_sorted(cuts, side="left").to_list(), run.first.len()] for run in runs]

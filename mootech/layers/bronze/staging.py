@@ -1,10 +1,9 @@
 """Staged pages on local disk: what has arrived of a day, kept until the day is published.
 
-A day's folder holds one file per page and a journal, one line per page, written after the page is safe on disk; so
-after a kill at any moment the journal names only whole pages, and the next run fetches the rest. The journal says which
-pages are whole, and only that: what they say is read from the pages themselves, through the guards they first came
-through. What does not check out, belongs to other settings or another version, or is stale is thrown away, never
-believed.
+A day's folder holds one file per page and a journal with one line per page. A line is written after its page is safe
+on disk. So after a kill at any moment the journal names only whole pages, and the next run fetches the rest. The
+journal says only which pages are whole; a resume reads the pages themselves again, through the same guards. Pages that
+do not check out, that belong to other settings or another version, or that are stale are removed and fetched again.
 
     <root>/<table>/<day>/journal.jsonl        a header line, then a line per page: its number, its hash, its headers
     <root>/<table>/<day>/page-00001.json      the body, decoded from the wire
@@ -32,16 +31,16 @@ from mootech.source.pages import read_page, rows_of
 
 _JOURNAL_VERSION = 3
 _STALE_SECONDS = 6 * 3600
-"""Pages older than this are fetched again: the shop's rows may have moved between pages since."""
+"""Older pages are fetched again, because the shop's rows may have moved between pages since."""
 
 
 class _Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A journal line: this page is whole on disk, and this is how to tell."""
+    """A journal line: this page is whole on disk, and has this hash."""
 
     page: int
     sha256: str
     head: dict[str, str] = {}
-    """The headers that the page is read with, where its dialect needs any."""
+    """The headers that the page is read with, when its dialect needs any."""
 
 
 _LINE = msgspec.json.Decoder(_Whole)
@@ -80,7 +79,7 @@ class StagedDay:
         self.position: PagePosition = START
 
     def resume(self) -> int:
-        """Take up what an earlier run staged, as far as it checks out; return the number of pages.
+        """Resume the pages that an earlier run staged, as far as they check out; return their number.
 
         Raises:
             StoreError: the state folder cannot be written.
@@ -88,19 +87,19 @@ class StagedDay:
         """
         self._whole, self.position = [], START
         try:
-            self._take_up()
+            self._resume_pages()
         except (TotalChangedError, IncompleteError):
-            # Whole pages that do not belong together.
+            # The pages are whole, and do not belong together.
             self._whole = []
         if not self._whole:
             self.clear()
         else:
-            # Written anew, because a torn last line would swallow the next one.
+            # Written again, because the next line would be appended to a torn last one.
             self._start_journal()
         return len(self._whole)
 
     def add(self, page: Page) -> None:
-        """Keep one page: its body first, then, when that is safe on disk, its journal line.
+        """Keep one page: first its body and, when that is safe on disk, its journal line.
 
         Raises:
             StoreError: the state folder cannot be written; what was staged before is intact.
@@ -109,7 +108,7 @@ class StagedDay:
         whole = _Whole(page.number, hashlib.sha256(page.body).hexdigest(), dict(page.head))
         with mapped(f"staging page {page.number} in {self._folder}"):
             if not self._whole:
-                # Each on its own: the mode is not that of parents which are made on the way.
+                # Each by a call of its own: mkdir does not give the mode to the parents that it makes.
                 folders = (*reversed(self._folder.parents[:2]), self._folder)
                 for folder in (each for each in folders if not each.exists()):
                     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -124,7 +123,7 @@ class StagedDay:
         return [self._file(whole.page) for whole in self._whole]
 
     def digest(self) -> bytes:
-        """Return a hash of all rows in their order, however they are cut into pages, to compare passes by.
+        """Return a hash of all rows in their order, however they are cut into pages; it compares passes.
 
         Raises:
             StoreError: a staged page cannot be read.
@@ -139,7 +138,7 @@ class StagedDay:
         return digest.digest()
 
     def begin_again(self, page_size: int) -> None:
-        """Forget the day's pages and begin with so many rows a page; a run that is killed does not resume these.
+        """Remove the day's pages and begin again with so many rows a page; a later run does not resume such pages.
 
         Raises:
             StoreError: the state folder cannot be written.
@@ -149,14 +148,14 @@ class StagedDay:
         self.page_size = self._header["page_size"] = page_size
 
     def clear(self) -> None:
-        """Forget the day's pages, and with those of the first pass the further passes too.
+        """Remove the day's pages. The first pass removes the further passes, too.
 
-        Files that cannot be removed are not worth an error: a published day does not fail for them, and the next page
-        to stage finds out what is wrong with the folder.
+        Files that cannot be removed raise no error: a published day must not fail for them, and the next page to stage
+        finds out what is wrong with the folder.
         """
         self._whole, self.position, self._started = [], START, time.time()
         with suppress(OSError):
-            # The journal goes first: pages without a journal are nothing, a journal without pages would be a lie.
+            # The journal goes first: pages without a journal are ignored, a journal without pages would be wrong.
             self._journal.unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -168,7 +167,7 @@ class StagedDay:
         return self._folder / f"page-{number:05d}.json"
 
     def _start_journal(self) -> None:
-        """Write the header and the lines there are, in one step."""
+        """Write the header and the lines so far, in one step."""
         header = json.dumps({**self._header, "started": self._started}).encode()
         lines = b"\n".join([header, *map(msgspec.json.encode, self._whole), b""])
         beside = self._journal.with_suffix(".new")
@@ -176,8 +175,8 @@ class StagedDay:
             _write(beside, lines, os.O_TRUNC)
             beside.replace(self._journal)
 
-    def _take_up(self) -> None:
-        """Read the journal and its pages, up to the first that does not hold."""
+    def _resume_pages(self) -> None:
+        """Read the journal and its pages, up to the first one that does not check out."""
         try:
             first, *lines = self._journal.read_bytes().splitlines()
             header = json.loads(first)
@@ -203,10 +202,10 @@ class StagedDay:
 
 
 def remove_stale(root: Path) -> None:
-    """Remove the staging that no run would resume any more, whether its day is still wanted or not.
+    """Remove the folders of days with stale pages, which no run would resume. For a run with the lake's lock.
 
-    Nothing has been written to it for so long that its pages have gone stale. For a run that holds the lake's lock.
-    What cannot be removed stays: it is in nobody's way.
+    A folder is stale when nothing was written to it for six hours. A folder that cannot be removed stays and does no
+    harm.
 
     Args:
         root: the staging area of one lake; it need not exist.
@@ -225,7 +224,7 @@ def staged_pages(root: Path) -> int:
 
 
 def _write(path: Path, data: bytes, flag: int) -> None:
-    """Write and flush to disk; private, because rows hold customers' addresses."""
+    """Write and flush to disk. The file is private, because rows hold customers' addresses."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as file:
         file.write(data)
         file.flush()
