@@ -93,8 +93,8 @@ class DataIngest:
             >>> ingestor = DataIngest()
             >>> ingestor.get_data_by_range("transactions", date(2024, 3, 6), date(2024, 3, 6))
             >>> outcome = ingestor.run_fetch()
-            >>> outcome.exit_code, ingestor.queue
-            (0, ())
+            >>> outcome.errors, ingestor.queue
+            ((), ())
 
         """
         if not self._queue:
@@ -110,8 +110,8 @@ def qa_driver(table: str, *, lake: str | None = None) -> QaOutcome:
 
     Example:
         >>> from mootech import qa_driver
-        >>> qa_driver("users").exit_code
-        0
+        >>> qa_driver("users").errors
+        ()
 
     """
     return qa(load(lake=lake), tables=(TABLES.named(table),))

@@ -25,8 +25,8 @@ def demo(lake: str, state_dir: Path, *, days: int, progress: Progress | None = N
         UsageError: the lake holds days of another shop, which the demo must not mix with its own.
 
     Example:
-        >>> demo("./demo-lake", Path("demo-state"), days=2).exit_code
-        0
+        >>> demo("./demo-lake", Path("demo-state"), days=2).errors
+        ()
 
     """
     today = utc_today()

@@ -47,8 +47,8 @@ def qa(
         >>> from mootech.config import load
         >>> from mootech.tables import USERS
         >>> outcome = qa(load(), tables=(USERS,), start=date(2024, 3, 1), end=date(2024, 3, 2))
-        >>> outcome.exit_code, outcome.findings[0].check
-        (0, 'rows')
+        >>> outcome.errors, outcome.findings[0].check
+        ((), 'rows')
 
     """
     lake = opened(settings)

@@ -26,8 +26,8 @@ def run(settings: Settings, *, progress: Progress | None = None) -> RunOutcome:
         >>> from pathlib import Path
         >>> from mootech.config import load
         >>> outcome = run(load(config=Path("nightly.toml"), lake="./nightly"))
-        >>> [step.command for step in outcome.steps], outcome.exit_code
-        (['ingest', 'qa', 'silver', 'report'], 0)
+        >>> [step.command for step in outcome.steps], outcome.all_errors
+        (['ingest', 'qa', 'silver', 'report'], ())
 
     """
     due = Selection()

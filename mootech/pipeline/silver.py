@@ -21,8 +21,8 @@ def silver(
 
     Example:
         >>> from mootech.config import load
-        >>> silver(load()).exit_code
-        0
+        >>> silver(load()).errors
+        ()
 
     """
     opened(settings)

@@ -32,8 +32,8 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
     Example:
         >>> from mootech.config import load
         >>> from mootech.layers.bronze.selection import Selection
-        >>> verify(load(), Selection()).exit_code
-        0
+        >>> verify(load(), Selection()).errors
+        ()
 
     """
     endpoint = endpoint_of(settings) if source else None

@@ -167,7 +167,7 @@ def test_libraries_have_one_importer() -> None:
     assert importers["s3fs"] == ["mootech.lake"]
     assert importers["duckdb"] == ["mootech.engines"]
     assert importers["pandera"] == ["mootech.qa"]
-    assert importers["typer"] == ["mootech.cli"]
+    assert importers["typer"] == ["mootech.cli", "mootech.commands", "mootech.process"]
     assert importers["altair"] == importers["vl_convert"] == ["mootech.render"]
 
 
