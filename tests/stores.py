@@ -60,6 +60,10 @@ class Wrapper:
         """Pass on."""
         return self.inner.read_tail(key, size)
 
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Pass on."""
+        return self.inner.read_range(key, start, size)
+
     def download(self, key: str, file: Path) -> Entry:
         """Pass on."""
         return self.inner.download(key, file)
@@ -115,22 +119,23 @@ class MemoryStore:
 
     def read(self, key: str) -> bytes:
         """Look it up."""
-        with self._mutex:
-            if check_key(key) not in self._objects:
-                raise StoreError(f"there is no {key}", hint="Publish it first.")
-            return self._objects[key][1]
+        return self._held(key)[1]
 
     def read_tail(self, key: str, size: int) -> bytes:
         """Cut the end off."""
         return self.read(key)[-size:]
 
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Cut the part out."""
+        head, data = self._held(key)
+        return data[start : start + size], head.entry
+
     def download(self, key: str, file: Path) -> Entry:
         """Write it out, as it is at one moment."""
-        data = self.read(key)
+        head, data = self._held(key)
         with mapped(f"writing {file}", ScratchError):
             file.write_bytes(data)
-        with self._mutex:
-            return self._objects[key][0].entry
+        return head.entry
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Replace the object in one step."""
@@ -161,6 +166,12 @@ class MemoryStore:
     def uri(self, key: str) -> str:
         """Return an address that nobody else can read."""
         return f"{self.url}/{check_key(key)}"
+
+    def _held(self, key: str) -> tuple[Head, bytes]:
+        with self._mutex:
+            if check_key(key) not in self._objects:
+                raise StoreError(f"there is no {key}", hint="Publish it first.")
+            return self._objects[key]
 
     def _keep(self, key: str, data: bytes, metadata: Mapping[str, str]) -> Entry:
         entry = Entry(key, len(data), str(next(self._versions)))
@@ -198,6 +209,11 @@ class RecordingStore(Wrapper):
         """Note and pass on."""
         self.calls.append(("read_tail", key))
         return super().read_tail(key, size)
+
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Note and pass on."""
+        self.calls.append(("read_range", key))
+        return super().read_range(key, start, size)
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Note and pass on."""
@@ -259,6 +275,10 @@ class EveryCall(Wrapper):
     def read_tail(self, key: str, size: int) -> bytes:
         """Read by way of `through`."""
         return self.through(lambda: self.inner.read_tail(key, size))
+
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Read by way of `through`."""
+        return self.through(lambda: self.inner.read_range(key, start, size))
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
         """Put by way of `through`."""

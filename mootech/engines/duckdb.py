@@ -1,7 +1,7 @@
 """DuckDB, set up to read one lake and to run recipes over its objects.
 
-It reads explicit lists of objects, never globs: what is read is exactly what the lake listed. S3 is read by DuckDB's
-own httpfs, loaded from the PyPI package of the same version; nothing is ever downloaded.
+It reads explicit lists of objects, never globs: what is read is exactly what the lake listed. Objects that are not on
+this host's disk are read by the store's own client (lake/pinned.py). No extension is loaded, and none is looked for.
 """
 
 import os
@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol, Self, runtime_checkable
+from typing import Self, TypeVar
 
 import duckdb
 import polars as pl
@@ -23,28 +22,21 @@ from mootech.definition import Definition, Value
 from mootech.engines.failures import changed_while_read, errors, mistakes
 from mootech.engines.person import by_key, mistaken
 from mootech.engines.recipe import Macro, Recipe
-from mootech.errors import StoreError
 from mootech.lake import parquet
 from mootech.lake.copies import Copies
 from mootech.lake.disk import mapped, private_folder
+from mootech.lake.pinned import PinnedObjects
 from mootech.lake.stores.store import Entry, Store
 
-# Two threads wait for S3 most of the time: 10 million rows took 2.7 s with two and 1.1 s with sixteen.
-_S3_THREADS = 16
-_S3 = "s3://"
+T = TypeVar("T")
+
+# Two threads would wait for a store most of the time.
+_REMOTE_THREADS = 16
 _MEMORY_CAP = 4 * 2**30
 _ATTEMPTS = 4
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _GLOB = re.compile(r"[\[*?{]")
 _ESCAPED = re.compile(r"\[([\[*?{])\]")
-
-
-@runtime_checkable
-class _HasSecret(Protocol):
-    """A store that DuckDB needs credentials for."""
-
-    def duckdb_secret(self) -> Mapping[str, str]:
-        """Return the options of CREATE SECRET (TYPE s3, …)."""
 
 
 class DuckDB:
@@ -55,7 +47,8 @@ class DuckDB:
         self._connection = connection
         self._store = store
         self._copies = copies
-        self._reads_s3 = False
+        self._pinned = PinnedObjects(store)
+        self._reads_elsewhere = False
         self._sources: list[str] = []
         self._viewed: set[str] = set()
 
@@ -81,7 +74,7 @@ class DuckDB:
         """Name the rows of these objects of the lake: see Engine.
 
         Raises:
-            StoreError: an object is missing or not readable, or httpfs or the credentials are not usable.
+            StoreError: an object is missing or not readable.
 
         """
         if not _IDENTIFIER.fullmatch(name) or not entries:
@@ -90,23 +83,22 @@ class DuckDB:
             "hive_partitioning = true, hive_types = {'utc_date': DATE}" if partitioned else "hive_partitioning = false"
         )
         copies = self._copies.of(entries) if self._copies else {}
-        uris = [self._uri(entry.key, copies) for entry in entries]
-        if any(uri.startswith(_S3) for uri in uris):
-            self._reach_s3()
-        self._sources += uris
+        sources = [self._source(entry, copies) for entry in entries]
+        self._sources += sources
         # A view takes no bound parameters, and a relation with some is computed at once; a variable does what both do.
+        view = (
+            f"CREATE OR REPLACE TEMP VIEW {name} AS"  # noqa: S608  # a plain identifier, checked above
+            f" SELECT * FROM read_parquet(getvariable('{name}_objects'), {hive})"
+        )
         with errors(f"reading {name}"):
-            self._connection.execute(f"SET VARIABLE {name}_objects = $uris", {"uris": uris})
-            self._connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {name} AS"  # noqa: S608  # a plain identifier, checked above
-                f" SELECT * FROM read_parquet(getvariable('{name}_objects'), {hive})"
-            )
-            self._viewed.add(name)
+            self._connection.execute(f"SET VARIABLE {name}_objects = $sources", {"sources": sources})
+            self._reading(partial(self._connection.execute, view))
+        self._viewed.add(name)
 
     def query(self, recipe: Recipe, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
         """Run a recipe, and return its rows: see Engine.
 
-        When an object on S3 is replaced while it is read, the statement is run again, a few times.
+        When an object is replaced while it is read, the statement is run again, a few times.
 
         Raises:
             StoreError: the lake could not be read, or the disk is full.
@@ -117,7 +109,7 @@ class DuckDB:
             self._define(recipe.macros)
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
             arguments = dict(parameters or {})
-            return self._retrying()(lambda: pl.DataFrame(self._connection.sql(recipe.sql, params=arguments)))
+            return self._reading(lambda: pl.DataFrame(self._connection.sql(recipe.sql, params=arguments)))
 
     def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
         """Return what makes one day of silver: see Engine. Rows are read here, and made in memory."""
@@ -138,14 +130,14 @@ class DuckDB:
             statements = self._connection.extract_statements(definition.sql)
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                 raise mistaken(definition, "it is not one SELECT statement, and a report only reads")
-            rows = self._retrying()(lambda: self._typed(definition, arguments))
+            rows = self._reading(lambda: self._typed(definition, arguments))
         return by_key(definition, rows)
 
     def _define(self, macros: Sequence[Macro]) -> None:
         """Define the macros whose views are there: DuckDB looks for what a macro reads when it is defined."""
         for macro in macros:
             if macro.reads <= self._viewed:
-                self._connection.execute(macro.sql)
+                self._reading(partial(self._connection.execute, macro.sql))
 
     def _typed(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
         relation = self._connection.sql(definition.sql, params=dict(arguments))
@@ -164,24 +156,36 @@ class DuckDB:
             self._connection.execute("SET enable_external_access = false")
             self._connection.execute("SET lock_configuration = true")
 
-    def _reach_s3(self) -> None:
-        if not self._reads_s3 and isinstance(self._store, _HasSecret):
-            _enable_s3(self._connection, self._store.duckdb_secret())
-            self._reads_s3 = True
+    def _source(self, entry: Entry, copies: Mapping[str, Path]) -> str:
+        """Return what DuckDB reads the object by: a pattern that means one file, or an address."""
+        path = str(copies[entry.key]) if entry.key in copies else self._store.uri(entry.key)
+        # DuckDB would read a lake in "data[1]" from "data1".
+        return self._elsewhere(entry) if "://" in path else _GLOB.sub(r"[\g<0>]", path)
 
-    def _uri(self, key: str, copies: Mapping[str, Path]) -> str:
-        uri = str(copies[key]) if key in copies else self._store.uri(key)
-        # DuckDB would read a lake in "data[1]" from "data1"; on S3 globs are switched off.
-        return uri if uri.startswith(_S3) else _GLOB.sub(r"[\g<0>]", uri)
+    def _elsewhere(self, entry: Entry) -> str:
+        # Imported here: a lake on this disk, or its copies, have no use for it.
+        from mootech.lake.filesystem import ObjectFiles, address  # noqa: PLC0415
 
-    @staticmethod
-    def _retrying() -> Retrying:
+        if not self._reads_elsewhere:
+            self._connection.register_filesystem(ObjectFiles(self._pinned))
+            self._connection.execute(f"SET threads = {max(_REMOTE_THREADS, os.cpu_count() or 1)}")
+            self._reads_elsewhere = True
+        self._pinned.pin(entry)
+        return address(entry.key)
+
+    def _reading(self, statement: Callable[[], T]) -> T:
+        """Run a statement, and again where what it reads was replaced meanwhile."""
+
+        def once() -> T:
+            with self._pinned.statement():
+                return statement()
+
         return Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.2, max=2),
             retry=retry_if_exception(changed_while_read),
             reraise=True,
-        )
+        )(once)
 
 
 Derive = Callable[[Recipe, date, pl.DataFrame], pl.DataFrame]
@@ -202,8 +206,8 @@ def _derived(database: duckdb.DuckDBPyConnection, recipe: Recipe, day: date, bro
         return pl.DataFrame(connection.sql(recipe.sql))
 
 
-def _without_pattern(uri: str) -> str:
-    return uri if uri.startswith(_S3) else _ESCAPED.sub(r"\1", uri)
+def _without_pattern(source: str) -> str:
+    return _ESCAPED.sub(r"\1", source)
 
 
 def _connect(spill: str) -> duckdb.DuckDBPyConnection:
@@ -223,33 +227,3 @@ def _connect(spill: str) -> duckdb.DuckDBPyConnection:
     # Known only once ICU, which is built in, has been loaded.
     connection.execute("SET TimeZone = 'UTC'")
     return connection
-
-
-def _enable_s3(connection: duckdb.DuckDBPyConnection, secret: Mapping[str, str]) -> None:
-    version = f"v{duckdb.__version__}"
-    try:
-        extension = resources.files("duckdb_extension_httpfs") / "extensions" / version / "httpfs.duckdb_extension"
-        with resources.as_file(extension) as file:
-            connection.load_extension(str(file))
-    except (duckdb.Error, OSError, ImportError) as exc:
-        msg = f"DuckDB {duckdb.__version__} could not load its S3 reader, httpfs"
-        hint = (
-            f"Nothing was changed. Install the matching one: pip install duckdb-extension-httpfs=={duckdb.__version__}"
-        )
-        raise StoreError(msg, hint=hint) from exc
-    options = ", ".join(
-        f"{option} ${option.lower()}" for option in sorted(secret) if _IDENTIFIER.fullmatch(option.lower())
-    )
-    try:
-        connection.execute(f"SET threads = {max(_S3_THREADS, os.cpu_count() or 1)}")
-        # Globs and ?options in an address off: a key is a key.
-        connection.execute("SET s3_url_compatibility_mode = true")
-        connection.execute(
-            f"CREATE SECRET lake (TYPE s3, {options})", {option.lower(): value for option, value in secret.items()}
-        )
-    except duckdb.Error:
-        # Without its cause: DuckDB's message may quote the values.
-        msg = "DuckDB refused the S3 credentials' form"
-        raise StoreError(
-            msg, hint="Nothing was changed. Check the AWS variables or profile, AWS_ENDPOINT_URL included."
-        ) from None

@@ -9,14 +9,15 @@ import duckdb
 from mootech.definition import Definition
 from mootech.engines.person import mistaken
 from mootech.errors import MootechError, StoreError
+from mootech.lake.pinned import ReplacedError
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
 def changed_while_read(exc: BaseException) -> bool:
-    """Say whether DuckDB gave up because an object on S3 became another one while it was read."""
-    # Half old and half new, an object has texts that are none; DuckDB quotes them, and its message is no UTF-8 (seen).
-    return isinstance(exc, UnicodeDecodeError) or (isinstance(exc, duckdb.Error) and "ETag on reading file" in str(exc))
+    """Say whether a statement failed because an object became another one while it was read."""
+    # A file that is half old and half new has texts that are none; DuckDB quotes them in a message that is no UTF-8.
+    return isinstance(exc, UnicodeDecodeError | ReplacedError)
 
 
 @contextmanager

@@ -154,26 +154,3 @@ def test_an_engine_leaves_nothing_in_the_state_folder(folder: Path, state_dir: P
     ):
         assert len(list(state_dir.iterdir())) == 2
     assert list(state_dir.iterdir()) == []
-
-
-def test_refused_credentials_are_not_quoted(folder: Path, state_dir: Path) -> None:
-    """A secret that DuckDB does not take stays out of the error and its causes."""
-
-    class Refusing:
-        url = "s3://bucket/lake"
-
-        def uri(self, key: str) -> str:
-            return f"s3://bucket/{key}"
-
-        def duckdb_secret(self) -> dict[str, str]:
-            return {"KEY_ID": "key-canary", "SECRET": "secret-canary", "USE_SSL": "secret-canary"}
-
-    assert folder
-    with (
-        DuckDB.opened(Refusing(), state_dir=state_dir) as engine,  # type: ignore[arg-type]  # only what the engine asks of a store
-        pytest.raises(StoreError) as caught,
-    ):
-        engine.view("products", _entries(DAYS[0]), partitioned=True)
-    shown = f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
-    assert "canary" not in shown
-    assert caught.value.__suppress_context__

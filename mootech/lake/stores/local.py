@@ -71,6 +71,13 @@ class LocalStore:
             file.seek(max(0, length - size))
             return file.read()
 
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Read a part of the file."""
+        path = self._path(check_key(key))
+        with mapped(f"reading {path}"), path.open("rb") as file:
+            file.seek(start)
+            return file.read(size), _entry(key, os.fstat(file.fileno()))
+
     def download(self, key: str, file: Path) -> Entry:
         """Copy the file."""
         path = self._path(check_key(key))

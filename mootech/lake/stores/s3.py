@@ -103,6 +103,10 @@ class S3Store:
         """Download the end of the object."""
         return self._retrying(lambda: self._tail(key, size), "reading", key)
 
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Download a part of the object."""
+        return self._retrying(lambda: self._range(key, start, size), "reading", key)
+
     def download(self, key: str, file: Path) -> Entry:
         """Download the object into a file, piece by piece."""
         return self._retrying(lambda: self._save(key, file), "reading", key)
@@ -206,14 +210,6 @@ class S3Store:
         """Return s3://bucket/prefix/key."""
         return f"s3://{self._bucket}/{self._full(key)}"
 
-    def duckdb_secret(self) -> Mapping[str, str]:
-        """Return the options of DuckDB's CREATE SECRET (TYPE s3, …), from the credentials this store uses.
-
-        Keys: KEY_ID, SECRET, SESSION_TOKEN (temporary credentials only), REGION, URL_STYLE, USE_SSL, and ENDPOINT
-        (host:port) where the store is not AWS itself. The values are secrets: never log or show them.
-        """
-        return self._retrying(lambda: s3_client.duckdb_secret(self._fs), "reading the credentials of", "")
-
     def _full(self, key: str) -> str:
         return self._prefix + check_key(key)
 
@@ -240,6 +236,21 @@ class S3Store:
     def _get(self, key: str, **arguments: str) -> bytes:
         answer = self._call("get_object", Key=self._full(key), **arguments)
         return s3_client.download(self._fs, answer["Body"])
+
+    def _range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        try:
+            answer = self._call("get_object", Key=self._full(key), Range=f"bytes={start}-{start + size - 1}")
+        except Exception as exc:
+            head = self._head(key) if answer_of(exc) is Answer.EMPTY else None
+            if head is None:
+                raise
+            return b"", head.entry
+        data = s3_client.download(self._fs, answer["Body"])
+        whole = answer.get("ContentRange")
+        if whole is None:
+            # A store that ignores the header sends everything.
+            return data[start : start + size], Entry(key, len(data), etag_of(answer))
+        return data, Entry(key, int(whole.rpartition("/")[2]), etag_of(answer))
 
     def _save(self, key: str, file: Path) -> Entry:
         answer = self._call("get_object", Key=self._full(key))

@@ -122,27 +122,3 @@ def content_md5(body: bytes | BufferedReader) -> str:
     digest = hashlib.file_digest(whole, partial(hashlib.md5, usedforsecurity=False)).digest()
     whole.seek(0)
     return base64.b64encode(digest).decode()
-
-
-def duckdb_secret(fs: Any) -> dict[str, str]:  # noqa: ANN401  # an untyped library's object
-    """Return the options of DuckDB's CREATE SECRET (TYPE s3, …) for what the file system uses."""
-
-    async def frozen() -> Any:  # noqa: ANN401  # an untyped library's object
-        return await (await fs.session.get_credentials()).get_frozen_credentials()
-
-    meta = fs.s3.meta
-    keys = fsspec.asyn.sync(fs.loop, frozen)
-    scheme, _, host = meta.endpoint_url.rstrip("/").partition("://")
-    custom = not host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    # A client of an endpoint of its own puts the bucket into the path unless it is told otherwise.
-    style = (meta.config.s3 or {}).get("addressing_style", "auto")
-    secret = {
-        "KEY_ID": keys.access_key,
-        "SECRET": keys.secret_key,
-        "REGION": "us-east-1" if meta.region_name in {None, "aws-global"} else meta.region_name,
-        "URL_STYLE": "path" if style == "path" or (custom and style == "auto") else "vhost",
-        "USE_SSL": str(scheme == "https").lower(),
-    }
-    if keys.token:
-        secret["SESSION_TOKEN"] = keys.token
-    return secret | ({"ENDPOINT": host} if custom else {})

@@ -1,4 +1,4 @@
-"""The port to whatever holds the lake: eight verbs over keys, the same for a directory and for S3.
+"""The port to whatever holds the lake: nine verbs over keys, the same for a directory and for S3.
 
 Every implementation runs tests/conformance/test_stores.py.
 """
@@ -64,6 +64,12 @@ class Store(Protocol):
 
     def read_tail(self, key: str, size: int) -> bytes:
         """Return the last `size` bytes, fewer when the object is smaller; StoreError when there is none."""
+
+    def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+        """Return `size` bytes (at least 1) from `start` on, and which version of the object they are of.
+
+        Fewer bytes come back where the object ends earlier; StoreError when there is none.
+        """
 
     def download(self, key: str, file: Path) -> Entry:
         """Write the whole object into a local file, and return which version of it that is.
