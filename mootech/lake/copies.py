@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
-from mootech.lake.disk import ScratchError
+from mootech.lake.disk import ScratchError, scratch_file
 from mootech.lake.stores.store import Entry, Store
 
 _AT_ONCE = 16
@@ -78,14 +77,11 @@ class Copies:
             if path.name == _name(entry, path):
                 return path
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{uuid4().hex}.part"
-        try:
+        with scratch_file(folder, ".part") as temporary:
             # What it is the copy of is what the store has just sent, which may be newer than the listing.
             copied = self._store.download(entry.key, temporary)
-            path = folder / _name(copied, temporary)
-            return temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            # Nothing is fsynced: its name has the digest of its bytes, which is compared before each use.
+            return temporary.replace(folder / _name(copied, temporary))
 
 
 def _name(entry: Entry, file: Path) -> str:

@@ -3,9 +3,10 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from mootech.errors import StoreError
@@ -19,7 +20,15 @@ _HINTS = {
     errno.ENOTDIR: "A file stands where a folder is needed. Choose another folder (--lake, MOOTECH_STATE_DIR).",
     errno.EISDIR: "A folder stands where a file is needed. Move it away and run the command again.",
 }
+UNFINISHED = ".mootech-*.tmp"
+"""Pattern of the names of files that `replacing` has not finished; a killed process leaves one behind."""
+
+_ATTEMPTS = 1000
+"""To make a folder and to use it. Each one that fails means that somebody else's delete has come through."""
 _DEFAULT_HINT = "What was published before is intact. Run the command again when the disk is well."
+
+
+T = TypeVar("T")
 
 
 class ScratchError(StoreError):
@@ -51,6 +60,66 @@ def scratch_file(folder: Path, suffix: str = "") -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """Yield the path of a new, empty file for the body to write, and then put that file in the place of `path`.
+
+    Whoever looks at `path` sees the file before or the whole file after, also after a power cut. When the body fails,
+    `path` stays as it was. The folder has to be there.
+
+    Args:
+        path: where the file belongs.
+        private: only its owner may read the new file; otherwise the umask decides.
+
+    Raises:
+        OSError: the disk failed; `mapped` makes it an error with a hint.
+
+    """
+    file = path.with_name(UNFINISHED.replace("*", uuid4().hex))
+    try:
+        file.touch(mode=0o600 if private else 0o666, exist_ok=False)
+        yield file
+        put_in_place(file, path)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Put a file with these bytes in the place of `path`; see `replacing`."""
+    with replacing(path, private=private) as file:
+        file.write_bytes(data)
+
+
+def put_in_place(file: Path, path: Path) -> None:
+    """Put a finished file of the same file system in the place of `path`, in one step and durably; OSError as above."""
+    fsync_file(file)
+    in_folder(path.parent, lambda: file.replace(path))
+
+
+def in_folder(folder: Path, act: Callable[[], T]) -> T:
+    """Make the folder, act in it, and make both durable.
+
+    Another thread or process may remove the folder, because it is empty, before `act` has put anything there. Then both
+    are done again, so `act` may not have done anything when it raises FileNotFoundError.
+    """
+    made: set[Path] = set()
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+                path.mkdir(exist_ok=True)
+                made.add(path)
+            result = act()
+            break
+        except FileNotFoundError:
+            if not attempts_left:
+                raise
+    # Not before: the longer an empty folder stands, the likelier somebody removes it.
+    for changed in {folder, *(path.parent for path in made)}:
+        with suppress(FileNotFoundError):
+            fsync_folder(changed)
+    return result
+
+
 def fsync_file(file: Path) -> None:
     """Make the file's bytes durable."""
     with file.open("rb") as handle:
@@ -58,8 +127,11 @@ def fsync_file(file: Path) -> None:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the folder's names durable."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Make the folder's names durable, unless it is one that may be written to and not read."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(handle)
     finally:
@@ -68,10 +140,8 @@ def fsync_folder(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make the folder and its parents, durably."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        fsync_folder(path.parent)
+    if not folder.is_dir():
+        in_folder(folder, lambda: None)
 
 
 def private_folder(folder: Path) -> Path:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -17,7 +18,7 @@ from mootech.errors import EmptyLakeError, MootechError, StoreError, UsageError
 from mootech.lake import parquet
 from mootech.lake.catalog import Catalog, Held
 from mootech.lake.copies import Copies
-from mootech.lake.disk import make_folder, mapped, private_folder, scratch_file
+from mootech.lake.disk import UNFINISHED, make_folder, mapped, private_folder, scratch_file
 from mootech.lake.locks.lease import Terms
 from mootech.lake.locks.runlock import BucketLock, DirectoryLock, Fence
 from mootech.lake.locks.shard import Shard
@@ -278,6 +279,7 @@ class Lake:
                 shutil.rmtree(folder, ignore_errors=True)
         # Of runs that were killed. Younger files may belong to a command that is just opening the lake.
         with suppress(OSError):
-            for file in self._work.iterdir():
+            folders = (self._work.parent, *self._state.glob("*"), *self._state.glob("*/*"))
+            for file in chain(self._work.iterdir(), *(folder.glob(UNFINISHED) for folder in folders)):
                 if time.time() - file.stat().st_mtime > _LEFTOVER_SECONDS:
                     file.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """Where reports and pages are written, and in which format: stdout, or a file, whole or not at all."""
 
-import os
 import stat
 import sys
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from mootech.errors import MootechError, StoreError, UsageError
+from mootech.lake.disk import write_atomically
 from mootech.model import Outcome
 from mootech.outcomes import QaOutcome, ReportOutcome
 from mootech.render import formats
@@ -180,12 +180,4 @@ def _write(file: Path, data: bytes) -> None:
     if target.exists() and not stat.S_ISREG(target.stat().st_mode):
         target.write_bytes(data)  # a device or a pipe is written to, not replaced
         return
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomically(target, data)

@@ -1,12 +1,14 @@
-"""The model's world: a shop whose rows a test changes as it likes, and what a run must make of a day of them."""
+"""The model's world: a shop whose rows a test changes, what is staged, and what a run must make of a day."""
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -78,6 +80,52 @@ def open_shop(shop: Shop) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
+class Staged:
+    """The pages of a day that a run would take up: they were asked for in the way in which it would ask."""
+
+    rows: tuple[Row, ...]
+    whole: bool
+    """The last page is there: the shop is not asked again, whatever it has by now."""
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> "Staged":
+        """Return all pages of these rows."""
+        return cls(tuple(rows), whole=True)
+
+    def begins(self, rows: list[Row]) -> bool:
+        """Say whether these are the first pages, or all, of a day with these rows."""
+        count = len(self.rows)
+        return self.rows == tuple(rows[:count]) and (count == len(rows) if self.whole else count % PAGE_SIZE == 0)
+
+
+def staged(state: Path) -> dict[date, Staged]:
+    """Return what the state folder holds of each day."""
+    return {
+        date.fromisoformat(journal.parent.name): found
+        for journal in state.glob(f"lakes/*/stage/{TABLE}/*/journal.jsonl")
+        if (found := _staged(journal)) is not None
+    }
+
+
+def forget_unfinished(state: Path, day: date) -> None:
+    """Let the pages of a day that is not staged whole grow stale."""
+    for folder in state.glob(f"lakes/*/stage/{TABLE}/{day}"):
+        pages = staged(state).get(day)
+        if pages is None or not pages.whole:
+            shutil.rmtree(folder)
+
+
+def _staged(journal: Path) -> Staged | None:
+    header, *lines = map(json.loads, journal.read_text().splitlines())
+    # A day that was begun again has pages of another size, which no later run takes up.
+    if header["page_size"] != PAGE_SIZE or not lines:
+        return None
+    pages = [json.loads((journal.parent / f"page-{line['page']:05d}.json").read_bytes()) for line in lines]
+    rows = tuple((row["order_id"], row["total_purchase_usd"]) for page in pages for row in page["data"])
+    return Staged(rows, whole=pages[-1]["next_cursor"] is None)
+
+
+@dataclass(frozen=True)
 class Expected:
     """What a run must make of a day's rows."""
 
@@ -86,7 +134,7 @@ class Expected:
     duplicates: int
 
     @classmethod
-    def of(cls, rows: list[Row]) -> "Expected":
+    def of(cls, rows: Sequence[Row]) -> "Expected":
         """Split rows the way docs/design.md says; in these every order_id has one amount."""
         different = set(rows)
         good = frozenset(row for row in different if row[1] >= 0)

@@ -218,14 +218,22 @@ def test_a_killed_process_leaves_no_lock(url: str, state_dir: Path) -> None:
 
 
 def test_leftovers_of_killed_runs_are_removed(url: str, state_dir: Path) -> None:
-    """An old file in the work folder goes when the lock is taken; a young one may be another command's and stays."""
+    """An old unfinished file goes when the lock is taken; a young one may be another command's and stays."""
     lake = Lake.open(url, state_dir=state_dir, write=True)
     work = Path(url) / "_mootech/tmp"
-    for name in ("old", "young"):
-        (work / name).write_text("x")
-    os.utime(work / "old", (1, 1))
+    folders = (work, work.parent, lake.workspace / "profiles", lake.workspace / "blocked/users")
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("old", "young"):
+            (folder / f".mootech-{name}.tmp").write_text("x")
+        os.utime(folder / ".mootech-old.tmp", (1, 1))
+    kept = lake.workspace / "profiles/users.json"
+    kept.write_text("x")
+    os.utime(kept, (1, 1))
     with lake.lock("ingest"):
-        assert [file.name for file in work.iterdir()] == ["young"]
+        for folder in folders:
+            assert [file.name for file in folder.glob(".mootech-*")] == [".mootech-young.tmp"]
+    assert kept.exists()
 
 
 def test_files_of_the_lake_follow_the_umask(url: str, state_dir: Path) -> None:

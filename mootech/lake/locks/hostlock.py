@@ -10,7 +10,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from mootech.errors import LockHeldError
-from mootech.lake.disk import is_private, mapped, scratch_file
+from mootech.lake.disk import is_private, mapped, write_atomically
 from mootech.lake.locks.holder import Holder, held_error, is_dead
 
 _HOLDERS = msgspec.json.Decoder(Holder)
@@ -37,9 +37,8 @@ def host_lock(path: Path, holder: Holder) -> Iterator[None]:
         except Timeout as exc:
             raise turned_away(path, holder.machine) from exc
     try:
-        with mapped(f"writing {_note(path)}"), scratch_file(path.parent, ".json") as file:
-            file.write_bytes(msgspec.json.encode(holder))
-            file.replace(_note(path))
+        with mapped(f"writing {_note(path)}"):
+            write_atomically(_note(path), msgspec.json.encode(holder), private=is_private(path.parent))
         yield
     finally:
         # A note that stays behind names a holder that will soon be dead.

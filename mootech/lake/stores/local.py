@@ -8,13 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from mootech.errors import StoreError
-from mootech.lake.disk import ScratchError, fsync_file, fsync_folder, make_folder, mapped, scratch_file
+from mootech.lake.disk import (
+    ScratchError,
+    fsync_file,
+    fsync_folder,
+    in_folder,
+    make_folder,
+    mapped,
+    put_in_place,
+    scratch_file,
+)
 from mootech.lake.paths import TEMPORARY
 from mootech.lake.stores.store import Entry, Head, check_key, check_prefix
 
 # A file system without hard links (FAT, some network mounts) says one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-_FOLDER_ATTEMPTS = 3
 
 
 class LocalStore:
@@ -111,20 +119,10 @@ class LocalStore:
         with mapped(f"creating {path}"), scratch_file(self._temporary()) as file:
             file.write_bytes(data)
             fsync_file(file)
-            make_folder(path.parent)
             try:
-                os.link(file, path)
+                in_folder(path.parent, lambda: _link(file, path))
             except FileExistsError:
                 return False
-            except OSError as exc:
-                if exc.errno not in _NO_LINKS:
-                    raise
-                try:
-                    path.touch(exist_ok=False)
-                except FileExistsError:
-                    return False
-                file.replace(path)
-            fsync_folder(path.parent)
             return True
 
     def delete(self, key: str) -> None:
@@ -180,19 +178,20 @@ class LocalStore:
                     yield _entry(key, child.stat(follow_symlinks=False))
 
     def _replace(self, key: str, file: Path, path: Path) -> Entry:
-        fsync_file(file)
         entry = _entry(key, file.stat())
-        for attempts_left in reversed(range(_FOLDER_ATTEMPTS)):
-            make_folder(path.parent)
-            try:
-                file.replace(path)
-                break
-            except FileNotFoundError:
-                # A run on another slice has just removed the last object beside it, and the empty folder.
-                if not attempts_left:
-                    raise
-        fsync_folder(path.parent)
+        put_in_place(file, path)
         return entry
+
+
+def _link(file: Path, path: Path) -> None:
+    """Give a finished file a second name, which nothing has yet; FileExistsError when something has."""
+    try:
+        os.link(file, path)
+    except OSError as exc:
+        if exc.errno not in _NO_LINKS:
+            raise
+        path.touch(exist_ok=False)
+        file.replace(path)
 
 
 def _entry(key: str, stat: os.stat_result) -> Entry:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from mootech.lake.disk import fsync_file, fsync_folder, mapped, private_folder, scratch_file
+from mootech.lake.disk import mapped, private_folder, write_atomically
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -42,12 +42,8 @@ class Uploads:
         if self._folder is None:
             return
         private_folder(self._folder)
-        with mapped(f"writing to {self._folder}"), scratch_file(self._folder) as file:
-            file.touch(mode=0o600)
-            file.write_bytes(msgspec.json.encode(upload))
-            fsync_file(file)
-            file.replace(self._file(self._folder, upload))
-            fsync_folder(self._folder)
+        with mapped(f"writing to {self._folder}"):
+            write_atomically(self._file(self._folder, upload), msgspec.json.encode(upload), private=True)
 
     def forget(self, upload: Upload) -> None:
         """Strike the upload out: it is complete, or aborted."""

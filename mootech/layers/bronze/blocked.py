@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mootech.lake.disk import mapped, private_folder
+from mootech.lake.disk import mapped, private_folder, replacing
 from mootech.model import Job
 from mootech.tables import TableSpec
 
@@ -47,12 +47,10 @@ class BlockedDays:
         counts = rejects["reasons"].explode().value_counts().sort(["count", "reasons"], descending=[True, False])
         blocked = BlockedDay(str(job.table), job.day.isoformat(), why, fetched, rejects.height, dict(counts.rows()))
         path = self._path(job)
-        beside = path.with_suffix(".new")
         with mapped(f"keeping the rejected rows of {job.table} {job.day} in {self._root}"):
             private_folder(path.parent)
-            beside.touch(mode=0o600)
-            rejects.write_parquet(beside, metadata={_FOOTER_KEY: json.dumps(asdict(blocked))})
-            beside.replace(path)
+            with replacing(path, private=True) as file:
+                rejects.write_parquet(file, metadata={_FOOTER_KEY: json.dumps(asdict(blocked))})
         return blocked
 
     def forget(self, job: Job) -> None:

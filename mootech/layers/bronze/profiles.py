@@ -13,7 +13,7 @@ import polars as pl
 
 from mootech.config import QaSettings
 from mootech.errors import StoreError
-from mootech.lake.disk import mapped, private_folder, scratch_file
+from mootech.lake.disk import mapped, private_folder, write_atomically
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
 from mootech.lake.paths import Layer
@@ -105,9 +105,7 @@ class Profiles:
         for table in sorted(self._changed):
             with suppress(StoreError), mapped(f"keeping profiles in {self._folder}"):
                 private_folder(self._folder)
-                with scratch_file(self._folder, ".new") as beside:
-                    beside.write_bytes(msgspec.json.encode(self._documents[table]))
-                    beside.replace(self._path(table))
+                write_atomically(self._path(table), msgspec.json.encode(self._documents[table]), private=True)
         self._changed.clear()
 
     def _content(self, table: TableSpec, day: date) -> str | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from mootech.errors import IncompleteError, RefusedError
-from mootech.lake.disk import mapped
+from mootech.lake.disk import mapped, write_atomically
 from mootech.model import Job
 from mootech.source.body import TransientError
 from mootech.source.dialect import Dialect
@@ -170,10 +170,8 @@ class StagedDay:
         """Write the header and the lines so far, in one step."""
         header = json.dumps({**self._header, "started": self._started}).encode()
         lines = b"\n".join([header, *map(msgspec.json.encode, self._whole), b""])
-        beside = self._journal.with_suffix(".new")
         with mapped(f"writing {self._journal}"):
-            _write(beside, lines, os.O_TRUNC)
-            beside.replace(self._journal)
+            write_atomically(self._journal, lines, private=True)
 
     def _resume_pages(self) -> None:
         """Read the journal and its pages, up to the first one that does not check out."""

@@ -6,7 +6,6 @@ for that export instead of ordering another one, and it forgets no directory in 
     <root>/<first directory>.json
 """
 
-import os
 import re
 import time
 from datetime import date
@@ -16,7 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
-from mootech.lake.disk import fsync_file, fsync_folder, mapped, private_folder
+from mootech.lake.disk import mapped, private_folder, write_atomically
 from mootech.model import DayRange
 from mootech.tables import TableSpec
 
@@ -91,13 +90,8 @@ class Tickets:
         """
         private_folder(self._root)
         file = self._file(ticket)
-        beside = file.with_suffix(".new")
         with mapped(f"writing {file}"):
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-                handle.write(msgspec.json.encode(ticket))
-            fsync_file(beside)
-            beside.replace(file)
-            fsync_folder(self._root)
+            write_atomically(file, msgspec.json.encode(ticket), private=True)
 
     def drop(self, ticket: Ticket) -> None:
         """Forget a ticket.
