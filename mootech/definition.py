@@ -33,7 +33,7 @@ class DefinitionError(UsageError):
 
 
 @dataclass(frozen=True)
-class Column:
+class ReportColumn:
     """A column of the result."""
 
     name: str
@@ -108,7 +108,7 @@ class Definition:
     inputs: Mapping[str, str]
     """Tables of silver, and what the report reads of them. The first one is the main one."""
     parameters: tuple[Parameter, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     key: tuple[str, ...]
     """Columns that tell the rows apart. The rows are sorted by them."""
     per_product: PerProduct | None
@@ -133,7 +133,7 @@ class Definition:
         """What the names of its objects in the lake begin with; the whole name where the report is one object."""
         return self.name if self.per_product is None else f"{self.name}_report_"
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ReportColumn:
         """Return the column of that name; KeyError when there is none."""
         return next(column for column in self.columns if column.name == name)
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mootech.lake.locks.lease import Clock, Terms
+from mootech.lake.locks.lease import Clock, LockPolicy
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
@@ -16,9 +16,9 @@ class Time:
     seconds: float = 0
 
     @property
-    def terms(self) -> Terms:
-        """The terms of a lease on this clock."""
-        return Terms(Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: self.seconds))
+    def policy(self) -> LockPolicy:
+        """The policy of a lease on this clock."""
+        return LockPolicy(Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: self.seconds))
 
 
 async def at_once(_seconds: float) -> None:

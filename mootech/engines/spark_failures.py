@@ -31,12 +31,12 @@ def errors(doing: str) -> Iterator[None]:
     except (PySparkException, grpc.RpcError) as exc:
         if isinstance(exc, _WRONG) and not _condition(exc).startswith(_UNREADABLE):
             hint = "Nothing was changed. Without --engine spark DuckDB computes the same; please report this."
-            raise MootechError(f"{doing} failed: {_told(exc)}", hint=hint) from exc
+            raise MootechError(f"{doing} failed: {_message(exc)}", hint=hint) from exc
         hint = (
             "Nothing was changed. Spark reads the lake itself: see that it reaches it by the same address, and that "
             "`mootech verify` holds; then run the command again."
         )
-        raise StoreError(f"{doing} failed: {_told(exc)}", hint=hint) from exc
+        raise StoreError(f"{doing} failed: {_message(exc)}", hint=hint) from exc
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def mistakes(definition: Definition) -> Iterator[None]:
     except _WRONG as exc:
         if _condition(exc).startswith(_UNREADABLE):
             raise
-        raise mistaken(definition, f"Spark refuses it: {_told(exc)}") from exc
+        raise mistaken(definition, f"Spark refuses it: {_message(exc)}") from exc
 
 
 def _condition(exc: BaseException) -> str:
@@ -57,7 +57,7 @@ def _condition(exc: BaseException) -> str:
     return (exc.getCondition() or "") if isinstance(exc, PySparkException) else ""
 
 
-def _told(exc: Exception) -> str:
+def _message(exc: Exception) -> str:
     if isinstance(exc, grpc.RpcError):
         return str(getattr(exc, "details", lambda: exc)())
     return str(exc).strip().partition("\n")[0]

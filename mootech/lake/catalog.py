@@ -9,7 +9,7 @@ from threading import RLock
 
 from mootech.lake import parquet
 from mootech.lake.footers import provenance_in, receipt_in
-from mootech.lake.manifest import Manifest, Record, load, manifest_key
+from mootech.lake.manifest import Manifest, ManifestEntry, load, manifest_key
 from mootech.lake.paths import Layer, day_of, is_quarantine_key, object_key, partition_day, table_prefix
 from mootech.lake.stores.store import Entry, Store
 from mootech.model import Provenance, Receipt
@@ -52,7 +52,7 @@ class Catalog:
             self._known.clear()
             self._quarantined.clear()
 
-    def mistrust(self, layer: Layer, table: str) -> None:
+    def forget_table(self, layer: Layer, table: str) -> None:
         """Drop a table's listing: a write ended in doubt."""
         with self._mutex:
             self._known.pop((layer, table), None)
@@ -83,14 +83,14 @@ class Catalog:
                 self.held(layer, table)
             return self._known[layer, table]
 
-    def noted(self, layer: Layer, name: str) -> frozenset[str]:
+    def recorded(self, layer: Layer, name: str) -> frozenset[str]:
         """Return what the manifest in the lake says was published, gone or not: ISO days, or names of single objects.
 
         `held` forgets what is gone; this is how `verify` learns of it, until the next run stores its manifests.
         """
         return frozenset(load(self._store, manifest_key(layer, name)).records)
 
-    def disbelieve(self, layer: Layer, name: str, day: date | None) -> None:
+    def invalidate(self, layer: Layer, name: str, day: date | None) -> None:
         """Take an object's footer for unreadable, so that whoever builds it next does so (`day` None: no days)."""
         with self._mutex:
             held = self.single(layer, name) if day is None else self.partition(layer, name, day)
@@ -129,7 +129,7 @@ class Catalog:
     def remember(self, layer: Layer, table: str, day: date | None, held: Held) -> None:
         """Note what has just been published, or learnt of an object that needs no publishing."""
         with self._mutex:
-            record = Record(held.entry.version, held.entry.size, held.receipt, held.provenance)
+            record = ManifestEntry(held.entry.version, held.entry.size, held.receipt, held.provenance)
             self._manifest(layer, table).records[table if day is None else day.isoformat()] = record
             if day is not None and (layer, table) in self._known:
                 self._known[layer, table][day] = held
@@ -160,20 +160,20 @@ class Catalog:
             self._manifests[key] = load(self._store, key)
         return self._manifests[key]
 
-    def _read(self, entries: Iterable[Entry]) -> list[Record]:
+    def _read(self, entries: Iterable[Entry]) -> list[ManifestEntry]:
         entries = list(entries)
         if not entries:
             return []
         with ThreadPoolExecutor(min(_READERS, len(entries))) as pool:
             return list(pool.map(self._record, entries))
 
-    def _record(self, entry: Entry) -> Record:
+    def _record(self, entry: Entry) -> ManifestEntry:
         try:
             metadata = parquet.footer(self._store, entry.key)
         except parquet.DamagedError:
             metadata = {}
-        return Record(entry.version, entry.size, receipt_in(metadata), provenance_in(metadata))
+        return ManifestEntry(entry.version, entry.size, receipt_in(metadata), provenance_in(metadata))
 
 
-def _held(entry: Entry, record: Record) -> Held:
+def _held(entry: Entry, record: ManifestEntry) -> Held:
     return Held(entry.key, entry, record.receipt, record.provenance)

@@ -19,8 +19,8 @@ from mootech.lake import parquet
 from mootech.lake.catalog import Catalog, Held
 from mootech.lake.copies import Copies
 from mootech.lake.disk import UNFINISHED, make_folder, mapped, private_folder, scratch_file
-from mootech.lake.locks.lease import Terms
-from mootech.lake.locks.runlock import BucketLock, DirectoryLock, Fence
+from mootech.lake.locks.lease import LockPolicy
+from mootech.lake.locks.runlock import BucketLock, DirectoryLock, Fence, HostLocks
 from mootech.lake.locks.shard import Shard
 from mootech.lake.paths import (
     FORMAT_KEY,
@@ -59,12 +59,12 @@ class Lake:
         *,
         state_dir: Path,
         write: bool = False,
-        terms: Terms | None = None,
+        policy: LockPolicy | None = None,
         shard: Shard | None = None,
     ) -> None:
         """Open the lake that the store holds; `open` does it from an address, with the same errors.
 
-        `terms` are those of the run lock, which only tests have a reason to set. `shard` is the slice of a backfill
+        `policy` is that of the run lock, which only tests have a reason to set. `shard` is the slice of a backfill
         that this run works on, beside others.
         """
         self._shard = shard
@@ -79,9 +79,10 @@ class Lake:
         self._work = self._state / "work" if folder is None else folder / TEMPORARY
         self._lock: BucketLock | DirectoryLock
         if folder is None:
-            self._lock = BucketLock(store, self._state, self._work, terms or Terms(), self.warnings, shard)
+            host = HostLocks(self._state, policy or LockPolicy(), shard)
+            self._lock = BucketLock(store, host, self._work, self.warnings)
         else:
-            self._lock = DirectoryLock(folder / OWN, terms or Terms(), shard)
+            self._lock = DirectoryLock(HostLocks(folder / OWN, policy or LockPolicy(), shard))
         if write:
             self._make_writable()
         self._check_format()
@@ -109,7 +110,7 @@ class Lake:
         *,
         state_dir: Path,
         write: bool = False,
-        terms: Terms | None = None,
+        policy: LockPolicy | None = None,
         shard: Shard | None = None,
     ) -> Self:
         """Open the lake at an address; `write` makes what is missing and proves that it can be written.
@@ -123,7 +124,7 @@ class Lake:
         # What is open in the journal of a slice belongs to that slice: others are at work beside it.
         journal = state_dir / ("uploads" if shard is None else f"uploads-{shard.name}")
         store = open_store(url, journal=journal)
-        return cls(store, state_dir=state_dir, write=write, terms=terms, shard=shard)
+        return cls(store, state_dir=state_dir, write=write, policy=policy, shard=shard)
 
     def held(self, layer: Layer, table: str) -> dict[date, Held]:
         """Return the table's partitions by UTC day, oldest first, from one fresh listing."""
@@ -145,13 +146,13 @@ class Lake:
         """Return the reports' objects by name, from one fresh listing."""
         return self._catalog.results()
 
-    def noted(self, layer: Layer, name: str) -> frozenset[str]:
+    def recorded(self, layer: Layer, name: str) -> frozenset[str]:
         """Return what the stored manifest says was published, gone or not: ISO days, or names of single objects."""
-        return self._catalog.noted(layer, name)
+        return self._catalog.recorded(layer, name)
 
-    def disbelieve(self, layer: Layer, name: str, day: date | None) -> None:
+    def invalidate(self, layer: Layer, name: str, day: date | None) -> None:
         """Take an object's footer for unreadable, so that it is built again (`day` None: an object without days)."""
-        self._catalog.disbelieve(layer, name, day)
+        self._catalog.invalidate(layer, name, day)
 
     def foreign(self, layer: Layer, table: TableSpec) -> list[str]:
         """Return the keys below the table's folder that mootech would not have put there, and readers would read."""

@@ -17,7 +17,7 @@ from mootech.model import Provenance, Receipt
 FORMAT = 1
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One object: its version and size, and the receipt (raw_data) or provenance (silver, results) in its footer."""
 
     version: str
@@ -32,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class _Document(msgspec.Struct, frozen=True):
     format: int
-    entries: dict[str, Record]
+    entries: dict[str, ManifestEntry]
 
 
 _DOCUMENTS = msgspec.json.Decoder(_Document)
@@ -43,7 +43,7 @@ class Manifest:
     """The records of one table's partitions by ISO day, or of single objects by name."""
 
     key: str
-    records: dict[str, Record] = field(default_factory=dict)
+    records: dict[str, ManifestEntry] = field(default_factory=dict)
     stored: bytes = b""
     """The document as it stands in the lake, to write it only when it changes."""
 

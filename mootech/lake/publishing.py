@@ -99,7 +99,7 @@ class Publisher:
                 self._store.delete(key)
                 quarantined.discard(key)
         except StoreError:
-            self._catalog.mistrust(Layer.RAW, table)
+            self._catalog.forget_table(Layer.RAW, table)
             raise
         return receipt, changed
 
@@ -132,7 +132,7 @@ class Publisher:
             footer = {PROVENANCE: provenance.to_json()}
             entry = self._write(key, frame, footer, metadata, replaces=_version(held))
         except StoreError:
-            self._catalog.mistrust(layer, table)
+            self._catalog.forget_table(layer, table)
             raise
         self._catalog.remember(layer, table, day, Held(key, entry, None, provenance))
         return True

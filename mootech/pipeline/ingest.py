@@ -119,7 +119,7 @@ def repair(
         damaged = unbelievable(found)
         published = {job: receipt for job, receipt in receipts_of(lake, jobs).items() if job not in damaged}
         for layer, table, day in to_rewrite(found):
-            lake.disbelieve(layer, table, day)
+            lake.invalidate(layer, table, day)
         done = Outcome("ingest")
         if jobs:
             ingestion = Ingestion(settings, endpoint_of(settings), overrides, progress or Silent())

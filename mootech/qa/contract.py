@@ -11,7 +11,7 @@ import polars as pl
 
 from mootech.qa.currencies import ISO_4217
 from mootech.qa.unseen import unseen
-from mootech.tables.spec import Column, Format, TableSpec, Type
+from mootech.tables.spec import Column, TableSpec, TextFormat, Type
 
 # Where Spark is installed pandera would import it, which takes half a second and prints a warning.
 with unseen("pyspark"):
@@ -62,11 +62,11 @@ def _counting(number: str, texts: str) -> Callable[[PolarsData], pl.LazyFrame]:
     return counts
 
 
-_FORMATS: Mapping[Format, Callable[[], pa.Check]] = {
-    Format.FILLED: lambda: pa.Check.str_matches(_FILLED),
-    Format.EMAIL: lambda: pa.Check.str_matches(_EMAIL),
-    Format.CURRENCY: lambda: pa.Check.isin(sorted(ISO_4217)),
-    Format.UNSIGNED_64_BIT: lambda: pa.Check(_unsigned_64_bit, name="unsigned_64_bit"),
+_FORMATS: Mapping[TextFormat, Callable[[], pa.Check]] = {
+    TextFormat.FILLED: lambda: pa.Check.str_matches(_FILLED),
+    TextFormat.EMAIL: lambda: pa.Check.str_matches(_EMAIL),
+    TextFormat.CURRENCY: lambda: pa.Check.isin(sorted(ISO_4217)),
+    TextFormat.UNSIGNED_64_BIT: lambda: pa.Check(_unsigned_64_bit, name="unsigned_64_bit"),
 }
 
 

@@ -4,20 +4,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from mootech.definition import Column
+from mootech.definition import ReportColumn
 from mootech.outcomes import ReportResult
 from mootech.render.text import NOTHING, clean
 
 _PLACES = 4
 
 
-def columns_of(report: ReportResult) -> tuple[Column, ...]:
+def columns_of(report: ReportResult) -> tuple[ReportColumn, ...]:
     """Return what the definition says of each of the report's columns; one it does not name has no type."""
     known = {column.name: column for column in report.definition.columns}
-    return tuple(known.get(name, Column(name, "", "")) for name in report.columns)
+    return tuple(known.get(name, ReportColumn(name, "", "")) for name in report.columns)
 
 
-def cell(value: Any, column: Column) -> str:  # noqa: ANN401 - whatever a report's SQL returns
+def cell(value: Any, column: ReportColumn) -> str:  # noqa: ANN401 - whatever a report's SQL returns
     """Return a value as people read it: 1,234, 17.68, 2023-03-01, yes; harmless whatever it holds."""
     if value is None:
         return NOTHING
@@ -32,7 +32,7 @@ def cell(value: Any, column: Column) -> str:  # noqa: ANN401 - whatever a report
     return f"{value:,}" if isinstance(value, int | Decimal) else clean(value)
 
 
-def summed(value: float, column: Column) -> str:
+def summed(value: float, column: ReportColumn) -> str:
     """Return a sum of the column's figures, with the places that it declares."""
     return _rounded(value) if column.places is None else f"{value:,.{column.places}f}"
 

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from mootech.definition import Column, Definition
+from mootech.definition import Definition, ReportColumn
 from mootech.outcomes import InputCoverage, ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of
 from mootech.render.charts import FEW, MOST_CHARTS, chart_svg, have_charts
@@ -126,7 +126,7 @@ def _table(reports: Sequence[ReportResult]) -> str:
     return f"<section><h2>Figures</h2>{figures}{beneath}</section>"
 
 
-def _css(column: Column) -> str:
+def _css(column: ReportColumn) -> str:
     """Return the class of a column's cells: figures are aligned right, days are not broken."""
     return "r" if column.is_numeric else "d" if column.type in {"DATE", "BOOLEAN"} else ""
 

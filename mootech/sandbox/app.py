@@ -18,7 +18,7 @@ from starlette.routing import Route
 from mootech.sandbox import older, openapi, pages
 from mootech.sandbox.exports import Exports
 from mootech.sandbox.leaks import Leak
-from mootech.sandbox.pages import BadParameterError, Page
+from mootech.sandbox.pages import BadParameterError, ServedPage
 from mootech.sandbox.shop import Shop
 from mootech.tables import TABLES, TableSpec
 
@@ -97,7 +97,7 @@ def create_app(
     return app
 
 
-def _page(table: TableSpec, query: Mapping[str, str], rows: Shop | Leak, today: date) -> Page:
+def _page(table: TableSpec, query: Mapping[str, str], rows: Shop | Leak, today: date) -> ServedPage:
     """Return the page that a query asks for."""
     asked = pages.parse(table, query, rows, today)
     if isinstance(rows, Leak) and "cursor" not in query:
@@ -144,7 +144,7 @@ def _check_key(api_key: str, request: Request, body: older.Body | None = None) -
         raise _unauthorized(f"the key in {place} is not the shop's")
 
 
-def _body(page: Page) -> bytes:
+def _body(page: ServedPage) -> bytes:
     """Return a page as JSON; the rows are JSON already."""
     tail = json.dumps(page.next_cursor)
     return f'{{"data":[{",".join(page.rows)}],"next_cursor":{tail},"total":{page.total}}}'.encode()

@@ -65,7 +65,7 @@ _STREAM = 3
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DayDelivery:
     """In which order the shop hands out the good rows of one table and day, and the dirt among them."""
 
     source: npt.NDArray[np.int32]
@@ -90,7 +90,7 @@ class Delivery:
         return found
 
 
-def delivery(seed: int, table: TableSpec, day: date, good: int) -> Delivery:
+def delivery(seed: int, table: TableSpec, day: date, good: int) -> DayDelivery:
     """Decide which of `good` rows arrive late, twice or broken, and in which order all are handed out."""
     rates = RATES[table]
     draws = Draws(seed, _STREAM, tuple(TABLES).index(table), day.toordinal())
@@ -105,7 +105,7 @@ def delivery(seed: int, table: TableSpec, day: date, good: int) -> Delivery:
     flaw[len(early) + duplicates :] = _FIRST_FLAW + draws.below(broken, max(len(rates.flaws), 1))
     places = np.concatenate([np.arange(len(early)), draws.uniform(len(dirty)) * len(early)])
     order = np.argsort(places, kind="stable")
-    return Delivery(
+    return DayDelivery(
         source=np.concatenate([np.concatenate([early, dirty])[order], late]).astype(np.int32),
         flaw=np.concatenate([flaw[order], np.zeros(len(late), dtype=np.uint8)]),
         exact_duplicates=duplicates,
@@ -113,7 +113,7 @@ def delivery(seed: int, table: TableSpec, day: date, good: int) -> Delivery:
     )
 
 
-def dirt(table: TableSpec, planned: Delivery, *, settled: bool) -> Dirt:
+def dirt(table: TableSpec, planned: DayDelivery, *, settled: bool) -> Dirt:
     """Count the dirt of a delivery."""
     found = np.bincount(planned.flaw, minlength=len(_FLAWS) + _FIRST_FLAW)[_FIRST_FLAW:]
     return Dirt(

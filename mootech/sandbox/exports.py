@@ -55,7 +55,7 @@ class ExportOrder:
 
 
 @dataclass(frozen=True)
-class ExportState:
+class ExportPhase:
     """How far an export is."""
 
     status: Status
@@ -107,20 +107,20 @@ class Exports:
                 self._exports[export_id] = self._workers.submit(self._deliver, order, fault)
         return export_id
 
-    def state(self, export_id: str) -> ExportState | None:
+    def state(self, export_id: str) -> ExportPhase | None:
         """Return how far an export is; None when there is none with that id."""
         with self._mutex:
             if export_id not in self._exports:
                 return None
             export = self._exports[export_id]
         if export is None:
-            return ExportState(Status.RUNNING)
+            return ExportPhase(Status.RUNNING)
         if not export.done():
-            return ExportState(Status.RUNNING if export.running() else Status.QUEUED)
+            return ExportPhase(Status.RUNNING if export.running() else Status.QUEUED)
         failure = export.exception()
         if failure is None:
-            return ExportState(Status.COMPLETE, rows=export.result())
-        return ExportState(Status.FAILED, error=str(failure))
+            return ExportPhase(Status.COMPLETE, rows=export.result())
+        return ExportPhase(Status.FAILED, error=str(failure))
 
     def _fault(self, order: ExportOrder) -> Fault | None:
         if self._faults is None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from mootech.sandbox.exports import Status
 from mootech.sandbox.pages import DEFAULT_LIMIT, MOST_DAYS, MOST_ROWS
 from mootech.tables import TABLES
-from mootech.tables.spec import UTC_DATE, Column, Format, TableSpec, Type
+from mootech.tables.spec import UTC_DATE, Column, TableSpec, TextFormat, Type
 
 Schema = dict[str, Any]
 
@@ -20,11 +20,11 @@ _TYPES: Final[dict[Type, Schema]] = {
     Type.SECONDS: {"type": "integer", "description": "Unix seconds."},
     Type.TEXTS: {"type": "array", "items": {"type": "string"}},
 }
-_FORMATS: Final[dict[Format, Schema]] = {
-    Format.FILLED: {},
-    Format.EMAIL: {"format": "email"},
-    Format.CURRENCY: {"description": "ISO 4217."},
-    Format.UNSIGNED_64_BIT: {"pattern": "^[0-9]{1,20}$", "description": "An unsigned 64-bit number."},
+_FORMATS: Final[dict[TextFormat, Schema]] = {
+    TextFormat.FILLED: {},
+    TextFormat.EMAIL: {"format": "email"},
+    TextFormat.CURRENCY: {"description": "ISO 4217."},
+    TextFormat.UNSIGNED_64_BIT: {"pattern": "^[0-9]{1,20}$", "description": "An unsigned 64-bit number."},
 }
 
 

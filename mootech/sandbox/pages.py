@@ -28,7 +28,7 @@ class BadParameterError(Exception):
         self.parameter = parameter
 
 
-class Rows(Protocol):
+class ServedRows(Protocol):
     """What has the rows: the shop, or a leak that hands out only some of them."""
 
     def count(self, table: TableSpec, day: date, *, today: date) -> int:
@@ -52,7 +52,7 @@ class PageRequest:
 
 
 @dataclass(frozen=True)
-class Page:
+class ServedPage:
     """The answer to one request for rows."""
 
     rows: list[str]
@@ -90,7 +90,7 @@ def check_over(day: date, parameter: str, today: date) -> date:
     return day
 
 
-def parse(table: TableSpec, query: Mapping[str, str], shop: Rows, today: date) -> PageRequest:
+def parse(table: TableSpec, query: Mapping[str, str], shop: ServedRows, today: date) -> PageRequest:
     """Return what the query asks for.
 
     Raises:
@@ -114,7 +114,7 @@ def parse(table: TableSpec, query: Mapping[str, str], shop: Rows, today: date) -
     return PageRequest(table, days, int(limit), day, offset)
 
 
-def read(request: PageRequest, shop: Rows, today: date) -> Page:
+def read(request: PageRequest, shop: ServedRows, today: date) -> ServedPage:
     """Return the page that answers a request."""
     rows: list[str] = []
     next_cursor = None
@@ -130,7 +130,7 @@ def read(request: PageRequest, shop: Rows, today: date) -> Page:
             next_cursor = encode_cursor(request.table, day, begin + room)
             break
     total = sum(shop.count(request.table, day, today=today) for day in request.days)
-    return Page(rows, next_cursor, total)
+    return ServedPage(rows, next_cursor, total)
 
 
 def encode_cursor(table: TableSpec, day: date, offset: int) -> str:

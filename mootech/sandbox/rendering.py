@@ -27,7 +27,7 @@ _CAMPAIGN_NAMES: Final = pl.Series(
     [None, "newsletter", "brand-search", "retargeting", "social-spring", "affiliate-blog"], dtype=pl.String
 )
 _CHANNELS: Final = pl.Series(["direct", "email", "search", "display", "social", "affiliate"])
-_SEARCH_TERMS: Final = pl.Series([None, None, "mootech tumbler", None, None, None], dtype=pl.String)
+_SEARCHES: Final = pl.Series([None, None, "mootech tumbler", None, None, None], dtype=pl.String)
 _CURRENCY_CODES: Final = pl.Series(["USD", "EUR", "GBP", "CAD", "JPY"])
 _SYSTEM_NAMES: Final = pl.Series(["Windows", "macOS", "Android", "iOS", "Linux", "ChromeOS"])
 _DEVICES: Final = pl.Series(["desktop", "desktop", "mobile", "mobile", "desktop", "desktop"])
@@ -70,7 +70,7 @@ def clickstream(day: date, hits: Hits, which: Positions, customers: Customers) -
             "evar1": order_ids(day, np.zeros(len(visit), dtype=np.int64), visit.astype(np.int64)),
             "evar2": _PRODUCT_IDS.gather(looked_at),
             "evar3": _CHANNELS.gather(visits.campaign[visit]),
-            "evar4": _SEARCH_TERMS.gather(visits.campaign[visit]),
+            "evar4": _SEARCHES.gather(visits.campaign[visit]),
             "evar5": pl.Series(["returning", "new"]).gather(visits.newcomer[visit].astype(np.uint32)),
             "evar6": _DEVICES.gather(visits.system[visit]),
             "utc_date": pl.repeat(day.isoformat(), len(visit), eager=True),

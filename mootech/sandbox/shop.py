@@ -15,7 +15,7 @@ from mootech.sandbox import dirt, orders, rendering, visits
 from mootech.sandbox.calendar import check_day, day_start, earliest_stamp
 from mootech.sandbox.catalogue import offer
 from mootech.sandbox.customers import Customers
-from mootech.sandbox.dirt import Delivery, Dirt
+from mootech.sandbox.dirt import DayDelivery, Dirt
 from mootech.sandbox.draws import mix
 from mootech.sandbox.orders import Orders, Purchases
 from mootech.sandbox.spoil import fitting, spoil
@@ -149,7 +149,7 @@ class Shop:
     def _make_count(self, table: TableSpec, day: date, settled: bool) -> int:  # noqa: FBT001  # lru_cache keys are positional
         return self._deliveries[table](day).count(settled=settled)
 
-    def _delivery_of(self, table: TableSpec) -> Callable[[date], Delivery]:
+    def _delivery_of(self, table: TableSpec) -> Callable[[date], DayDelivery]:
         return lambda day: dirt.delivery(self._seed, table, day, self._good(table, day))
 
     def _make_purchases(self, day: date) -> Purchases:

@@ -40,7 +40,7 @@ class Type(StrEnum):
     """A list of texts."""
 
 
-class Format(StrEnum):
+class TextFormat(StrEnum):
     """What a text looks like."""
 
     FILLED = "filled"
@@ -62,7 +62,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     category: bool = False
     """It has few values; `qa` lists them with their counts."""
     meaning: str = ""
-    format: Format | None = None
+    format: TextFormat | None = None
     matches: str = ""
     """A regular expression that a text matches; empty for none."""
     one_of: tuple[str, ...] = ()

@@ -39,18 +39,18 @@ class _Scope:
     span: DayRange
     bronze: Mapping[date, Held]
     silver: Mapping[date, Held]
-    noted: Mapping[Layer, frozenset[str]]
+    recorded: Mapping[Layer, frozenset[str]]
     """What the stored manifests say was published."""
 
     @classmethod
     def of(cls, lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -> "_Scope":
         # The manifests first: listing a table makes the catalog forget what is gone.
-        noted = {layer: lake.noted(layer, table.name) for layer in (Layer.RAW, Layer.SILVER)}
+        recorded = {layer: lake.recorded(layer, table.name) for layer in (Layer.RAW, Layer.SILVER)}
         bronze, silver = (
             {day: held for day, held in lake.held(layer, table.name).items() if day in span}
             for layer in (Layer.RAW, Layer.SILVER)
         )
-        return cls(lake, remake, table, span, bronze, silver, noted)
+        return cls(lake, remake, table, span, bronze, silver, recorded)
 
     def silver_objects(self) -> AbstractSet[date | None]:
         """Return what silver holds of the table, by day; None is the one object of a table that has no days there."""
@@ -58,9 +58,9 @@ class _Scope:
             return {None} if self.lake.held_object(Layer.SILVER, self.table.name) is not None else set()
         return self.silver.keys()
 
-    def noted_days(self, layer: Layer) -> set[date]:
+    def recorded_days(self, layer: Layer) -> set[date]:
         """Return the days of the span that a layer's manifest knows."""
-        return {day for day in map(date.fromisoformat, self.noted[layer]) if day in self.span}
+        return {day for day in map(date.fromisoformat, self.recorded[layer]) if day in self.span}
 
 
 def verify_table(lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def _foreign(key: str) -> Problem:
 
 def _missing(scope: _Scope) -> Iterator[_Found]:
     """Yield the days that were published once and are gone: a manifest knew them, or silver was made from them."""
-    for day in sorted((scope.noted_days(Layer.RAW) | scope.silver.keys()) - scope.bronze.keys()):
+    for day in sorted((scope.recorded_days(Layer.RAW) | scope.silver.keys()) - scope.bronze.keys()):
         yield (
             Layer.RAW,
             day,
@@ -125,7 +125,7 @@ def _missing(scope: _Scope) -> Iterator[_Found]:
     if scope.table.is_snapshot:
         return
     # Silver of a day that bronze lost as well comes back with it.
-    for day in sorted((scope.noted_days(Layer.SILVER) & scope.bronze.keys()) - scope.silver.keys()):
+    for day in sorted((scope.recorded_days(Layer.SILVER) & scope.bronze.keys()) - scope.silver.keys()):
         message = f"{partition_key(Layer.SILVER, scope.table.name, day)} is gone"
         yield Layer.SILVER, day, Problem("deleted", message, Mend.REBUILD)
 
@@ -176,7 +176,7 @@ def _without_days(scope: _Scope) -> Iterator[_Found]:
         key = object_key(Layer.SILVER, table.name)
         if lake.held_object(Layer.SILVER, table.name) is not None:
             yield from ((Layer.SILVER, None, problem) for problem in derived_object(lake, table, key))
-        elif table.name in scope.noted[Layer.SILVER]:
+        elif table.name in scope.recorded[Layer.SILVER]:
             yield Layer.SILVER, None, Problem("deleted", f"{key} is gone", Mend.REBUILD)
     for layer in _LAYERS:
         yield from ((layer, None, _foreign(key)) for key in lake.foreign(layer, table))

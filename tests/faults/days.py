@@ -10,7 +10,7 @@ import polars as pl
 from mootech.errors import MootechError
 from mootech.lake.footers import receipt_in
 from mootech.lake.lake import DayRows, Lake, Layer
-from mootech.lake.locks.lease import Terms
+from mootech.lake.locks.lease import LockPolicy
 from mootech.lake.paths import OWN, partition_key, quarantine_key
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
@@ -31,13 +31,13 @@ class Host:
 
     store: Store
     state: Path
-    terms: Terms = field(default_factory=Terms)
+    policy: LockPolicy = field(default_factory=LockPolicy)
     warnings: list[str] = field(default_factory=list)
     """Of its last command."""
 
     def publish(self, *days: DayRows) -> list[bool]:
         """Publish days in one command, the first opened to the last stored; return for each whether it was written."""
-        lake = Lake(self.store, state_dir=self.state, write=True, terms=self.terms)
+        lake = Lake(self.store, state_dir=self.state, write=True, policy=self.policy)
         with lake.lock("ingest"):
             changed = [lake.publish_day(day)[1] for day in days]
             lake.save_manifests()

@@ -36,7 +36,7 @@ def test_every_amount_of_space_leaves_old_or_new(kind: str, tmp_path: Path) -> N
     time, failures = Time(), 0
     with small_disk("1m") as disk:
         store: Store = LocalStore(disk / "lake") if "directory" in kind else MemoryStore()
-        host = Host(store, disk / "state", time.terms)
+        host = Host(store, disk / "state", time.policy)
         host.publish(OLD)
         error: Exception | None = StoreError("not tried yet")
         while error is not None:

@@ -68,7 +68,7 @@ def time() -> Time:
 @pytest.fixture
 def host(proxy: Proxy, time: Time, s3_lake: str, state_dir: Path) -> Host:
     """Return a host whose lake holds OLD, and which knows that the store honours create-only writes."""
-    host = Host(open_store(s3_lake), state_dir, time.terms)
+    host = Host(open_store(s3_lake), state_dir, time.policy)
     host.publish(OLD)
     proxy.leave_alone()
     return host

@@ -26,7 +26,7 @@ SALES = "sales_report_all"
 
 def run(store: Store, host: Host) -> None:
     """Do what a whole command does: bronze (a day, and of the lookback the same again), silver, results, history."""
-    lake = Lake(store, state_dir=host.state, write=True, terms=host.terms)
+    lake = Lake(store, state_dir=host.state, write=True, policy=host.policy)
     with lake.lock("run"):
         for _ in range(2):
             lake.publish_day(NEW)
@@ -34,7 +34,7 @@ def run(store: Store, host: Host) -> None:
         lake.publish_silver("transactions", DAY, rows, Lineage("inputs"))
         lake.publish_object(Layer.RESULTS, SALES, rows, Lineage("inputs"))
         lake.save_manifests()
-        lake.record_run({"run_id": f"{host.terms.clock.now():%Y%m%dT%H%M%SZ}-0000"})
+        lake.record_run({"run_id": f"{host.policy.clock.now():%Y%m%dT%H%M%SZ}-0000"})
 
 
 @pytest.mark.fault(2)
@@ -53,7 +53,7 @@ def test_the_nth_call_fails(tmp_path: Path, kind: str, how: str) -> None:
         folder = tmp_path / str(number)
         inner: Store = LocalStore(folder / "lake") if kind == "local" else MemoryStore()
         flaky = FlakyStore(inner, failing=number, for_good="good" in how, lost="lost" in how)
-        host = Host(inner, folder / "state", time.terms)
+        host = Host(inner, folder / "state", time.policy)
         host.publish(OLD)
         error = failure(partial(run, flaky, host))
         assert error is None or (type(error), bool(error.hint)) == (StoreError, True), f"call {number}: {error!r}"

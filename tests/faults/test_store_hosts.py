@@ -18,7 +18,7 @@ import pytest
 
 from mootech.errors import LockHeldError, StoreError
 from mootech.lake.lake import Lake, Layer
-from mootech.lake.locks.lease import Terms, ruling
+from mootech.lake.locks.lease import LockPolicy, ruling
 from mootech.lake.locks.runlock import SINGLE_HOST_WARNING
 from mootech.lake.paths import LEASES, PROBES
 from mootech.lake.stores.registry import open_store
@@ -44,11 +44,11 @@ from datetime import timedelta
 from pathlib import Path
 from mootech.errors import MootechError
 from mootech.lake.lake import Lake
-from mootech.lake.locks.lease import Terms
+from mootech.lake.locks.lease import LockPolicy
 from tests.faults.days import NEW, OLD
 url, state, machine, seconds = sys.argv[1:]
-terms = Terms(expiry=timedelta(seconds=float(seconds)), heartbeat_seconds=float(seconds) / 10, machine=machine)
-lake = Lake.open(url, state_dir=Path(state), write=True, terms=terms)
+policy = LockPolicy(expiry=timedelta(seconds=float(seconds)), heartbeat_seconds=float(seconds) / 10, machine=machine)
+lake = Lake.open(url, state_dir=Path(state), write=True, policy=policy)
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -139,7 +139,7 @@ def test_of_two_hosts_one_works(s3_lake: str, tmp_path: Path) -> None:
         assert winner.ended() == 0
     new = oracle(tmp_path / "new", NEW)
     assert objects(open_store(s3_lake)) == new
-    check_converges(Host(open_store(s3_lake), tmp_path / "three", Terms(machine="boot three")), NEW, new)
+    check_converges(Host(open_store(s3_lake), tmp_path / "three", LockPolicy(machine="boot three")), NEW, new)
 
 
 @pytest.mark.fault(9)
@@ -152,7 +152,7 @@ def test_a_run_that_sleeps_past_its_lease_stops_before_its_next_put(s3_lake: str
         sleeper.tell("old")
         assert sleeper.heard() == "published"
         os.kill(sleeper.popen.pid, signal.SIGSTOP)
-        other = Host(store, tmp_path / "two", Terms(expiry=SHORT, heartbeat_seconds=0.3, machine="boot two"))
+        other = Host(store, tmp_path / "two", LockPolicy(expiry=SHORT, heartbeat_seconds=0.3, machine="boot two"))
         take_over(other)
         stood = store.list("")
         sleeper.tell("old")
@@ -175,7 +175,7 @@ def test_a_put_in_flight_does_not_land_on_what_the_next_run_published(
     with proxying(s3_server.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         slow = Host(
-            open_store(s3_lake), tmp_path / "one", Terms(expiry=SHORT, heartbeat_seconds=600, machine="boot one")
+            open_store(s3_lake), tmp_path / "one", LockPolicy(expiry=SHORT, heartbeat_seconds=600, machine="boot one")
         )
         hold = Hold()
         proxy.spoil(Rule(hold, "PUT", f"{KEY}$"))
@@ -190,7 +190,7 @@ def test_a_put_in_flight_does_not_land_on_what_the_next_run_published(
         thread = threading.Thread(target=publish)
         thread.start()
         assert hold.arrived.wait(GENEROUS_SECONDS)
-        other = Host(store, tmp_path / "two", Terms(expiry=SHORT, heartbeat_seconds=0.3, machine="boot two"))
+        other = Host(store, tmp_path / "two", LockPolicy(expiry=SHORT, heartbeat_seconds=0.3, machine="boot two"))
         take_over(other)
         hold.go.set()
         thread.join(GENEROUS_SECONDS)
@@ -205,14 +205,14 @@ def test_a_put_in_flight_does_not_land_on_what_the_next_run_published(
 @pytest.mark.fault(10)
 def test_a_killed_holder_keeps_nobody_waiting(s3_lake: str, tmp_path: Path) -> None:
     """After kill -9 the lease stands for another minute, and the next run of that host works at once all the same."""
-    machine = Terms().machine
+    machine = LockPolicy().machine
     with process(s3_lake, tmp_path / "state", machine) as holder:
         holder.tell()
         assert holder.heard() == "held"
         holder.popen.kill()
         holder.popen.wait()
     store = open_store(s3_lake)
-    elsewhere = Host(store, tmp_path / "two", Terms(machine="another boot"))
+    elsewhere = Host(store, tmp_path / "two", LockPolicy(machine="another boot"))
     with pytest.raises(LockHeldError, match=f"pid {holder.popen.pid}"):
         elsewhere.publish(NEW)
     here = Host(store, tmp_path / "state")
@@ -237,7 +237,7 @@ def test_where_conditions_are_ignored_two_hosts_leave_whole_days_and_are_warned(
 ) -> None:
     """Without create-only writes both hosts publish; objects stay whole, both are told of single-host mode."""
     versions = {"one": OLD, "two": NEW}
-    hosts = {name: Host(open_store(s3_lake), tmp_path / name, Terms(machine=name)) for name in versions}
+    hosts = {name: Host(open_store(s3_lake), tmp_path / name, LockPolicy(machine=name)) for name in versions}
     wanted = [oracle(tmp_path / f"{name} wanted", day) for name, day in versions.items()]
     for _ in range(4):
         threads = [threading.Thread(target=host.publish, args=(versions[name],)) for name, host in hosts.items()]
@@ -294,7 +294,7 @@ def test_every_listing_shows_what_another_client_did_before_it(
 @pytest.mark.fault(25)
 def test_a_reader_sees_what_was_published_before_it_looked_or_something_newer(s3_lake: str, tmp_path: Path) -> None:
     """While another process's lake publishes version after version, each look tells one no older than the last done."""
-    writer = Host(open_store(s3_lake), tmp_path / "writer", Terms(machine="writer"))
+    writer = Host(open_store(s3_lake), tmp_path / "writer", LockPolicy(machine="writer"))
     writer.publish(day_rows([0]))
     reader = Lake(open_store(s3_lake), state_dir=tmp_path / "reader")
     done = 1

@@ -5,7 +5,7 @@ import re
 import polars as pl
 import pytest
 
-from mootech.definition import Column
+from mootech.definition import ReportColumn
 from mootech.layers.gold.library import packaged
 from mootech.tables import TABLES
 from tests.property.views import Views
@@ -19,7 +19,7 @@ TYPES: dict[str, pl.DataType] = {
 }
 
 
-def _type(column: Column) -> pl.DataType:
+def _type(column: ReportColumn) -> pl.DataType:
     decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
     return pl.Decimal(int(decimal[1]), int(decimal[2])) if decimal else TYPES[column.type]
 

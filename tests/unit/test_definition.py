@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from mootech.definition import Chart, Column, DefinitionError, Parameter, PerProduct, Value
+from mootech.definition import Chart, DefinitionError, Parameter, PerProduct, ReportColumn, Value
 from mootech.errors import UsageError
 from mootech.layers.gold.header import parse
 
@@ -41,7 +41,7 @@ def test_a_header_is_understood_whole() -> None:
         Parameter("least", "BIGINT", "5", "fewer are left out"),
         Parameter("from", "DATE", None, "the first day"),
     )
-    assert found.columns[1:] == (Column("campaign", "VARCHAR", ""), Column("sale", "DECIMAL(18,2)", "USD"))
+    assert found.columns[1:] == (ReportColumn("campaign", "VARCHAR", ""), ReportColumn("sale", "DECIMAL(18,2)", "USD"))
     assert (found.key, found.chart) == (("day", "campaign"), Chart("line", "day", "sale", "campaign"))
     assert (found.source, found.sql) == ("somewhere", GOOD)
     assert found.column("day").type == "DATE"

@@ -39,7 +39,7 @@ def test_each_broken_day_is_fetched_once() -> None:
     [
         (Layer.RAW, "content_hash", True),
         (Layer.RAW, "bytes", True),
-        (Layer.RAW, "deleted", False),  # there is nothing to disbelieve
+        (Layer.RAW, "deleted", False),  # there is nothing to invalidate
         (Layer.QUARANTINE, "bytes", True),  # its rows are right: only disbelief makes publishing write it
         (Layer.QUARANTINE, "unreadable", False),  # publishing sees that by itself
     ],

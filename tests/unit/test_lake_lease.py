@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mootech.errors import LockHeldError, StoreError
 from mootech.lake.locks.holder import Holder, is_dead, this_machine, this_process
-from mootech.lake.locks.lease import EXPIRY, Lease, Record, is_free, ruling
+from mootech.lake.locks.lease import EXPIRY, Lease, LeaseState, is_free, ruling
 from mootech.lake.locks.runlock import honours_create_only
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
@@ -37,7 +37,7 @@ def time() -> Time:
 
 def lease(store: Store, tmp_path: Path, time: Time, *, host: str) -> Lease:
     """Prepare a lease of a run on another host: its process is never known to be dead."""
-    return Lease(store, tmp_path, replace(ELSEWHERE, host=host, nonce=host), time.terms)
+    return Lease(store, tmp_path, replace(ELSEWHERE, host=host, nonce=host), time.policy)
 
 
 def leases(store: Store) -> list[str]:
@@ -162,7 +162,7 @@ def test_a_killed_run_on_this_host_is_taken_over_at_once(store: LocalStore, tmp_
         child.wait()
     gone = replace(this_process("ingest", NOON, this_machine()), pid=child.pid)
     assert is_dead(gone, this_machine())
-    Lease(store, tmp_path, gone, time.terms).take()
+    Lease(store, tmp_path, gone, time.policy).take()
     lease(store, tmp_path, time, host="two").take()
     assert ruling(store)[0] == 2
 
@@ -179,7 +179,7 @@ def test_only_what_is_known_counts_as_dead() -> None:
 @given(released=st.booleans(), dead=st.booleans(), seconds=st.integers(-120, 120))
 def test_a_lease_is_free_when_released_dead_or_run_out(*, released: bool, dead: bool, seconds: int) -> None:
     """Exactly these three make a lease free; without a lease the lake is."""
-    record = Record(ELSEWHERE, NOON + EXPIRY, released)
+    record = LeaseState(ELSEWHERE, NOON + EXPIRY, released)
     now = NOON + EXPIRY + timedelta(seconds=seconds)
     assert is_free(record, now, dead=dead) == (released or dead or seconds >= 0)
     assert is_free(None, now, dead=dead)

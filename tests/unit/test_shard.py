@@ -12,7 +12,7 @@ from mootech.config import IngestSettings, Settings
 from mootech.errors import LockHeldError, StoreError, UsageError
 from mootech.lake.lake import Lake
 from mootech.lake.locks.holder import Holder
-from mootech.lake.locks.lease import Lease, Terms, chain_of
+from mootech.lake.locks.lease import Lease, LockPolicy, chain_of
 from mootech.lake.locks.shard import Shard, rivals
 from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store
@@ -102,9 +102,9 @@ def test_a_lock_keeps_its_rivals_out(  # noqa: PLR0913 - a table of cases
 
 
 def _lake(url: str, tmp_path: Path, host: int, shard: str | None) -> Lake:
-    terms = Terms(machine=f"machine {host}")
+    policy = LockPolicy(machine=f"machine {host}")
     slice_of = None if shard is None else Shard.parse(shard)
-    return Lake.open(url, state_dir=tmp_path / f"state {host}", write=True, terms=terms, shard=slice_of)
+    return Lake.open(url, state_dir=tmp_path / f"state {host}", write=True, policy=policy, shard=slice_of)
 
 
 def test_a_rival_that_only_slept_finds_out(tmp_path: Path) -> None:
@@ -154,4 +154,4 @@ def test_slices_that_begin_together_do_not_trip_over_each_other(tmp_path: Path) 
 
 def _lease(store: Store, tmp_path: Path, time: Time, shard: Shard | None) -> Lease:
     holder = Holder("host", f"another boot for {shard}", 4242, "1", NOON, "ingest", f"nonce {shard}")
-    return Lease(store, tmp_path, holder, time.terms, chain_of(shard))
+    return Lease(store, tmp_path, holder, time.policy, chain_of(shard))

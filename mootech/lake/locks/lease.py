@@ -32,7 +32,7 @@ _LOOKS = 5
 _READERS = 16
 
 
-class Record(msgspec.Struct, frozen=True):
+class LeaseState(msgspec.Struct, frozen=True):
     """What a generation's object says."""
 
     holder: Holder
@@ -40,10 +40,10 @@ class Record(msgspec.Struct, frozen=True):
     released: bool = False
 
 
-_RECORDS = msgspec.json.Decoder(Record)
+_RECORDS = msgspec.json.Decoder(LeaseState)
 
 
-def is_free(record: Record | None, now: datetime, *, dead: bool) -> bool:
+def is_free(record: LeaseState | None, now: datetime, *, dead: bool) -> bool:
     """Say whether a run may take over from the ruling lease (None: there is none) at `now` (UTC).
 
     `dead`: its holder is known to be no more, which only a process of the same host can know.
@@ -65,7 +65,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Terms:
+class LockPolicy:
     """What a lock goes by. No setting: all hosts of a lake must go by the same expiry."""
 
     clock: Clock = Clock()
@@ -78,14 +78,14 @@ class Terms:
         """Return this process, which begins `what` now."""
         return this_process(what, self.clock.now(), self.machine)
 
-    def alive(self, record: Record | None) -> Holder | None:
+    def alive(self, record: LeaseState | None) -> Holder | None:
         """Return the holder of a lease, None when the lease is free."""
         if record is None or is_free(record, self.clock.now(), dead=is_dead(record.holder, self.machine)):
             return None
         return record.holder
 
 
-def ruling(store: Store, chain: str = LEASES) -> tuple[int, Record | None]:
+def ruling(store: Store, chain: str = LEASES) -> tuple[int, LeaseState | None]:
     """Return a chain's highest generation and its record; 0 and None before the first.
 
     Raises:
@@ -96,7 +96,7 @@ def ruling(store: Store, chain: str = LEASES) -> tuple[int, Record | None]:
     return (generations[-1], _record(store, _key(chain, generations[-1]))) if generations else (0, None)
 
 
-def _record(store: Store, key: str) -> Record:
+def _record(store: Store, key: str) -> LeaseState:
     try:
         return _RECORDS.decode(store.read(key))
     except msgspec.DecodeError as exc:
@@ -112,7 +112,7 @@ class _GoneError(Exception):
 
 def leases(
     store: Store, wanted: Callable[[Shard | None], bool] = lambda _: True
-) -> list[tuple[Shard | None, int, Record]]:
+) -> list[tuple[Shard | None, int, LeaseState]]:
     """Return whose chain it is (None: the whole lake's), the generation and the record of each chain's ruling lease.
 
     Args:
@@ -139,7 +139,7 @@ def leases(
     raise StoreError("the locks of this lake change hands too fast to be read", hint="Run the same command again.")
 
 
-def _record_there(store: Store, key: str) -> Record:
+def _record_there(store: Store, key: str) -> LeaseState:
     try:
         return _record(store, key)
     except StoreError:
@@ -156,14 +156,14 @@ def chain_of(shard: Shard | None) -> str:
 class Lease:
     """One run's turn to write. `take`, then `check` before every PUT, then `release`."""
 
-    def __init__(self, store: Store, work: Path, holder: Holder, terms: Terms, chain: str = LEASES) -> None:
+    def __init__(self, store: Store, work: Path, holder: Holder, policy: LockPolicy, chain: str = LEASES) -> None:
         """Prepare; nothing is asked of the store yet. `work` is a local folder for files to be stored."""
         self._store = store
         self._chain = chain
         self._work = work
         self._holder = holder
-        self._terms = terms
-        self._clock = terms.clock
+        self._policy = policy
+        self._clock = policy.clock
         self._generation = 0
         self._deadline = 0.0
         self._stop = Event()
@@ -178,13 +178,13 @@ class Lease:
 
         """
         generation, record = ruling(self._store, self._chain)
-        if (alive := self._terms.alive(record)) is not None:
+        if (alive := self._policy.alive(record)) is not None:
             raise self.held_by(alive)
         self._generation = generation + 1
         asked = self._clock.monotonic()
         if not self._store.create(_key(self._chain, self._generation), self._document(released=False)):
             raise self._overtaken()
-        self._deadline = asked + self._terms.expiry.total_seconds()
+        self._deadline = asked + self._policy.expiry.total_seconds()
         generations = _generations(self._store, self._chain)
         if generations[-1:] != [self._generation]:
             self._store.delete(_key(self._chain, self._generation))
@@ -207,7 +207,7 @@ class Lease:
         while not settled:
             settled = True
             for shard, generation, record in leases(self._store, partial(rivals, mine)):
-                if (alive := self._terms.alive(record)) is not None:
+                if (alive := self._policy.alive(record)) is not None:
                     raise self.held_by(alive)
                 if not record.released:
                     # Where that fails somebody has just taken it over: look again.
@@ -228,7 +228,7 @@ class Lease:
         self.check()
         asked = self._clock.monotonic()
         put_bytes(self._store, _key(self._chain, self._generation), self._document(released=False), self._work)
-        self._deadline = asked + self._terms.expiry.total_seconds()
+        self._deadline = asked + self._policy.expiry.total_seconds()
 
     def check(self) -> None:
         """Return when this run still holds the lease.
@@ -239,7 +239,7 @@ class Lease:
         """
         hint = "What was published is whole. Run the command again when the other run has ended."
         if self._clock.monotonic() >= self._deadline:
-            msg = f"this run lost the lake's lock: it could not renew it for {self._terms.expiry.seconds} s"
+            msg = f"this run lost the lake's lock: it could not renew it for {self._policy.expiry.seconds} s"
             raise StoreError(msg, hint=hint)
         if _generations(self._store, self._chain)[-1:] != [self._generation]:
             raise StoreError("this run lost the lake's lock: another run has taken over", hint=hint)
@@ -259,7 +259,7 @@ class Lease:
             put_bytes(self._store, _key(self._chain, self._generation), self._document(released=True), self._work)
 
     def _beat_until_stopped(self) -> None:
-        while not self._stop.wait(self._terms.heartbeat_seconds):
+        while not self._stop.wait(self._policy.heartbeat_seconds):
             try:
                 self.beat()
             except StoreError:
@@ -267,7 +267,7 @@ class Lease:
                 continue
 
     def _document(self, *, released: bool) -> bytes:
-        return msgspec.json.encode(Record(self._holder, self._clock.now() + self._terms.expiry, released))
+        return msgspec.json.encode(LeaseState(self._holder, self._clock.now() + self._policy.expiry, released))
 
     def _overtaken(self) -> LockHeldError:
         _, record = ruling(self._store, self._chain)
@@ -275,7 +275,7 @@ class Lease:
 
     def held_by(self, holder: Holder | None) -> LockHeldError:
         """Return the error of a run that finds this holder in its way."""
-        seconds = self._terms.expiry.seconds
+        seconds = self._policy.expiry.seconds
         return held_error(holder, f"After {seconds} s without a sign of life from it, the next run takes over.")
 
 

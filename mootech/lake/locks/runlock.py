@@ -18,7 +18,7 @@ from mootech.errors import StoreError
 from mootech.lake.disk import mapped
 from mootech.lake.locks.holder import Holder
 from mootech.lake.locks.hostlock import holder_of, host_lock, is_held, turned_away
-from mootech.lake.locks.lease import Lease, Terms, chain_of, leases
+from mootech.lake.locks.lease import Lease, LockPolicy, chain_of, leases
 from mootech.lake.locks.shard import Shard, rivals
 from mootech.lake.paths import LOCK_NAME, PROBES
 from mootech.lake.stores.store import Store
@@ -35,37 +35,38 @@ _PROOF_LASTS = timedelta(days=1)
 _KEYS, _WRITERS = 2, 3
 
 
-class _HostLocks:
+class HostLocks:
     """The lock files of one lake on this host: `lock` for runs on the whole lake, `lock-shard-2-of-5` for a slice."""
 
-    def __init__(self, folder: Path, terms: Terms, shard: Shard | None) -> None:
-        self._folder = folder
-        self._terms = terms
-        self._shard = shard
+    def __init__(self, folder: Path, policy: LockPolicy, shard: Shard | None = None) -> None:
+        """Lock files of that folder, which exists; `shard` is the slice that this run works on."""
+        self.folder = folder
+        self.policy = policy
+        self.shard = shard
 
     @contextmanager
     def hold(self, what: str) -> Iterator[Holder]:
         """Hold this run's file for the body; LockHeldError when it is held, or a rival's is."""
-        holder = self._terms.holder(what)
-        with host_lock(self._path(self._shard), holder):
+        holder = self.policy.holder(what)
+        with host_lock(self._path(self.shard), holder):
             # With the own lock in hand: of two that look at the same moment each then finds the other's held.
             for shard in self._shards():
-                if rivals(self._shard, shard) and is_held(self._path(shard)):
-                    raise turned_away(self._path(shard), self._terms.machine)
+                if rivals(self.shard, shard) and is_held(self._path(shard)):
+                    raise turned_away(self._path(shard), self.policy.machine)
             yield holder
 
     def holder(self) -> Holder | None:
         """Return who holds one of the files, None when nobody does."""
-        machine = self._terms.machine
+        machine = self.policy.machine
         return next(filter(None, (holder_of(self._path(shard), machine) for shard in self._shards())), None)
 
     def _path(self, shard: Shard | None) -> Path:
-        return self._folder / (LOCK_NAME if shard is None else f"{LOCK_NAME}-{shard.name}")
+        return self.folder / (LOCK_NAME if shard is None else f"{LOCK_NAME}-{shard.name}")
 
     def _shards(self) -> list[Shard | None]:
         """Return whose lock files there are, None for the whole lake's."""
-        with mapped(f"looking for locks in {self._folder}"):
-            names = {file.name.removeprefix(LOCK_NAME) for file in self._folder.glob(f"{LOCK_NAME}*")}
+        with mapped(f"looking for locks in {self.folder}"):
+            names = {file.name.removeprefix(LOCK_NAME) for file in self.folder.glob(f"{LOCK_NAME}*")}
         found = [shard for name in sorted(names) if (shard := Shard.named(name.removeprefix("-")))]
         return [*([None] if "" in names else []), *found]
 
@@ -73,9 +74,9 @@ class _HostLocks:
 class DirectoryLock:
     """The lock of a lake in a directory."""
 
-    def __init__(self, folder: Path, terms: Terms, shard: Shard | None = None) -> None:
-        """Lock a file of that folder, which exists."""
-        self._host = _HostLocks(folder, terms, shard)
+    def __init__(self, host: HostLocks) -> None:
+        """Take the lock files, which lie in the lake itself."""
+        self._host = host
 
     @contextmanager
     def hold(self, what: str) -> Iterator[Fence]:
@@ -91,22 +92,12 @@ class DirectoryLock:
 class BucketLock:
     """The lock of a lake on S3. `warnings` receives what a person should know."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what the lock is made of
-        self,
-        store: Store,
-        folder: Path,
-        work: Path,
-        terms: Terms,
-        warnings: list[str],
-        shard: Shard | None = None,
-    ) -> None:
-        """`folder` is this host's own for this lake and exists; `work` is for files to be stored."""
+    def __init__(self, store: Store, host: HostLocks, work: Path, warnings: list[str]) -> None:
+        """Take the lock files, in this host's own folder for this lake; `work` is for files to be stored."""
         self._store = store
-        self._shard = shard
-        self._host = _HostLocks(folder, terms, shard)
-        self._proof = folder / "create-only"
+        self._host = host
+        self._proof = host.folder / "create-only"
         self._work = work
-        self._terms = terms
         self._warnings = warnings
 
     @contextmanager
@@ -118,11 +109,11 @@ class BucketLock:
                     self._warnings.append(SINGLE_HOST_WARNING)
                 yield lambda: None
                 return
-            lease = Lease(self._store, self._work, holder, self._terms, chain_of(self._shard))
+            lease = Lease(self._store, self._work, holder, self._host.policy, chain_of(self._host.shard))
             lease.take()
             lease.start_heartbeat()
             try:
-                lease.yield_to_rivals(self._shard)
+                lease.yield_to_rivals(self._host.shard)
                 yield lease.check
             finally:
                 # A release that fails costs the next run on another host a minute, and must not hide the body's error.
@@ -131,7 +122,7 @@ class BucketLock:
 
     def holder(self) -> Holder | None:
         """Return who holds the lease, or a slice's, or this host's lock; None when nobody does."""
-        alive = (self._terms.alive(record) for *_, record in leases(self._store))
+        alive = (self._host.policy.alive(record) for *_, record in leases(self._store))
         return next(filter(None, alive), None) or self._host.holder()
 
     def _proven(self) -> bool:

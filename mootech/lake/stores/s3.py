@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from mootech.lake.disk import mapped
 from mootech.lake.stores import s3_client
-from mootech.lake.stores.s3_errors import Answer, LostError, OvertakenError, answer_of, etag_of, worth_retrying
+from mootech.lake.stores.s3_errors import LostError, OvertakenError, S3Answer, answer_of, etag_of, worth_retrying
 from mootech.lake.stores.s3_parts import DIGEST, LEFT_ALONE_SECONDS, PartsUpload, Sizes
 from mootech.lake.stores.store import ABSENT, Entry, Head, check_key, check_prefix
 from mootech.lake.stores.uploads import Upload, Uploads
@@ -138,7 +138,7 @@ class S3Store:
             except Exception as exc:
                 answer = answer_of(exc)
                 # Some servers answer If-Match for an object that is not there with 404.
-                met = bool(condition) and answer in {Answer.TAKEN, Answer.ABSENT, Answer.UNABLE}
+                met = bool(condition) and answer in {S3Answer.TAKEN, S3Answer.ABSENT, S3Answer.UNABLE}
                 if not met and not worth_retrying(exc):
                     raise
                 head = self._head(key)
@@ -147,7 +147,7 @@ class S3Store:
                     return head.entry
                 if not met:
                     raise
-                if answer is not Answer.UNABLE and replaces != (ABSENT if head is None else head.entry.version):
+                if answer is not S3Answer.UNABLE and replaces != (ABSENT if head is None else head.entry.version):
                     raise OvertakenError from exc
                 # What this run saw still stands there, so it is the condition that this store does not understand.
                 self._conditional = False
@@ -162,17 +162,17 @@ class S3Store:
             try:
                 self._call("put_object", Key=self._full(key), Body=data, IfNoneMatch="*")
             except Exception as exc:
-                if answer_of(exc) is Answer.UNABLE:
+                if answer_of(exc) is S3Answer.UNABLE:
                     # It says so at least. The lock's probe finds out that every create succeeds here.
                     self._call("put_object", Key=self._full(key), Body=data)
                     return True
-                if answer_of(exc) is not Answer.TAKEN and not worth_retrying(exc):
+                if answer_of(exc) is not S3Answer.TAKEN and not worth_retrying(exc):
                     raise
                 try:
                     # The refused PUT may be the repetition of one that was stored and whose answer was lost.
                     return self._get(key) == data
                 except Exception as missing:
-                    if answer_of(missing) is not Answer.ABSENT:
+                    if answer_of(missing) is not S3Answer.ABSENT:
                         raise
                 raise LostError from exc
             return True
@@ -227,7 +227,7 @@ class S3Store:
         try:
             answer = self._call("head_object", Key=self._full(key))
         except Exception as exc:
-            if answer_of(exc) is Answer.ABSENT:
+            if answer_of(exc) is S3Answer.ABSENT:
                 return None
             raise
         entry = Entry(key, answer["ContentLength"], answer["ETag"].strip('"'))
@@ -241,7 +241,7 @@ class S3Store:
         try:
             answer = self._call("get_object", Key=self._full(key), Range=f"bytes={start}-{start + size - 1}")
         except Exception as exc:
-            head = self._head(key) if answer_of(exc) is Answer.EMPTY else None
+            head = self._head(key) if answer_of(exc) is S3Answer.EMPTY else None
             if head is None:
                 raise
             return b"", head.entry
@@ -260,7 +260,7 @@ class S3Store:
         try:
             return self._get(key, Range=f"bytes=-{size}")
         except Exception as exc:
-            if answer_of(exc) is Answer.EMPTY:
+            if answer_of(exc) is S3Answer.EMPTY:
                 return b""
             raise
 

@@ -53,7 +53,7 @@ _TRANSIENT_CODES = frozenset(
 _TRANSIENT_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
-class Answer(Enum):
+class S3Answer(Enum):
     """What an S3 error can mean to the store."""
 
     ABSENT = auto()
@@ -71,13 +71,13 @@ class Answer(Enum):
 
 
 _MEANINGS = {
-    int(HTTPStatus.PRECONDITION_FAILED): Answer.TAKEN,
-    int(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE): Answer.EMPTY,
-    int(HTTPStatus.NOT_IMPLEMENTED): Answer.UNABLE,
+    int(HTTPStatus.PRECONDITION_FAILED): S3Answer.TAKEN,
+    int(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE): S3Answer.EMPTY,
+    int(HTTPStatus.NOT_IMPLEMENTED): S3Answer.UNABLE,
 }
 
 
-def answer_of(exc: BaseException) -> Answer:
+def answer_of(exc: BaseException) -> S3Answer:
     """Classify what a call through s3fs raised."""
     status, code = _status_and_code(exc)
     if status is None:
@@ -85,14 +85,14 @@ def answer_of(exc: BaseException) -> Answer:
         lost = isinstance(
             exc, HTTPClientError | IncompleteReadError | TimeoutError | ConnectionError | aiohttp.ClientError
         )
-        return Answer.TRANSIENT if lost else Answer.REFUSED
+        return S3Answer.TRANSIENT if lost else S3Answer.REFUSED
     if status in _MEANINGS:
         return _MEANINGS[status]
     if status == HTTPStatus.NOT_FOUND and code not in {"NoSuchBucket", "NoSuchUpload"}:
-        return Answer.ABSENT
+        return S3Answer.ABSENT
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
-        return Answer.TRANSIENT
-    return Answer.REFUSED
+        return S3Answer.TRANSIENT
+    return S3Answer.REFUSED
 
 
 class LostError(Exception):
@@ -121,7 +121,7 @@ class OvertakenError(Exception):
 
 def worth_retrying(exc: BaseException) -> bool:
     """Say whether the same request may end otherwise the next time."""
-    return isinstance(exc, LostError) or answer_of(exc) is Answer.TRANSIENT
+    return isinstance(exc, LostError) or answer_of(exc) is S3Answer.TRANSIENT
 
 
 def is_no(exc: BaseException | None) -> bool:
@@ -129,7 +129,7 @@ def is_no(exc: BaseException | None) -> bool:
     if exc is None:
         return False
     answered = _status_and_code(exc)[0] is not None
-    return isinstance(exc, OvertakenError) or (answered and answer_of(exc) is not Answer.TRANSIENT)
+    return isinstance(exc, OvertakenError) or (answered and answer_of(exc) is not S3Answer.TRANSIENT)
 
 
 def is_gone(exc: BaseException | None) -> bool:

@@ -32,11 +32,11 @@ from mootech.definition import (
     PRODUCT,
     PRODUCT_IDS,
     Chart,
-    Column,
     Definition,
     DefinitionError,
     Parameter,
     PerProduct,
+    ReportColumn,
 )
 from mootech.errors import UsageError
 from mootech.tables import TABLES
@@ -74,7 +74,7 @@ def parse(name: str, sql: str, file: str) -> Definition:
         if section not in sections:
             raise _wrong(file, 1, f"the comment has no {section}")
     columns = tuple(
-        Column(match[1], match[2].replace(" ", ""), (match[3] or "").strip())
+        ReportColumn(match[1], match[2].replace(" ", ""), (match[3] or "").strip())
         for match in _all(_COLUMN, sections["Columns"], file, "not 'name TYPE meaning'")
     )
     parameters = tuple(
@@ -155,7 +155,7 @@ def _names(lines: Lines) -> tuple[str, ...]:
     return tuple(part.strip() for part in _text(lines).split(","))
 
 
-def _numeric(columns: Sequence[Column], key: Sequence[str]) -> tuple[str, ...]:
+def _numeric(columns: Sequence[ReportColumn], key: Sequence[str]) -> tuple[str, ...]:
     return tuple(each.name for each in columns if each.is_numeric and each.name not in key)
 
 

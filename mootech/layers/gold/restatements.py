@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from mootech.definition import Column, Definition
+from mootech.definition import Definition, ReportColumn
 from mootech.lake.canonical import content_hash
 from mootech.lake.lake import Lake
 from mootech.lake.parquet import DamagedError
@@ -26,7 +26,7 @@ _MEANINGS = (
     "now minus before; a NULL counts as 0",
 )
 _COLUMNS = tuple(
-    Column(name, "VARCHAR" if name == "figure" else _AMOUNT, meaning)
+    ReportColumn(name, "VARCHAR" if name == "figure" else _AMOUNT, meaning)
     for name, meaning in zip(CHANGE_COLUMNS, _MEANINGS, strict=True)
 )
 _TYPE = pl.Decimal(38, 4)

@@ -29,7 +29,7 @@ def shaped(frame: pl.DataFrame, contract: Mapping[str, pl.DataType]) -> pl.DataF
     return frame.with_columns(binary).with_columns(
         expression
         for name, dtype in frame.schema.items()
-        if (expression := _in_terms_of(name, dtype, contract.get(name))) is not None
+        if (expression := _as_contracted(name, dtype, contract.get(name))) is not None
     )
 
 
@@ -74,7 +74,7 @@ def day_of_row(schema: Mapping[str, pl.DataType], default: str | None) -> pl.Exp
     return pl.col(DAY).cast(pl.String, strict=False)
 
 
-def _in_terms_of(name: str, dtype: pl.DataType, wanted: pl.DataType | None) -> pl.Expr | None:
+def _as_contracted(name: str, dtype: pl.DataType, wanted: pl.DataType | None) -> pl.Expr | None:
     """Return the expression that converts a column; None for a column that stays unchanged."""
     column = pl.col(name)
     whole = dtype.is_integer() or (isinstance(dtype, pl.Decimal) and dtype.scale == 0)
