@@ -80,11 +80,11 @@ class Zygote(AbstractContextManager["Zygote"]):
 
 
 def run(
-    argv: Sequence[str], env: Mapping[str, str], *, cwd: str | Path | None = None, script: str = ""
+    argv: Sequence[str], env: Mapping[str, str], *, cwd: str | Path | None = None, script: str = "", user: int = 0
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the installed command, whose path is the first of `argv`; `script` is Python that runs before it does."""
+    """Run the installed command, whose path is the first of `argv`; see `Start` for the rest."""
     with TemporaryDirectory(prefix="mootech-run-") as folder:
-        ended = shared().run(Start(argv, dict(env), folder, str(cwd or Path.cwd()), script))
+        ended = shared().run(Start(argv, dict(env), folder, str(cwd or Path.cwd()), script, user=user))
     return subprocess.CompletedProcess(argv, ended.returncode, ended.stdout, ended.stderr)
 
 

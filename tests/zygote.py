@@ -8,6 +8,7 @@ of the tests. Spoken to in lines of JSON (`forked.Zygote` is the client): a `Sta
 in, its end out.
 """
 
+import codecs
 import importlib
 import importlib.util
 import json
@@ -15,6 +16,7 @@ import os
 import pkgutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,8 @@ _IMPORTED = (
 """What commands import on their way, besides the pipeline."""
 _IMPORTED_WHERE_INSTALLED = ("hypothesis",)
 """What pandera asks for."""
+_NOT_IMPORTED = ("mootech.__main__", "mootech.engines.spark")
+"""The first one runs; the others need what not everybody has installed."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Start:
     """Python that runs before the command does; one that ends the process runs in its place."""
     watched: Sequence[str] = ()
     """Folders whose file events count."""
+    user: int = 0
+    """Whose rights the command has, as a number; root can give it anybody's."""
     die_at: int = 0
     """Die by SIGKILL just before the file event of this number; 0 is never."""
 
@@ -104,16 +110,33 @@ def _child(start: Start, main: Callable[[Sequence[str]], int]) -> int:
     os.chdir(start.cwd or folder)
     os.environ.clear()
     os.environ.update(start.env)
+    time.tzset()
     (folder / "events").unlink(missing_ok=True)
+    if start.user:
+        _become(start.user)
     sys.argv = list(start.argv)
     exec(start.script, {})  # noqa: S102  # a test's own
     events = _FileEvents(start)
     code = main(start.argv[1:])
-    # In one step: the kill may come between the file and its digits.
-    count = folder / "events.new"
-    count.write_text(str(events.count))
-    count.replace(folder / "events")
+    if start.watched:
+        # In one step: the kill may come between the file and its digits.
+        count = folder / "events.new"
+        count.write_text(str(events.count))
+        count.replace(folder / "events")
     return code
+
+
+def _become(user: int) -> None:
+    """Drop root's rights. Everything is imported before: this interpreter may live where only root looks."""
+    codecs.lookup("utf-8-sig")
+    codecs.lookup("idna")
+    package = importlib.import_module("mootech")
+    for module in pkgutil.walk_packages(package.__path__, "mootech."):
+        if not module.name.startswith(_NOT_IMPORTED):
+            importlib.import_module(module.name)
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
 
 
 def _serve(main: Callable[[Sequence[str]], int]) -> None:

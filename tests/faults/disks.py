@@ -1,11 +1,10 @@
-"""Real small disks to fill up, and an unprivileged user to be refused by them. Mounting needs root, as CI has it."""
+"""Real small disks to fill up. Mounting needs root, as CI has it."""
 
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,15 +40,6 @@ def fill(folder: Path, leave: int) -> Path:
         if size > 0:
             os.posix_fallocate(file.fileno(), 0, size)
     return ballast
-
-
-def as_nobody(argv: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run what the installed command does, with the arguments behind its path, as the user who owns nothing."""
-    command = [sys.executable, "-m", "tests.faults.unprivileged", *argv[1:]]
-    root = Path(__file__).parents[2]
-    return subprocess.run(  # noqa: S603  # our own interpreter
-        command, env=dict(env), cwd=root, capture_output=True, text=True, check=False, timeout=120
-    )
 
 
 def _mount(*arguments: str | Path) -> None:

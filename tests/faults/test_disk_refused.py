@@ -12,11 +12,13 @@ from mootech.errors import StoreError
 from mootech.lake.stores.registry import open_store
 from tests import forked
 from tests.environment import COMMAND
-from tests.faults.disks import as_nobody, remount, small_disk
+from tests.faults.disks import remount, small_disk
 from tests.faults.invariants import World, check_converged, contents, ingest_command
-from tests.faults.unprivileged import NOBODY
 
 pytestmark = pytest.mark.fault(5)
+
+NOBODY = 65534
+"""The user who owns nothing."""
 
 
 @pytest.fixture
@@ -39,7 +41,8 @@ def lake(disk: Path, world: World) -> Path:
 
 def ingest(world: World, lake: Path, state: Path, *more: object) -> subprocess.CompletedProcess[str]:
     """Run `mootech ingest` as nobody, over the whole range."""
-    return as_nobody(*ingest_command(world, lake, state, *more))
+    argv, env = ingest_command(world, lake, state, *more)
+    return forked.run(argv, env, cwd="/", user=NOBODY)
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -94,18 +97,18 @@ def test_an_object_that_cannot_be_read_is_an_error_of_the_store(world: World, di
     partition = lake / "raw_data" / "products" / f"utc_date={world.start}" / "data.parquet"
     partition.chmod(0o600)
     _, env = ingest_command(world, lake, disk / "state")
-    assert_refused(as_nobody([COMMAND, "qa", "-t", "products"], env), str(partition)[:40])
+    assert_refused(forked.run([COMMAND, "qa", "-t", "products"], env, cwd="/", user=NOBODY), str(partition)[:40])
 
 
-@pytest.mark.parametrize("user", ["root", "nobody"])
-def test_a_read_only_disk_is_read_and_not_written(world: World, disk: Path, lake: Path, user: str) -> None:
+@pytest.mark.parametrize("user", [pytest.param(0, id="root"), pytest.param(NOBODY, id="nobody")])
+def test_a_read_only_disk_is_read_and_not_written(world: World, disk: Path, lake: Path, user: int) -> None:
     """On a read-only mount writing exits 5 and says so, whoever asks; `status` and `qa` work as ever."""
     remount(disk, "ro")
     try:
         argv, env = ingest_command(world, lake, Path("/tmp/not-made"))  # noqa: S108  # replaced in the line below
         env["MOOTECH_STATE_DIR"] = str(disk / "state")
         for command, code in ((argv, StoreError.exit_code), ([COMMAND, "status"], 0), ([COMMAND, "qa"], 0)):
-            done = as_nobody(command, env) if user == "nobody" else forked.run(command, env)
+            done = forked.run(command, env, cwd="/", user=user)
             said = " ".join((done.stdout + done.stderr).split())
             assert done.returncode == code, f"{command}: {said}"
             assert "Traceback" not in said
