@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mootech.config import QaSettings
+from mootech.config import QaSettings, Settings
 from mootech.layers.bronze.spill import judge_on_disk
+from mootech.pipeline.ingest import rules_of
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, blocks, judge
 from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS, TableSpec
@@ -107,6 +109,25 @@ def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, s
     expected = (bad > number and bad > share * fetched) or (fetched > 0 and bad == fetched)
     limits = QaSettings(max_bad_share=share, max_bad_rows=number)
     assert blocks(limits, fetched=fetched, bad=bad) is expected
+
+
+@pytest.mark.parametrize(
+    ("fetched", "bad", "blocked"),
+    [
+        (0, 0, False),
+        (1, 1, True),
+        (11, 10, False),
+        (11, 11, True),
+        (12, 11, True),
+        (1000, 10, False),
+        (1000, 11, True),
+        (1099, 11, True),
+        (1100, 11, False),
+    ],
+)
+def test_where_the_gate_closes(fetched: int, bad: int, *, blocked: bool) -> None:
+    """Unless the settings say otherwise, at more than ten bad rows that are more than one percent of the day."""
+    assert rules_of(Settings(state_dir=Path("state"))).threshold.blocks(fetched=fetched, bad=bad) is blocked
 
 
 def test_reasons_are_complete_sorted_and_without_echoes() -> None:

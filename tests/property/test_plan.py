@@ -61,4 +61,15 @@ def test_a_day_that_is_not_over_is_refused(day: date, words: str) -> None:
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_a_day_may_lose_a_twentieth_of_its_rows_and_never_all(before: int, after: int) -> None:
     """The guard stops a refetch below 95 percent of what was published, and any that would empty the day."""
-    assert shrinks(before, after) is (before > 0 and (after == 0 or 100 * after < 95 * before))
+    limit = before * 95 // 100
+    for left in (0, after, *range(max(0, limit - 2), limit + 3)):
+        assert shrinks(before, left) is (before > 0 and (left == 0 or 100 * left < 95 * before))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stopped"),
+    [(0, 0, False), (0, 5, False), (1, 0, True), (1, 1, False), (20, 19, False), (20, 18, True), (100, 101, False)],
+)
+def test_where_the_guard_begins(before: int, after: int, *, stopped: bool) -> None:
+    """One row of twenty may go and the second not; an empty day cannot lose any."""
+    assert shrinks(before, after) is stopped

@@ -46,4 +46,4 @@ def days_to_fetch(
 
 def shrinks(before: int, after: int) -> bool:
     """Say whether a day that had `before` rows would lose more of them than a refetch may take away."""
-    return before > 0 and (after == 0 or after < _SHRINK_LIMIT * before)
+    return after < _SHRINK_LIMIT * before
