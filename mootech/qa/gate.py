@@ -37,25 +37,6 @@ class Judged:
 
 
 @dataclass(frozen=True)
-<<<<<<< HEAD
-=======
-class Threshold:
-    """How much may be wrong with a day before all of it is held back."""
-
-    max_bad_share: float
-    """Of the rows fetched, 0 to 1."""
-    max_bad_rows: int
-    """A day with no more bad rows than this passes whatever their share, so that small days are not brittle."""
-
-    def blocks(self, *, fetched: int, bad: int) -> bool:
-        """Say whether a day with so many bad rows of so many must not be published."""
-        if fetched and bad == fetched:
-            return True
-        return bad > self.max_bad_rows and bad > self.max_bad_share * fetched
-
-
-@dataclass(frozen=True)
->>>>>>> 1480615 (graft of 25fd8f19f1819680574f3567b0363a404f1093f0)
 class Fetched:
     """The decoded rows of one table and UTC day."""
 

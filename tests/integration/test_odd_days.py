@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import msgspec
 import polars as pl
 import pytest
 
-from mootech.config import QaSettings, Settings
+from mootech.config import QaSettings
 from mootech.model import DayRange
-from mootech.qa.anomalies import Limits, compared_with, unmatched, unusual
+from mootech.qa.anomalies import compared_with, unmatched, unusual
 from mootech.qa.days import HeldDays, freshness, missing_days
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, blocks, judge
-from mootech.pipeline.ingest import rules_of
-from mootech.qa.checks import days_behind, days_missing
 from mootech.qa.profile import Profile, links, profile
 from mootech.sandbox.shop import Shop
 from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS, USERS, TableSpec
@@ -26,12 +23,7 @@ YEAR = DayRange(date(2023, 6, 1), date(2024, 5, 30))
 
 PLANTED = date(2024, 3, 13)
 LATER = date(2026, 1, 1)
-<<<<<<< HEAD
 LIMITS = QaSettings()
-=======
-LIMITS = Limits()
-THRESHOLD = rules_of(Settings(state_dir=Path("state"))).threshold
->>>>>>> 1480615 (graft of 25fd8f19f1819680574f3567b0363a404f1093f0)
 
 
 @dataclass(frozen=True)
@@ -54,11 +46,7 @@ def good(shop: Shop, table: TableSpec, day: date) -> pl.DataFrame | None:
     rows = [msgspec.Raw(row) for row in shop.rows(table, day, today=LATER)]
     decoded = RowDecoder(table).decode(rows)
     (judged,) = judge(table, [Fetched(day, decoded.frame, decoded.reasons)])
-<<<<<<< HEAD
     stopped = blocks(LIMITS, fetched=len(rows), bad=judged.rejected.height)
-=======
-    stopped = THRESHOLD.blocks(fetched=len(rows), bad=judged.rejected.height)
->>>>>>> 1480615 (graft of 25fd8f19f1819680574f3567b0363a404f1093f0)
     return None if stopped else judged.good
 
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mootech.config import QaSettings, Settings
+from mootech.config import QaSettings
 from mootech.layers.bronze.spill import judge_on_disk
-from mootech.pipeline.ingest import rules_of
 from mootech.qa.decode import RowDecoder
 from mootech.qa.gate import Fetched, Judged, blocks, judge
 from mootech.tables import CLICKSTREAM, TRANSACTIONS, USERS, TableSpec
@@ -127,7 +126,7 @@ def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, s
 )
 def test_where_the_gate_closes(fetched: int, bad: int, *, blocked: bool) -> None:
     """Unless the settings say otherwise, at more than ten bad rows that are more than one percent of the day."""
-    assert rules_of(Settings(state_dir=Path("state"))).threshold.blocks(fetched=fetched, bad=bad) is blocked
+    assert blocks(QaSettings(), fetched=fetched, bad=bad) is blocked
 
 
 def test_reasons_are_complete_sorted_and_without_echoes() -> None:
