@@ -12,7 +12,7 @@ import typer
 from mootech.commands import demo, ingest, qa, report, run, sandbox, silver, source, status, verify
 from mootech.commands.common import Command, Common, Invocation, epilog
 from mootech.errors import Exit, MootechError, StoreError
-from mootech.model import Outcome
+from mootech.outcomes import Outcome
 from mootech.process import failures as process
 from mootech.process.signals import Signals, unwinding
 from mootech.process.watched import Watched

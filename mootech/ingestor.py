@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from mootech.config import load
 from mootech.errors import UsageError
-from mootech.model import DayRange, Finding, Job, Outcome, check_over, utc_today
-from mootech.outcomes import QaOutcome
+from mootech.model import DayRange, Finding, Job, check_over, utc_today
+from mootech.outcomes import Outcome, QaOutcome
 from mootech.pipeline.ingest import fetch
 from mootech.pipeline.qa import qa
 from mootech.pipeline.report import report

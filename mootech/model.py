@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
-from mootech.errors import Exit, MootechError, UsageError, exit_code
+from mootech.errors import MootechError, UsageError
 from mootech.tables import TableSpec
 
 SCHEMA_VERSION = 1
@@ -265,28 +265,6 @@ class DayResult:
         if self.error is None or str(self.utc_date) in self.error.message:
             return self.error
         return type(self.error)(f"{self.table} {self.utc_date}: {self.error.message}", self.error.hint)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did. `errors` belong to no single day; each day carries its own."""
-
-    command: str
-    run_id: str | None = None
-    days: tuple[DayResult, ...] = ()
-    errors: tuple[MootechError, ...] = ()
-    notes: tuple[str, ...] = ()
-    """Lines for a person besides the results: what was skipped and why, what to type next."""
-
-    @property
-    def all_errors(self) -> tuple[MootechError, ...]:
-        """Every error, the days' included, in order."""
-        return (*self.errors, *(error for day in self.days if (error := day.named_error) is not None))
-
-    @property
-    def exit_code(self) -> Exit:
-        """The process's exit code: 0 only when nothing failed."""
-        return exit_code(self.all_errors)
 
 
 class Progress(Protocol):

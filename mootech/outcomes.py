@@ -1,4 +1,4 @@
-"""What each command returns, beyond what every `Outcome` has. Frozen, pure, importable in no time."""
+"""What the commands return: an Outcome, and for most of them more. Frozen, pure, importable in no time."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -6,8 +6,30 @@ from enum import StrEnum
 from typing import Any
 
 from mootech.definition import Definition
-from mootech.errors import MootechError
-from mootech.model import Finding, Outcome
+from mootech.errors import Exit, MootechError, exit_code
+from mootech.model import DayResult, Finding
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did. `errors` belong to no single day; each day carries its own."""
+
+    command: str
+    run_id: str | None = None
+    days: tuple[DayResult, ...] = ()
+    errors: tuple[MootechError, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Lines for a person besides the results: what was skipped and why, what to type next."""
+
+    @property
+    def all_errors(self) -> tuple[MootechError, ...]:
+        """Every error, the days' included, in order."""
+        return (*self.errors, *(error for day in self.days if (error := day.named_error) is not None))
+
+    @property
+    def exit_code(self) -> Exit:
+        """The process's exit code: 0 only when nothing failed."""
+        return exit_code(self.all_errors)
 
 
 class DayState(StrEnum):

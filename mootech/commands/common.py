@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mootech.errors import Exit
-from mootech.model import Outcome, Progress
+from mootech.model import Progress
+from mootech.outcomes import Outcome
 
 if TYPE_CHECKING:
     from mootech.config import Settings

@@ -9,7 +9,8 @@ import typer
 
 from mootech.commands.common import Act, Command, Common
 from mootech.errors import Exit
-from mootech.model import Outcome, Progress
+from mootech.model import Progress
+from mootech.outcomes import Outcome
 
 
 def demo(

@@ -9,7 +9,8 @@ from mootech.commands.common import Act, Command, Common
 from mootech.commands.options import End, Start, Tables, named, window_of
 from mootech.errors import Exit, UsageError
 from mootech.lake.locks.shard import Shard
-from mootech.model import Outcome, Progress
+from mootech.model import Progress
+from mootech.outcomes import Outcome
 
 
 def ingest(  # noqa: PLR0913 - one for each of the command's options

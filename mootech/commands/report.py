@@ -8,7 +8,8 @@ import typer
 from mootech.commands.common import Act, Command, Common, Text
 from mootech.commands.options import Engine
 from mootech.errors import Exit, UsageError
-from mootech.model import Outcome, Progress
+from mootech.model import Progress
+from mootech.outcomes import Outcome
 from mootech.render.formats import NAMES
 
 _FORMATS = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"

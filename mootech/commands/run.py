@@ -3,7 +3,8 @@
 
 from mootech.commands.common import Act, Command, Common
 from mootech.errors import Exit
-from mootech.model import Outcome, Progress
+from mootech.model import Progress
+from mootech.outcomes import Outcome
 
 
 def run(common: Common) -> Act:

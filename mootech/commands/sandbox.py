@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mootech.commands.common import Act, Command, Common
-from mootech.model import Outcome, Progress, parse_day, utc_today
+from mootech.model import Progress, parse_day, utc_today
+from mootech.outcomes import Outcome
 
 
 def sandbox(  # noqa: PLR0913, PLR0917  # one for each of the command's options

@@ -8,7 +8,8 @@ import typer
 from mootech.commands.common import READS, Act, Command, Common
 from mootech.commands.options import Tables, named
 from mootech.errors import Exit
-from mootech.model import Outcome, Progress, check_over, parse_day, utc_today
+from mootech.model import Progress, check_over, parse_day, utc_today
+from mootech.outcomes import Outcome
 
 
 def check(

@@ -8,7 +8,8 @@ import typer
 from mootech.commands.common import READS, Act, Command, Common
 from mootech.commands.options import End, Start, Tables, named, window_of
 from mootech.errors import Exit
-from mootech.model import Outcome, Progress
+from mootech.model import Progress
+from mootech.outcomes import Outcome
 
 
 def verify(

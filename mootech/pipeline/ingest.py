@@ -14,7 +14,8 @@ from mootech.layers.bronze.publishing import Gatekeeper, Overrides, Rules
 from mootech.layers.bronze.queue import Fetcher, Ingest, PageFetcher
 from mootech.layers.bronze.selection import Selection
 from mootech.layers.bronze.staging import staged_pages
-from mootech.model import DayResult, DayStatus, Finding, Job, Outcome, Progress, Receipt, Silent, check_over, utc_today
+from mootech.model import DayResult, DayStatus, Finding, Job, Progress, Receipt, Silent, check_over, utc_today
+from mootech.outcomes import Outcome
 from mootech.pipeline.session import locked, opened, opened_if_there
 from mootech.pipeline.verify import prove
 from mootech.source import interruptible

@@ -22,8 +22,8 @@ from mootech.layers.bronze.publishing import Overrides, Rules
 from mootech.layers.bronze.quarantine import quarantined_days, reasons
 from mootech.layers.bronze.replay import replay
 from mootech.layers.bronze.selection import FETCH_FIRST
-from mootech.model import DayRange, DayStatus, Finding, Job, Outcome, Progress, Receipt, utc_today
-from mootech.outcomes import DayQuality, QaOutcome
+from mootech.model import DayRange, DayStatus, Finding, Job, Progress, Receipt, utc_today
+from mootech.outcomes import DayQuality, Outcome, QaOutcome
 from mootech.pipeline.session import locked, opened
 from mootech.qa.anomalies import Anomaly
 from mootech.qa.checks import check_partitions

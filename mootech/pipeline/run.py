@@ -6,8 +6,8 @@ from mootech.config import Settings
 from mootech.errors import MootechError
 from mootech.lake.lake import Lake
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome, Progress, Silent
-from mootech.outcomes import RunOutcome
+from mootech.model import DayStatus, Progress, Silent
+from mootech.outcomes import Outcome, RunOutcome
 from mootech.pipeline.ingest import Ingestion
 from mootech.pipeline.qa import check_days
 from mootech.pipeline.report import configured, make_reports

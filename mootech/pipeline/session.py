@@ -14,7 +14,7 @@ from mootech.errors import EmptyLakeError, InterruptError, MootechError, StoreEr
 from mootech.lake.disk import private_folder
 from mootech.lake.lake import Lake
 from mootech.lake.locks.shard import Shard
-from mootech.model import Outcome
+from mootech.outcomes import Outcome
 
 Result = TypeVar("Result", bound=Outcome)
 

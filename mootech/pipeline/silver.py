@@ -6,7 +6,8 @@ from mootech.config import Settings
 from mootech.engines.registry import opened_engine
 from mootech.lake.lake import Lake
 from mootech.layers.silver.build import Builder
-from mootech.model import Outcome, Progress, utc_today
+from mootech.model import Progress, utc_today
+from mootech.outcomes import Outcome
 from mootech.pipeline.session import locked, opened
 from mootech.tables import TABLES, TableSpec
 

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 
-from mootech.model import DayResult, DayStatus, Outcome
+from mootech.model import DayResult, DayStatus
+from mootech.outcomes import Outcome
 from mootech.render.rendering import Rendering
 from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.text import NOTHING, clean, count, day_ranges

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from mootech.errors import Exit
-from mootech.model import DayResult, Outcome
-from mootech.outcomes import RunOutcome
+from mootech.model import DayResult
+from mootech.outcomes import Outcome, RunOutcome
 from mootech.render.days import by_table
 from mootech.render.encoding import error_fields
 from mootech.render.outcomes import rendering_of

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from mootech.errors import MootechError
-from mootech.model import DayResult, Outcome
-from mootech.outcomes import RunOutcome
+from mootech.model import DayResult
+from mootech.outcomes import Outcome, RunOutcome
 from mootech.render.days import DAYS, by_table
 from mootech.render.findings import FINDINGS
 from mootech.render.library import LIBRARY

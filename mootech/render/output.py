@@ -8,8 +8,7 @@ from typing import Self, TypeVar
 
 from mootech.errors import MootechError, StoreError, UsageError
 from mootech.lake.disk import write_atomically
-from mootech.model import Outcome
-from mootech.outcomes import QaOutcome, ReportOutcome
+from mootech.outcomes import Outcome, QaOutcome, ReportOutcome
 from mootech.render import formats
 from mootech.render.charts import have_charts, need_charts, picture
 from mootech.render.formats.as_table import TABLE

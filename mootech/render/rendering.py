@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mootech.model import Outcome
+from mootech.outcomes import Outcome
 from mootech.render.screen import Screen
 
 

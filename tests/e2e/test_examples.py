@@ -15,7 +15,8 @@ import pytest
 from mootech import ingestor, pipeline
 from mootech.config import Settings, load
 from mootech.layers.bronze.selection import Selection
-from mootech.model import Outcome, utc_today
+from mootech.model import utc_today
+from mootech.outcomes import Outcome
 from mootech.pipeline.ingest import ingest
 from mootech.pipeline.silver import silver
 from mootech.sandbox.server import API_KEY, running

@@ -33,7 +33,8 @@ from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Entry, Store
 from mootech.layers.bronze.publishing import Overrides
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome
+from mootech.model import DayStatus
+from mootech.outcomes import Outcome
 from mootech.pipeline.ingest import ingest
 from tests.faults.invariants import check_manifests, check_partition, contents
 from tests.faults.model import DAYS, PAGE_SIZE, TABLE, Expected, Row, Shop, Staged, forget_unfinished, open_shop, staged

@@ -11,7 +11,8 @@ from mootech.errors import ConfigError
 from mootech.lake.paths import Layer
 from mootech.lake.stores.registry import open_store
 from mootech.layers.bronze.selection import Selection
-from mootech.model import DayStatus, Outcome, utc_today
+from mootech.model import DayStatus, utc_today
+from mootech.outcomes import Outcome
 from mootech.pipeline.ingest import repair
 from mootech.pipeline.silver import silver
 from mootech.sandbox.server import running

@@ -18,8 +18,8 @@ from mootech.lake.stores.registry import open_store
 from mootech.lake.stores.store import Head
 from mootech.layers.bronze.selection import Selection
 from mootech.layers.silver.days import remaking
-from mootech.model import DayRange, Finding, Outcome
-from mootech.outcomes import QaOutcome
+from mootech.model import DayRange, Finding
+from mootech.outcomes import Outcome, QaOutcome
 from mootech.pipeline.ingest import ingest
 from mootech.pipeline.qa import qa
 from mootech.pipeline.silver import silver

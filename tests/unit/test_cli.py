@@ -17,8 +17,8 @@ import pytest
 from mootech.cli import main
 from mootech.commands.common import Common
 from mootech.errors import LockHeldError, StoreError, UsageError
-from mootech.model import Outcome, utc_today
-from mootech.outcomes import ReportOutcome
+from mootech.model import utc_today
+from mootech.outcomes import Outcome, ReportOutcome
 from mootech.process.failures import log_to_stderr
 from mootech.render import charts
 from mootech.render.formats.as_csv import CSV

@@ -19,8 +19,8 @@ from mootech.errors import (
     SourceError,
     StoreError,
 )
-from mootech.model import DayResult, DayStatus, Finding, Outcome
-from mootech.outcomes import QaOutcome, ReportOutcome, RunOutcome, StatusOutcome, TableStatus
+from mootech.model import DayResult, DayStatus, Finding
+from mootech.outcomes import Outcome, QaOutcome, ReportOutcome, RunOutcome, StatusOutcome, TableStatus
 from mootech.render.document import document
 from mootech.render.encoding import dumps
 from mootech.render.outcomes import show
