@@ -80,6 +80,7 @@ lock:  ## make the requirements files again, the peers' too (needs uv); UPGRADE=
 	$(COMPILE) pyproject.toml --extra charts --group pyproject.toml:dev --constraints requirements.txt \
 		--constraints requirements-build.txt --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra spark --constraints requirements-dev.txt --output-file requirements-spark.txt
+	$(COMPILE) --group pyproject.toml:lowest --output-file requirements-lowest.txt
 	$(COMPILE) --group pyproject.toml:peer-dlt --output-file benchmarks/peers/requirements-dlt.txt
 
 setup: $(VENV)/dev.stamp  ## the environment for work on the code, in .venv
