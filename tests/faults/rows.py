@@ -9,9 +9,9 @@ HEAD = """\
 # What can go wrong, and the tests that make it go wrong
 
 mootech promises that no row is lost and none is counted twice, that good data is never replaced by bad, and that a key
-stays secret. Each row below is something that happens to such a program sooner or later; the tests named under it make
-it happen for real: processes are killed, connections cut, disks filled, answers forged. `make check` runs all of them,
-`make torture` the kills, the readers and the model for half an hour.
+stays secret. Each row below is something that happens to such a program sooner or later. The tests named under it
+really make it happen: they kill processes, cut connections, fill disks and forge answers. `make check` runs all of
+them. `make torture` runs the kills, the readers and the model for half an hour.
 
 ## What is checked after every fault
 
@@ -26,15 +26,14 @@ it happen for real: processes are killed, connections cut, disks filled, answers
 | I7 | the next undisturbed run leaves the oracle's bytes, and one more run writes nothing |
 | I8 | the exit code tells the truth |
 
-The oracle is the lake that one undisturbed run makes of a small shop (`tests/faults/invariants.py`); its receipts are
-compared with what the sandbox knows it has planted.
+The oracle is the lake that one undisturbed run makes of a small shop (`tests/faults/invariants.py`). Its receipts are
+compared with the errors that the sandbox knows it has planted.
 """
 _READERS = """\
-A reader such as DuckDB or Polars opens an object more than once during one query. When the day is replaced in between
-it may stop with an error of its own (a wrong page size, an ETag that changed, a text that is none); no mixture has been
-seen as a result, and the same query succeeds when it is asked again. A DuckDB connection that stays open for long
-should be told `SET enable_external_file_cache = false`: its cache takes a file that was replaced within a second for
-the same one."""
+A reader such as DuckDB or Polars opens an object more than once during one query. If the day is replaced in between,
+the reader may stop with an error of its own (a wrong page size, a changed ETag, a text that is not text). No mixture
+has been seen as a result, and the same query succeeds when it is repeated. A DuckDB connection that stays open for long
+needs `SET enable_external_file_cache = false`: its cache does not notice a file that was replaced within a second."""
 
 
 @dataclass(frozen=True)
