@@ -6,16 +6,16 @@
     │   └── EmptyLakeError                2   a lake that holds nothing to work on
     ├── QualityError                      3   the gate stopped a day, or `qa` has findings
     ├── SourceError                       4   the shop's API failed
-    │   ├── RefusedError                  4   it answered 401, 403, 404 or another 4xx: asking again is useless
+    │   ├── RefusedError                  4   it answered 401, 403, 404 or another 4xx, and a retry is useless
     │   └── IncompleteError               4   it did not hand out the whole day
     ├── StoreError                        5   the lake's store, or the disk, failed
-    ├── BrokenPromiseError                6   `verify` found one
+    ├── BrokenPromiseError                6   `verify` found an object that breaks a promise
     ├── LockHeldError                    75   another run holds the lake's lock
     └── InterruptError                  130   somebody pressed Ctrl-C
         └── TerminateError              143   the process was told to end (SIGTERM)
 
-An error carries three things: what failed (the message), and in the hint what is safe and what to type next.
-Exceptions of other libraries are mapped once, where they enter, always `from exc`.
+An error says three things: the message says what failed, and the hint says what is safe and what to type next.
+Exceptions of other libraries are mapped once, where they enter mootech, always `from exc`.
 """
 
 from collections.abc import Iterable
@@ -26,8 +26,9 @@ from typing import ClassVar, Self
 class Exit(IntEnum):
     """Every exit code with its meaning. The order is the rank: of several failures, the first in this list decides.
 
-    An interruption, a bug, a held lock, a wrong argument or a broken promise says why the whole command ended. Of
-    failures of single days, the store's says most about what to do next, then the source's, then the gate's.
+    An interruption, a bug, a held lock, a wrong argument or a broken promise ends the whole command, so it comes first.
+    Failures of single days follow. A store's failure says most about what to do next, then the source's, then the
+    gate's.
     """
 
     meaning: str
@@ -44,7 +45,7 @@ class Exit(IntEnum):
     OK = 0, "done, or nothing to do"
 
     def __new__(cls, code: int, meaning: str) -> Self:
-        """Make a code that knows what it means."""
+        """Make an exit code that carries its meaning."""
         self = int.__new__(cls, code)
         self._value_ = code
         self.meaning = meaning
@@ -52,19 +53,19 @@ class Exit(IntEnum):
 
 
 class MootechError(Exception):
-    """A failure with a message (what failed) and a hint (what is safe, what to type next)."""
+    """A failure with a message (what failed) and a hint (what is safe and what to type next)."""
 
     exit_code: ClassVar[Exit] = Exit.BUG
 
     def __init__(self, message: str, hint: str = "") -> None:
-        """Keep the message and the hint apart, so that a script can read either."""
+        """Keep the message and the hint apart, so that a script can read each of them."""
         super().__init__(message)
         self.message = message
         self.hint = hint
 
 
 class UsageError(MootechError):
-    """The command was asked for something that cannot be."""
+    """The command was given a wrong argument, or asked for something impossible."""
 
     exit_code: ClassVar[Exit] = Exit.USAGE
 
@@ -74,7 +75,7 @@ class ConfigError(UsageError):
 
 
 class EmptyLakeError(UsageError):
-    """The lake holds nothing this command could work on."""
+    """The lake holds nothing that this command can work on."""
 
 
 class QualityError(MootechError):
@@ -84,16 +85,16 @@ class QualityError(MootechError):
 
 
 class SourceError(MootechError):
-    """The shop's API failed, after every retry it deserved."""
+    """The shop's API failed, after all retries that made sense."""
 
     exit_code: ClassVar[Exit] = Exit.SOURCE
 
 
 class RefusedError(SourceError):
-    """The shop's API said no (4xx); it is not asked again."""
+    """The shop's API refused a request (4xx), which is not retried."""
 
     def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
-        """Keep the answer's HTTP status too; None when it was not the status that was refused."""
+        """Keep the HTTP status of the answer too; None when the refusal was not an HTTP status."""
         super().__init__(message, hint)
         self.status = status
 
@@ -127,12 +128,12 @@ class InterruptError(MootechError):
 
 
 class TerminateError(InterruptError):
-    """The command was told to end; what it had published stays."""
+    """The command was told to end by SIGTERM; what it had published stays."""
 
     exit_code: ClassVar[Exit] = Exit.TERMINATED
 
 
 def exit_code(errors: Iterable[MootechError]) -> Exit:
-    """Return the exit code of a run that ended with these errors: the highest in rank, and OK only without any."""
+    """Return the exit code of a run that ended with these errors: the one highest in rank, or OK if there are none."""
     ranks = list(Exit)
     return min((error.exit_code for error in errors), key=ranks.index, default=Exit.OK)

@@ -1,4 +1,4 @@
-"""What several rooms share: days, receipts, results of days, findings. Frozen, pure, importable in no time."""
+"""Types that several packages share: days, receipts, results of days, findings. Frozen, pure and fast to import."""
 
 import json
 import re
@@ -12,10 +12,10 @@ from mootech.errors import MootechError, UsageError
 from mootech.tables import TableSpec
 
 SCHEMA_VERSION = 1
-"""Version of the columns and types in bronze and silver; a change of it rewrites partitions."""
+"""Version of the columns and types in bronze and silver. A new version makes mootech rewrite partitions."""
 
 FORMAT_VERSION = 1
-"""Version of the lake's layout (format.json); a change of it is an ADR."""
+"""Version of the lake's layout (format.json). A new version needs an ADR."""
 
 QUARANTINE_NAME = re.compile(r"[0-9a-f]{16}\.parquet")
 """File name of a quarantine object: the first digits of its content hash."""
@@ -24,10 +24,10 @@ _LARGEST_COUNT = 2**63 - 1
 
 
 def parse_day(text: str, what: str = "date") -> date:
-    """Return the day an ISO date names; `what` names the option in the error.
+    """Return the day that an ISO date names; `what` names the option in the error.
 
     Raises:
-        UsageError: it is no date, or not one of the calendar.
+        UsageError: the text is not a date, or the calendar has no such day.
 
     """
     try:
@@ -38,7 +38,7 @@ def parse_day(text: str, what: str = "date") -> date:
 
 
 def check_over(day: date, today: date, what: str) -> None:
-    """Refuse a day that is not over, because it would count as complete.
+    """Refuse a day that is not over, because an ingest would count it as complete.
 
     Raises:
         UsageError: `day` is today (UTC) or later; `what` names the option in the message.
@@ -65,7 +65,7 @@ class DayRange:
     last: date
 
     def __post_init__(self) -> None:
-        """Refuse a range that runs backwards."""
+        """Refuse a range that ends before it starts."""
         if self.last < self.first:
             msg = f"the range ends ({self.last}) before it starts ({self.first})"
             raise UsageError(msg, hint=f"Swap them: --start {self.last} --end {self.first}.")
@@ -79,59 +79,60 @@ class DayRange:
         return (self.last - self.first).days + 1
 
     def __contains__(self, day: object) -> bool:
-        """Say whether the day lies in the range."""
+        """Say whether the day is in the range."""
         return isinstance(day, date) and self.first <= day <= self.last
 
 
 @dataclass(frozen=True)
 class Job:
-    """One table's UTC day to fetch."""
+    """One table and UTC day to work on."""
 
     table: TableSpec
     day: date
 
 
 def _check_counts(*counts: int) -> None:
-    """Raise ValueError for a number that is negative, or does not fit into 64 bits, and so never counted anything."""
+    """Raise ValueError for a number that cannot be a count: it is negative or does not fit into 64 bits."""
     if not all(0 <= count <= _LARGEST_COUNT for count in counts):
-        raise ValueError("a count is no such number")
+        raise ValueError("a count is negative or does not fit into 64 bits")
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """A day's different hits and visitors beside the shop's own counts of them; it stands in the receipt."""
+    """A day's distinct hits and visitors, and the shop's own counts of them. It is part of the receipt."""
 
     source_hits: int
     source_visitors: int
     hits: int
-    """Different (hitid_high, hitid_low) that arrived, published and quarantined together."""
+    """Distinct pairs (hitid_high, hitid_low) that arrived, published and quarantined rows together."""
     visitors: int
-    """The same for (visid_high, visid_low)."""
+    """Distinct pairs (visid_high, visid_low), counted in the same way."""
     passes: tuple[int, ...]
-    """Rows of each accepted pass over the day's pages, in order; their sum is what was fetched."""
+    """Number of rows of each accepted pass over the day's pages, in order. Their sum is the number of fetched rows."""
     repeated: int = 0
-    """Rows of later passes that an earlier one had handed out already; they count as duplicates."""
+    """Number of rows of later passes that an earlier pass had already returned. They count as duplicates."""
 
     def __post_init__(self) -> None:
-        """Refuse figures that count nothing."""
+        """Refuse numbers that cannot be counts."""
         _check_counts(self.source_hits, self.source_visitors, self.hits, self.visitors, *self.passes, self.repeated)
 
     @property
     def share(self) -> float:
-        """How much of the shop's own count of hits is here, or of visitors where that is less; 1 is all, or more."""
+        """The share, 0 to 1, of the shop's own count of hits or of visitors that arrived, whichever is smaller."""
         pairs = ((self.hits, self.source_hits), (self.visitors, self.source_visitors))
         return min([1.0, *(have / counted for have, counted in pairs if counted)])
 
     def below(self, share: float) -> bool:
-        """Say whether less than this share (0 to 1) of the shop's own count of hits or of visitors is here."""
+        """Say whether less than this share (0 to 1) of the shop's own count of hits or of visitors arrived."""
         return self.hits < share * self.source_hits or self.visitors < share * self.source_visitors
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What happened to the rows of one table and day; it stands in the partition's Parquet footer.
+    """What happened to the rows of one table and day. It is stored in the partition's Parquet footer.
 
-    Promise 1: fetched = published + quarantined + duplicates. No clock times: the same pages give the same receipt.
+    Promise 1: fetched = published + quarantined + duplicates. A receipt has no clock time, so the same pages give the
+    same receipt.
     """
 
     table: str
@@ -142,20 +143,20 @@ class Receipt:
     duplicates: int
     source_total: int | None
     quarantine: str | None
-    """File name of the day's quarantine object, None when no row was rejected."""
+    """File name of the day's quarantine object; None when no row was rejected."""
     content_hash: str
     schema_version: int = SCHEMA_VERSION
     reconciled: Reconciled | None = None
-    """None for a table without metrics, and where the shop was not asked for them."""
+    """None for a table without metrics, or when the shop was not asked for them."""
 
     def __post_init__(self) -> None:
-        """Refuse what no run can have counted, and a name that no quarantine object has."""
+        """Refuse counts that no run can have made, and a name that no quarantine object can have."""
         _check_counts(self.fetched, self.published, self.quarantined, self.duplicates, self.source_total or 0)
         _check_counts(self.schema_version)
         if self.reconciled is not None and self.reconciled.repeated > min(self.fetched, self.duplicates):
             raise ValueError("more rows were repeated than came as duplicates")
         if self.quarantine is not None and not QUARANTINE_NAME.fullmatch(self.quarantine):
-            raise ValueError("no quarantine object has that name")
+            raise ValueError("no quarantine object can have that name")
 
     @property
     def conserved(self) -> bool:
@@ -165,7 +166,7 @@ class Receipt:
 
     @property
     def of_one_pass(self) -> Self:
-        """The receipt of the same rows if they had come in one pass: what later passes repeated is taken off."""
+        """The receipt that the same rows would have if one pass had returned them: without repeats of later passes."""
         if self.reconciled is None or not self.reconciled.repeated:
             return self
         rows = self.fetched - self.reconciled.repeated
@@ -173,7 +174,7 @@ class Receipt:
             self,
             fetched=rows,
             duplicates=self.duplicates - self.reconciled.repeated,
-            # Of a single pass the declared total is exact.
+            # In a receipt of one pass, the declared total equals the number of rows.
             source_total=None if self.source_total is None else rows,
             reconciled=replace(self.reconciled, passes=(rows,), repeated=0),
         )
@@ -191,7 +192,7 @@ class Lineage:
     """What a derived object (silver, results) is made from, and by which recipe."""
 
     inputs_hash: str
-    """Of the content hashes of everything that it is computed from."""
+    """Hash of the content hashes of everything that the object is computed from."""
     recipe: str | None = None
     """Fingerprint of the SQL that makes it; None for an object that was written before recipes had fingerprints."""
     recipe_version: int = 0
@@ -200,26 +201,26 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a derived object was made from; it stands in its Parquet footer."""
+    """What a derived object was made from. It is stored in the object's Parquet footer."""
 
     content_hash: str
-    """Of this object's own rows and columns, `last_modified` left out."""
+    """Hash of this object's own rows and columns, without `last_modified`."""
     inputs_hash: str
-    """See Lineage, as for the recipe."""
+    """See Lineage, also for the two fields of the recipe."""
     schema_version: int = SCHEMA_VERSION
     recipe: str | None = None
     recipe_version: int = 0
 
     def is_by(self, recipe: str) -> bool:
-        """Say whether the recipe of this fingerprint made the object; one that names no recipe counts as made by it."""
+        """Say whether the recipe with this fingerprint made the object; True also if the object names no recipe."""
         return self.recipe in (None, recipe)
 
     def is_by_newer(self, version: int) -> bool:
-        """Say whether a newer recipe than this version made the object: a newer mootech has been here."""
+        """Say whether a newer recipe than this version made the object, which means that a newer mootech ran."""
         return self.recipe_version > version
 
     def __post_init__(self) -> None:
-        """Refuse a version that is none."""
+        """Refuse a number that cannot be a version."""
         _check_counts(self.schema_version)
 
     def to_json(self) -> str:
@@ -239,12 +240,12 @@ class DayStatus(StrEnum):
     INCOMPLETE = "incomplete"
     FAILED = "failed"
     PLANNED = "planned"
-    """Only under --dry-run."""
+    """Only with --dry-run."""
 
 
 @dataclass(frozen=True)
 class DayResult:
-    """What one command did with one table and day. The counts are None where not all rows were seen."""
+    """What one command did with one table and day. The counts are None if the command did not see all rows."""
 
     table: str
     utc_date: date
@@ -268,23 +269,23 @@ class DayResult:
 
 
 class Progress(Protocol):
-    """The report of a long command on how far it is; a terminal draws bars from it, cron's log stays quiet."""
+    """The report of a long command on how far it is. A terminal shows bars; a log file shows nothing."""
 
     def planned(self, table: str, days: int) -> None:
-        """So many days of the table are going to be worked on."""
+        """Report that the command will work on this number of days of the table."""
 
     def rows(self, table: str, count: int) -> None:
-        """So many more rows of the table have arrived."""
+        """Report that this number of further rows of the table has arrived."""
 
     def done(self, result: DayResult) -> None:
-        """One table's day has ended."""
+        """Report that the work on one table's day has ended."""
 
     def on_interrupt(self, callback: Callable[[], str]) -> None:
-        """Call `callback` for a summary of what is done, in a few words; at any time and from any thread."""
+        """Set the callback that returns a short summary of what is done. Any thread may use it at any time."""
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that reports nothing."""
 
     def planned(self, table: str, days: int) -> None:
         """Say nothing."""
@@ -301,7 +302,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing `qa` or `verify` has to say about a table, a day or a column."""
+    """One thing that `qa` or `verify` reports about a table, a day or a column."""
 
     table: str
     utc_date: date | None
@@ -310,8 +311,8 @@ class Finding:
     """Standard name of the check: nulls, duplicates, unknown_category, out_of_range, schema_drift, content_hash …"""
     message: str
     ok: bool = False
-    """True for a figure that is only reported, False for something to act on."""
+    """True for a figure that is only reported; False for something that needs action."""
     warning: bool = False
-    """True for something that is worth a look and needs no action."""
+    """True for something that is worth a look but needs no action."""
     data: dict[str, Any] = field(default_factory=dict)
-    """The figures, JSON-ready."""
+    """The figures, ready for JSON."""

@@ -1,4 +1,4 @@
-"""What the layers ask of whatever runs their SQL. DuckDB is the default, Spark what a larger shop has already."""
+"""The interface to an engine that runs SQL. DuckDB is the default; Spark is for a shop that already has a cluster."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -12,27 +12,27 @@ from mootech.lake.stores.store import Entry
 
 
 class Engine(Protocol):
-    """Runs recipes over objects of one lake; time zone UTC.
+    """Runs recipes over objects of one lake; the time zone is UTC.
 
-    Whichever it is, the same rows come back, in the same types. Not for more than one thread at a time, but for what
-    `days` returns.
+    Every engine returns the same rows with the same types. Only one thread at a time may use an engine; several threads
+    may call the function that `days` returns.
     """
 
     def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
-        """Name the rows of these objects of the lake, at least one, for the statements that follow.
+        """Make the rows of these objects a view for the statements that follow.
 
         Args:
-            name: a plain lower-case identifier.
-            entries: the objects, of one table; all have the first one's columns.
+            name: the view's name, a plain lower-case identifier.
+            entries: at least one object, all of one table; all have the columns of the first.
             partitioned: add `utc_date` (DATE) from the keys' Hive partition.
 
         Raises:
-            StoreError: an object is missing or not readable, or the lake is out of the engine's reach.
+            StoreError: an object is missing or cannot be read, or the engine cannot reach the lake.
 
         """
 
     def query(self, recipe: Recipe, parameters: Mapping[str, Value] | None = None) -> pl.DataFrame:
-        """Run a recipe with named parameters over what has been viewed, and return its rows.
+        """Run a recipe with named parameters over the views, and return its rows.
 
         Raises:
             StoreError: the lake could not be read.
@@ -41,30 +41,30 @@ class Engine(Protocol):
         """
 
     def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
-        """Return what makes one day of silver, with its `utc_date`, in any order, from its object of bronze.
+        """Return a function that makes one day of silver from its object of bronze.
 
         Args:
-            recipe: it reads the view `bronze`.
-            entries: the object of every day that will be asked for, each once, about in order.
+            recipe: the statement, which reads the view `bronze`.
+            entries: the object of every day that will be made. Each day is made once, roughly in this order.
 
         Returns:
-            A function for several threads. It raises StoreError when the day's object cannot be read, and MootechError
-            when the statement is refused, as it is where the object lacks a column.
+            A function that several threads may call. It returns the day's rows with `utc_date`, in any order. It raises
+            StoreError when the day's object cannot be read, and MootechError when the engine refuses the statement, for
+            example because the object lacks a column.
 
         """
 
     def report(
         self, definition: Definition, arguments: Mapping[str, Value], macros: Sequence[Macro] = ()
     ) -> pl.DataFrame:
-        """Run a report that a person has written; return its rows, sorted by its key.
+        """Run a report that a user has written; return its rows, sorted by its key.
 
-        It may call those of the macros whose views are there.
-
-        It reaches the objects viewed so far and nothing else, and changes nothing; no view is possible after it.
+        The report can read only the views made so far, and it cannot change anything. It may call the macros whose
+        views exist. After a report the engine makes no more views.
 
         Raises:
-            DefinitionError: it is no single SELECT, is refused, reads elsewhere, or gives other columns than it says,
-                or rows that its key does not tell apart; names the file.
+            DefinitionError: the statement is not a single SELECT, is refused or reads something else; or its columns
+                are not those that it declares; or two rows have the same key. The message names the file.
             StoreError: the lake could not be read.
 
         """

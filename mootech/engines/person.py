@@ -1,4 +1,4 @@
-"""What every engine asks of a report that a person has written."""
+"""The checks that every engine makes of a report that a user has written."""
 
 import polars as pl
 
@@ -6,15 +6,15 @@ from mootech.definition import Definition, DefinitionError
 
 
 def mistaken(definition: Definition, what: str, where: str = "") -> DefinitionError:
-    """Return the error of a person's report that does not work; `where` follows on the file's name."""
+    """Return the error of a user's report that does not work; `where` comes after the file's name."""
     inputs = ", ".join(definition.inputs)
-    hint = f"Nothing was changed. Mend the file; the tables that it may read are those of its Inputs: {inputs}."
+    hint = f"Nothing was changed. Correct the file. It may read only the tables of its Inputs: {inputs}."
     return DefinitionError(f"{definition.file}{where}: {what}", hint=hint)
 
 
 def by_key(definition: Definition, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return a report's rows sorted by its key; DefinitionError when that does not tell them apart."""
+    """Return a report's rows sorted by its key; DefinitionError when two rows have the same key."""
     key = list(definition.key)
     if rows.select(pl.struct(key).is_duplicated().any()).item():
-        raise mistaken(definition, f"its key, {', '.join(key)}, does not tell its rows apart")
+        raise mistaken(definition, f"its key, {', '.join(key)}, is the same in several rows")
     return rows.sort(key)

@@ -1,7 +1,7 @@
-"""What an engine is handed to run: one SQL statement, and the macros that it may call. No engine knows a folder.
+"""What an engine runs: one SQL statement, and the macros that it may call. Engines do not read these files themselves.
 
-A recipe is known by its fingerprint: the hash of its SQL without comments and white space, so that prose never makes
-what was made by it stale. Its version, a number in the header (`-- Version  2`), says which of two recipes is newer.
+A recipe's fingerprint is the hash of its SQL without comments and white space, so that a changed comment makes no
+object stale. Its version, a number in the header (`-- Version  2`), says which of two recipes is newer.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ _VERSION = re.compile(r"^-- Version +([0-9]+)\b", re.MULTILINE)
 _TOKEN = re.compile(
     r"""
     (?P<nothing> --[^\n]* | /\*.*?\*/ | \s+ )
-    | '(?:[^']|'')*' | "(?:[^"]|"")*"    # a text, or a quoted name: white space counts in them
+    | '(?:[^']|'')*' | "(?:[^"]|"")*"    # a string or a quoted name, in which white space counts
     | [\w$.]+ | .
     """,
     re.VERBOSE | re.DOTALL,
@@ -30,27 +30,27 @@ class Macro:
     sql: str
     """One CREATE MACRO … AS TABLE statement."""
     reads: AbstractSet[str]
-    """The views that it reads; it can be defined once they are there."""
+    """The views that it reads. It can be defined once they exist."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One statement."""
+    """One SQL statement."""
 
     file: str
     """The name of its file, for messages."""
     sql: str
     macros: tuple[Macro, ...] = ()
-    """What it may call."""
+    """The macros that it may call."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """The hash of the statement and its macros, comments and white space left out."""
+        """The hash of the statement and its macros, without comments and white space."""
         return fingerprint([self.sql, *(macro.sql for macro in self.macros)])
 
     @cached_property
     def version(self) -> int:
-        """The number that its header gives it; 1 without one."""
+        """The version in the header; 1 if the header has none."""
         match = _VERSION.search(self.sql)
         return int(match[1]) if match else 1
 
@@ -66,7 +66,7 @@ def read_sql(package: str, file: str) -> str:
 
 
 def fingerprint(statements: Iterable[str]) -> str:
-    """Return one sha256, in hex, of statements; comments, and white space outside of texts and names, do not count."""
+    """Return one sha256, in hex, of statements, without comments and without white space outside strings and names."""
     digest = hashlib.sha256()
     for statement in statements:
         for token in _tokens(statement):

@@ -1,5 +1,5 @@
-"""Which engines there are. A new one is one module and one line in ENGINES."""
-# ruff: noqa: PLC0415 - an engine is imported when it is opened: `mootech --help` lists their names and waits for none
+"""Lists the engines. A new engine is one module and one line in ENGINES."""
+# ruff: noqa: PLC0415 - an engine is imported only when it is opened, so that `mootech --help` stays fast
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,16 +20,15 @@ def opened_engine(lake: "Lake", settings: "Settings") -> AbstractContextManager[
     """Open the engine that the settings name, for the lake's objects.
 
     Raises:
-        UsageError: there is no such engine; Spark is asked for and not installed, no address is given, or the server
-            is too old.
-        StoreError: the state folder is not usable, or Spark does not answer.
+        UsageError: there is no such engine; or Spark is not installed, has no address, or its server is too old.
+        StoreError: the state folder cannot be used, or Spark does not answer.
 
     """
     return ENGINES[checked(settings.engine.name)](lake, settings)
 
 
 def checked(name: str) -> str:
-    """Return the name of an engine; UsageError when there is none of that name."""
+    """Return the name if an engine has it; UsageError if none does."""
     if name not in ENGINES:
         raise UsageError(
             f"there is no engine {name!r}", hint=f"Nothing was done. The engines are: {', '.join(ENGINES)}."
@@ -46,7 +45,7 @@ def _duckdb(lake: "Lake", settings: "Settings") -> AbstractContextManager["Engin
 def _spark(lake: "Lake", settings: "Settings") -> AbstractContextManager["Engine"]:
     if any(find_spec(name) is None for name in _SPARK):
         hint = 'Nothing was done. Spark is an extra: pip install "mootech[spark]"; or leave out --engine spark.'
-        raise UsageError("there is nothing installed that talks to Spark", hint=hint)
+        raise UsageError("the client for Spark is not installed", hint=hint)
     from mootech.engines.spark import Spark
 
     remote = settings.engine.remote
@@ -57,4 +56,4 @@ ENGINES: Mapping[str, Callable[["Lake", "Settings"], AbstractContextManager["Eng
     "duckdb": _duckdb,
     "spark": _spark,
 }
-"""What opens each engine, by the name that a person gives it."""
+"""The function that opens each engine, by the engine's name in settings and options."""

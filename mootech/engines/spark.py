@@ -1,7 +1,7 @@
-"""Spark, by way of Spark Connect: the same recipes as DuckDB runs, translated (translate.py), on a cluster.
+"""Spark, through Spark Connect: runs DuckDB's recipes on a cluster after translating them (translate.py).
 
-Nothing imports this module unless Spark is asked for. The cluster reads the lake's objects itself, so it must reach
-them by the same address as this host; results come back as Arrow.
+This module is imported only when Spark is asked for. The cluster reads the lake's objects itself, so it must reach them
+at the same address as this host. Results come back as Arrow.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import polars as pl
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark's documentation gives it
+from pyspark.sql import functions as F  # noqa: N812  # the name in all of Spark's documentation
 
 from mootech.definition import Definition, Value
 from mootech.engines.person import by_key, mistaken
@@ -25,14 +25,14 @@ from mootech.errors import MootechError, StoreError
 from mootech.lake.stores.store import Entry, Store
 
 _PORTION_BYTES = 8 * 2**20
-"""Of Parquet, that are brought into memory at once when days are made: far fewer rows than a day may have."""
+"""Parquet bytes whose days are made by one query and held in memory. They hold far fewer rows than a day may have."""
 _GIVES_UP_AFTER = 3
 _DAY = "utc_date"
 _GLOB = re.compile(r"[\\\[\]{}*?]")
 
 
 class Spark:
-    """A session of its own on a Spark Connect server, that reads one store: see Engine."""
+    """The engine that runs SQL in a session of its own on Spark, over the objects of one store: see Engine."""
 
     def __init__(self, session: SparkSession, store: Store) -> None:
         """Wrap a session that `opened` has set up."""
@@ -43,7 +43,7 @@ class Spark:
     @classmethod
     @contextmanager
     def opened(cls, store: Store, remote: str | None) -> Iterator[Self]:
-        """Open a session at `remote`, `sc://host:15002` or `local[*]`, and end it afterwards.
+        """Open a session at `remote` (`sc://host:15002` or `local[*]`), and end it after the block.
 
         Raises:
             ConfigError: no address is given, or the server is too old.
@@ -54,7 +54,7 @@ class Spark:
             yield cls(session, store)
 
     def view(self, name: str, entries: Sequence[Entry], *, partitioned: bool) -> None:
-        """Name the rows of these objects of the lake: see Engine."""
+        """Make the rows of these objects a view: see Engine."""
         with errors(f"reading {name}"):
             self._read(entries, partitioned=partitioned).createOrReplaceTempView(name)
         self._viewed.add(name)
@@ -66,13 +66,13 @@ class Spark:
             return _rows(self._session.sql(statement, args=_bound(parameters or {})))
 
     def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
-        """Return what makes one day of silver: see Engine. Spark makes many small days in one go."""
+        """Return a function that makes one day of silver: see Engine. One query makes several small days."""
         return _Portions(self, recipe, entries)
 
     def report(
         self, definition: Definition, arguments: Mapping[str, Value], macros: Sequence[Macro] = ()
     ) -> pl.DataFrame:
-        """Run a report that a person has written: see Engine."""
+        """Run a report that a user has written: see Engine."""
         callable_macros = self._callable(macros)
         with errors(f"running {definition.file} on Spark"), mistakes(definition):
             check_reach(definition.sql, self._viewed, callable_macros)
@@ -92,12 +92,12 @@ class Spark:
         reader = self._session.read
         if partitioned:
             reader = reader.option("basePath", uris[0].rpartition(f"/{_DAY}=")[0])
-        # In an object's address, but not in the base, these characters would mean several objects.
+        # In an object's address these characters would match several objects. In the base path they have no meaning.
         return reader.parquet(*(_GLOB.sub(r"\\\g<0>", uri) for uri in uris))
 
 
 class _Portions:
-    """Makes days in portions: a query of its own costs a cluster more than a small day does."""
+    """Makes several days with one query, because a query costs a cluster more than the rows of a small day."""
 
     def __init__(self, engine: Spark, recipe: Recipe, entries: Mapping[date, Entry]) -> None:
         self._engine = engine
@@ -114,7 +114,7 @@ class _Portions:
             if len(portion) > 1:
                 for each in portion:
                     self._waiting.pop(each, None)
-                # One object that cannot be read fails them all; then each is made alone, to show which one it is.
+                # One object that cannot be read makes the query fail. Then each day is made alone, to show which one.
                 with suppress(MootechError):
                     self._made |= self._make(portion)
             return self._made.pop(day) if day in self._made else self._alone(day)
@@ -123,7 +123,7 @@ class _Portions:
         if self._failures >= _GIVES_UP_AFTER:
             raise StoreError(
                 f"it was left out, because Spark failed {_GIVES_UP_AFTER} days in a row",
-                hint="What was published is intact. Mend what the first errors name, then run the same command again.",
+                hint="What was published is intact. Fix what the first errors name, then run the same command again.",
             )
         self._failures += 1
         made = self._make([day])[day]
@@ -138,7 +138,7 @@ class _Portions:
 
 
 def _portions(entries: Mapping[date, Entry]) -> Iterator[list[date]]:
-    """Cut days into runs whose objects are together no larger than a portion; a larger day is one alone."""
+    """Group the days so that the objects of a group are at most a portion in size; a larger day is a group alone."""
     portion: list[date] = []
     size = 0
     for day, entry in entries.items():
@@ -152,7 +152,7 @@ def _portions(entries: Mapping[date, Entry]) -> Iterator[list[date]]:
 
 
 def _with_scheme(uri: str) -> str:
-    # A path alone would be one on the cluster's own file system, HDFS for example.
+    # Spark would look for a path without a scheme on the cluster's own file system, for example HDFS.
     return uri if "://" in uri else f"file://{uri}"
 
 

@@ -1,4 +1,4 @@
-"""What Spark's exceptions mean: an object that cannot be read, a statement that is wrong, or a cluster that failed."""
+"""Maps Spark's exceptions: an object cannot be read, a statement is wrong, or the cluster failed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from mootech.errors import MootechError, StoreError
 
 _UNREADABLE = ("PATH_NOT_FOUND", "FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "UNABLE_TO_INFER_SCHEMA")
 _WRONG = (AnalysisException, ArithmeticException, DateTimeException, NumberFormatException, ParseException)
-"""Of a statement; the first one also of objects."""
+"""What Spark raises for a wrong statement. It also raises the first one for objects that it cannot read."""
 
 
 @contextmanager
@@ -30,18 +30,18 @@ def errors(doing: str) -> Iterator[None]:
         yield
     except (PySparkException, grpc.RpcError) as exc:
         if isinstance(exc, _WRONG) and not _condition(exc).startswith(_UNREADABLE):
-            hint = "Nothing was changed. Without --engine spark DuckDB computes the same; please report this."
+            hint = "Nothing was changed. Without --engine spark, DuckDB computes the same. Please report this."
             raise MootechError(f"{doing} failed: {_message(exc)}", hint=hint) from exc
         hint = (
-            "Nothing was changed. Spark reads the lake itself: see that it reaches it by the same address, and that "
-            "`mootech verify` holds; then run the command again."
+            "Nothing was changed. Spark reads the lake itself. Check that it can reach the lake at the same address "
+            "and that `mootech verify` finds nothing wrong; then run the command again."
         )
         raise StoreError(f"{doing} failed: {_message(exc)}", hint=hint) from exc
 
 
 @contextmanager
 def mistakes(definition: Definition) -> Iterator[None]:
-    """Tell what is wrong with a person's statement from what is wrong with the lake or the cluster."""
+    """Raise DefinitionError for an error in a user's statement, and not for one of the lake or the cluster."""
     try:
         yield
     except TranslationError as exc:
@@ -53,7 +53,7 @@ def mistakes(definition: Definition) -> Iterator[None]:
 
 
 def _condition(exc: BaseException) -> str:
-    """Return the name of Spark's error condition, empty where there is none."""
+    """Return the name of Spark's error condition; empty if there is none."""
     return (exc.getCondition() or "") if isinstance(exc, PySparkException) else ""
 
 

@@ -1,4 +1,4 @@
-"""Sessions of Spark: on a Spark Connect server, or in a Spark that this process starts for itself."""
+"""Opens sessions of Spark, on a Spark Connect server or in a Spark that this process starts."""
 
 import logging
 import os
@@ -18,11 +18,11 @@ from mootech.engines.spark_failures import errors
 from mootech.errors import ConfigError, StoreError
 
 OLDEST = (4, 0)
-"""The first version of Spark whose SQL has everything that translated statements need."""
+"""The first version of Spark whose SQL can run all translated statements."""
 
 _REACH_SECONDS = 10.0
 _RETRIES = 6
-"""Of a call that the server does not answer: it has a minute to come back; Spark would give it ten, for each day."""
+"""Retries of a call without an answer. They last about a minute; Spark's default lasts ten, for every day made."""
 _PORT = 15002
 _LOCAL = re.compile(r"local(\[.+\])?")
 _UNREACHED = (
@@ -52,16 +52,17 @@ _LOCAL_SETTINGS = {
 
 @contextmanager
 def opened_session(remote: str) -> Iterator[SparkSession]:
-    """Yield a session at `remote`, set up, and end it afterwards.
+    """Yield a session at `remote` with mootech's settings, and end it after the block.
 
-    Of a server, `sc://host:15002`, it is one of its own; of this machine, `local[*]`, the only one, without a server.
+    At a server (`sc://host:15002`) the session is a new one. On this machine (`local[*]`) it needs no server, and the
+    process can have only one.
 
     Raises:
-        ConfigError: that is no address, or the server is too old.
+        ConfigError: `remote` is not an address of Spark, or the server is too old.
         StoreError: the server does not answer, or Spark does not start.
 
     """
-    # It repeats in JSON, on stderr, what its exceptions say.
+    # This logger repeats the text of every exception on stderr, as JSON.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     if not _LOCAL.fullmatch(remote):
         session = _connected(remote)
@@ -69,12 +70,12 @@ def opened_session(remote: str) -> Iterator[SparkSession]:
             _set_up(session)
             yield session
         finally:
-            # Of a server that is gone nobody has to take leave for ten minutes.
+            # Without this, closing the session of a server that is gone would be retried for ten minutes.
             session.client.set_retry_policies([])
             with suppress(PySparkException, grpc.RpcError):
                 session.stop()
         return
-    # Where this variable is set, Spark's Python takes everything to be on a server.
+    # If this variable is set, PySpark always connects to a server.
     with unset("SPARK_REMOTE"):
         builder = SparkSession.builder.master(remote).appName("mootech")
         for name, value in _LOCAL_SETTINGS.items():
@@ -97,19 +98,19 @@ def _connected(remote: str) -> SparkSession:
         )
         hint = (
             "Nothing was done. Set SPARK_REMOTE to the address of a Spark Connect server, sc://host:15002, or to "
-            "local[*] to try it out on this machine."
+            "local[*] to try Spark on this machine."
         )
         raise ConfigError(what, hint=hint)
-    # The address may hold a token, so that no message repeats more than host and port.
+    # The address may hold a token, so messages repeat only host and port.
     where = urlsplit(remote)
     server = f"Spark at {where.hostname}:{where.port or _PORT}"
     try:
-        # The client itself would try for ten minutes: first whether somebody listens, then whether it is a server.
+        # The client would try for ten minutes. So this checks first that the port is open, then that it speaks gRPC.
         socket.create_connection((where.hostname or "", where.port or _PORT), _REACH_SECONDS).close()
         with _channel(remote) as channel:
             grpc.channel_ready_future(channel).result(_REACH_SECONDS)
     except (OSError, grpc.FutureTimeoutError) as exc:
-        what = exc.strerror or str(exc) if isinstance(exc, OSError) else "whoever listens there does not speak gRPC"
+        what = exc.strerror or str(exc) if isinstance(exc, OSError) else "the server there does not speak gRPC"
         raise StoreError(f"{server} does not answer: {what}", hint=_UNREACHED) from exc
     with _quiet(), errors(f"connecting to {server}"):
         from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415  # see _quiet
@@ -128,7 +129,7 @@ def _channel(remote: str) -> grpc.Channel:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the client says, when it is imported, of the pandas it finds from a person: mootech uses no pandas."""
+    """Hide the warnings about pandas that PySpark gives on import, because mootech does not use pandas."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield

@@ -1,6 +1,7 @@
-"""From DuckDB's SQL to Spark's: the one place where the two differ. docs/scale.md lists the differences from here.
+"""Translates DuckDB's SQL to Spark's. Only this module knows how the two differ; docs/scale.md lists the differences.
 
-sqlglot translates; below stand the differences that it does not know, each with its reason. Pure.
+sqlglot does most of the translation. This module adds the differences that sqlglot does not know, each with its reason.
+Pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,18 +19,18 @@ _EXACT_INTEGER = exp.DataType.build("DECIMAL(38, 0)")
 
 
 class TranslationError(UsageError):
-    """A statement that has no counterpart on Spark, or reaches for what it must not."""
+    """A statement has no counterpart on Spark, or reads something that it must not read."""
 
 
 def to_spark(sql: str, macros: Iterable[str] = ()) -> str:
-    """Return DuckDB's statement in Spark's SQL, with named parameters `:name`.
+    """Return DuckDB's statement in Spark's SQL, with named parameters as `:name`.
 
     Args:
         sql: one SELECT.
-        macros: the CREATE MACRO … AS TABLE statements that it may use; they are written out in it.
+        macros: the CREATE MACRO … AS TABLE statements that it may call; each call is replaced by the macro's body.
 
     Raises:
-        TranslationError: it is not one SELECT.
+        TranslationError: the statement is not one SELECT.
 
     """
     tree = _parsed(sql)
@@ -37,7 +38,7 @@ def to_spark(sql: str, macros: Iterable[str] = ()) -> str:
         tree = _written_out(tree, _one(macro))
     for select in tree.find_all(exp.Select):
         _complete_windows(select)
-    # From within outwards: what is written anew holds its parts as they have been written anew.
+    # Inner nodes come first, so that a rewritten node contains its parts in their rewritten form.
     for node in reversed(list(tree.walk())):
         written = _rewritten(node)
         if written is not node:
@@ -46,7 +47,7 @@ def to_spark(sql: str, macros: Iterable[str] = ()) -> str:
 
 
 def _parsed(sql: str) -> exp.Query:
-    """Return the statement's tree; TranslationError when it is not one SELECT."""
+    """Return the statement's syntax tree; TranslationError when it is not one SELECT."""
     tree = _one(sql)
     if not isinstance(tree, exp.Query):
         raise TranslationError("it is not one SELECT statement, and a report only reads")
@@ -54,20 +55,20 @@ def _parsed(sql: str) -> exp.Query:
 
 
 def check_reach(sql: str, tables: Iterable[str], macros: Iterable[str] = ()) -> None:
-    """Refuse a statement of a person's that reads something else than these tables, or calls what nobody knows.
+    """Refuse a user's statement that reads anything but these tables, or calls a function that sqlglot does not know.
 
-    The macros may be called in place of a table. Spark cannot close a session off as DuckDB can: it reads a path that
-    stands for a table, and calls whatever `reflect` names.
+    The macros may be called in place of a table. This check is needed because Spark, unlike DuckDB, cannot lock a
+    session: it reads a path in place of a table, and calls any Java method through `reflect`.
 
     Raises:
-        TranslationError: it does.
+        TranslationError: the statement does one of these.
 
     """
     tree = _parsed(sql)
     for macro in macros:
         tree = _written_out(tree, _one(macro))
     inputs = set(tables)
-    # A CTE's name is one of a table of the cluster's again where the CTE is not in scope.
+    # Where a CTE is not in scope, its name would mean a table of the cluster.
     outside = {id(found) for scope in traverse_scope(tree) for found in scope.sources.values()}
     known = inputs | {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
@@ -80,7 +81,7 @@ def check_reach(sql: str, tables: Iterable[str], macros: Iterable[str] = ()) -> 
 
 
 def type_on_spark(name: str) -> str:
-    """Return what Spark calls a column's type, as DataType.simpleString does: decimal(18,2), array<string>."""
+    """Return Spark's name of a column's type, as DataType.simpleString gives it: decimal(18,2), array<string>."""
     return exp.DataType.build(name, dialect="duckdb").transform(_rewritten).sql("spark").replace(" ", "").lower()
 
 
@@ -95,7 +96,7 @@ def _one(sql: str) -> exp.Expr:
 
 
 def _written_out(tree: exp.Query, macro: exp.Expr) -> exp.Query:
-    """Put the macro's body wherever it is called; Spark knows no table macros."""
+    """Replace each call of the macro by its body, because Spark has no table macros."""
     name, parameters, body = macro.this.this.name, [each.name for each in macro.this.expressions], macro.expression
     for table in list(tree.find_all(exp.Table)):
         call = table.this
@@ -111,7 +112,7 @@ def _written_out(tree: exp.Query, macro: exp.Expr) -> exp.Query:
 
 
 def _complete_windows(select: exp.Select) -> None:
-    """Write a named window out where a frame is added to it: Spark takes such a name only by itself."""
+    """Write out a named window that has a frame added, because Spark accepts such a name only without a frame."""
     named = {window.name: window for window in select.args.get("windows") or ()}
     for window in select.find_all(exp.Window):
         base = named.get(window.alias)
@@ -127,7 +128,7 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
 
 
 def _bracket(node: exp.Bracket) -> exp.Expr:
-    # Beyond its end DuckDB's list is NULL, and Spark's array an error. sqlglot has made whole numbers count from 0.
+    # An index beyond the end gives NULL in DuckDB and an error in Spark. sqlglot made literal indexes count from 0.
     [index, *more] = node.expressions
     if more or index.is_string:
         return node
@@ -136,12 +137,12 @@ def _bracket(node: exp.Bracket) -> exp.Expr:
 
 
 def _data_type(node: exp.DataType) -> exp.Expr:
-    # Spark's widest integer is a DECIMAL.
+    # Spark has no 128-bit integer; its widest exact number is a DECIMAL.
     return _EXACT_INTEGER.copy() if node.this == exp.DataType.Type.INT128 else node
 
 
 def _lower(node: exp.Lower) -> exp.Expr:
-    # Spark maps İ to two characters, and Σ by its place in the word; DuckDB maps each character by itself.
+    # Spark maps İ to two characters, and Σ according to its place in the word. DuckDB maps each character by itself.
     plain = exp.Translate(this=node.this, from_=exp.Literal.string(_ODD), to=exp.Literal.string(_ODD_IN_LOWER_CASE))
     return exp.Lower(this=plain)
 
@@ -152,12 +153,12 @@ def _anonymous(node: exp.Anonymous) -> exp.Expr:
 
 
 def _without_zone(node: exp.Expr) -> exp.Expr:
-    # Spark makes an instant, shown in the session's zone, or a DATE; DuckDB a TIMESTAMP, which has no zone.
+    # Spark returns an instant, shown in the session's time zone, or a DATE. DuckDB returns a TIMESTAMP without a zone.
     return exp.Cast(this=node.copy(), to=exp.DataType.build(exp.DataType.Type.TIMESTAMPNTZ))
 
 
 _RENAMED: Mapping[str, Callable[[list[exp.Expr]], exp.Expr]] = {
-    # Spark's max_by keeps a NULL as this does; arg_max, which does not, is only used where there is none.
+    # Both arg_max_null and Spark's max_by keep a NULL. arg_max skips it, so recipes use arg_max only without NULLs.
     "arg_max_null": lambda arguments: exp.ArgMax(this=arguments[0], expression=arguments[1]),
 }
 _REWRITES: Mapping[type[exp.Expr], Callable[..., exp.Expr]] = {

@@ -1,12 +1,13 @@
-"""The content hash: a sha256 over a frame's schema and values that no library version, chunking or file layout moves.
+"""The content hash: a sha256 of a frame's schema and values. Library versions and file layouts do not change it.
 
-It is defined here, in bytes, and nowhere else (docs/adr/0003-content-hash.md):
+This is its only definition, byte by byte (see docs/adr/0003-content-hash.md):
 
 1. `mootech-content-1`, then the schema as JSON: [[column, canonical type], …] in column order.
 2. Per block of 65,536 rows (the last one shorter), per column in order: a sequence.
 
-A sequence is its length and its number of nulls (two little-endian 64-bit integers), then, when some but not all
-are null, the null mask packed to bits (first row in the highest bit, 1 for null), then its values that are not null:
+A sequence is its length and its number of nulls (two little-endian 64-bit integers). The null mask follows when some
+but not all values are null: packed to bits, the first row in the highest bit, 1 for null. Then come the values that are
+not null:
 
 - boolean: one byte each; integers, dates (days), timestamps (units since 1970): little-endian at their own width
 - floats: little-endian IEEE 754, with -0.0 as 0.0 and one NaN: values that compare equal hash equal
@@ -39,7 +40,7 @@ class _Hash(Protocol):
 
 
 def content_hash(rows: Rows, *, leave_out: Collection[str] = ()) -> str:
-    """Return the sha256, in hex, of the rows' columns, types and values in row order, without those left out."""
+    """Return the sha256, in hex, of the columns, types and values in row order; `leave_out` names columns to skip."""
     digest = hashlib.sha256(b"mootech-content-1\n")
     schema = [[name, _type_name(dtype)] for name, dtype in rows.schema.items() if name not in leave_out]
     digest.update(json.dumps(schema, ensure_ascii=True).encode())
@@ -74,7 +75,7 @@ def _type_name(dtype: pl.DataType) -> str:
 
 
 def _resolved(dtype: object) -> pl.DataType:
-    # Inside a nested type Polars may hold the class where the instance says the same.
+    # Inside a nested type, Polars may hold the class of a type instead of an instance.
     return pl.Series(dtype=dtype).dtype  # type: ignore[arg-type]  # either of the two
 
 
@@ -101,7 +102,7 @@ def _feed(digest: _Hash, column: pl.Series) -> None:
             for item in values.struct.fields:
                 _feed(digest, values.struct.field(item))
         case pl.Float32() | pl.Float64():
-            # Adding 0.0 turns -0.0 into 0.0 (in NumPy: Polars leaves the addition out); a NaN has many bit patterns.
+            # Adding 0.0 turns -0.0 into 0.0. NumPy adds, because Polars skips it. A NaN has many bit patterns.
             floats = values.to_numpy() + 0.0
             floats[np.isnan(floats)] = np.nan
             _feed_numbers(digest, floats)

@@ -15,16 +15,16 @@ from mootech.lake.stores.store import Entry, Store
 from mootech.model import Provenance, Receipt
 
 _READERS = 16
-"""Footers read at once: on S3 the time is latency, and threads hide it."""
+"""Number of footers read at once. On S3 most of the time is latency, which threads hide."""
 
 
 @dataclass(frozen=True)
 class Held:
     """One object the lake holds.
 
-    `receipt` stands in raw_data, `provenance` in silver and results; None where the footer has none or is unreadable,
-    which `verify` names and the next ingest rebuilds. A provenance's inputs_hash may be newer than the object: inputs
-    changed, and the content computed from them did not.
+    Objects of raw_data have a `receipt`; objects of silver and results have a `provenance`. It is None when the footer
+    has none or cannot be read. `verify` reports such an object, and the next ingest rebuilds it. A provenance's
+    inputs_hash may be newer than the object: the inputs changed, but the content computed from them did not.
     """
 
     key: str
@@ -46,14 +46,14 @@ class Catalog:
         self._quarantined: dict[str, dict[date, set[str]]] = {}
 
     def forget(self) -> None:
-        """Drop everything remembered: somebody else may have written since."""
+        """Drop everything remembered, because another run may have written since."""
         with self._mutex:
             self._manifests.clear()
             self._known.clear()
             self._quarantined.clear()
 
     def forget_table(self, layer: Layer, table: str) -> None:
-        """Drop a table's listing: a write ended in doubt."""
+        """Drop a table's listing, because a write failed and may have happened all the same."""
         with self._mutex:
             self._known.pop((layer, table), None)
             self._quarantined.pop(table, None)
@@ -71,38 +71,38 @@ class Catalog:
             unknown = [day for day, record in known.items() if record is None or not record.describes(entries[day])]
             records = {day: record for day, record in known.items() if record is not None}
             records |= dict(zip(unknown, self._read(entries[day] for day in unknown), strict=True))
-            # Records of partitions that are gone go too; order is the listing's.
+            # This drops the records of partitions that are gone, and keeps the listing's order.
             manifest.records = {day.isoformat(): records[day] for day in entries}
             self._known[layer, table] = {day: _held(entries[day], records[day]) for day in entries}
             return dict(self._known[layer, table])
 
     def known(self, layer: Layer, table: str) -> Mapping[date, Held]:
-        """Return the table's partitions as the last listing and what was published since say; list it if none has."""
+        """Return the partitions of the last listing with what was published since; list the table the first time."""
         with self._mutex:
             if (layer, table) not in self._known:
                 self.held(layer, table)
             return self._known[layer, table]
 
     def recorded(self, layer: Layer, name: str) -> frozenset[str]:
-        """Return what the manifest in the lake says was published, gone or not: ISO days, or names of single objects.
+        """Return what the stored manifest says was published, also if it is gone: ISO days, or single objects' names.
 
-        `held` forgets what is gone; this is how `verify` learns of it, until the next run stores its manifests.
+        `held` forgets what is gone. The stored manifest still tells `verify`, until the next run stores a new one.
         """
         return frozenset(load(self._store, manifest_key(layer, name)).records)
 
     def invalidate(self, layer: Layer, name: str, day: date | None) -> None:
-        """Take an object's footer for unreadable, so that whoever builds it next does so (`day` None: no days)."""
+        """Treat an object's footer as unreadable, so that it is built again. An object without days has `day` None."""
         with self._mutex:
             held = self.single(layer, name) if day is None else self.partition(layer, name, day)
             if held is not None:
                 self.remember(layer, name, day, Held(held.key, held.entry, None, None))
 
     def partition(self, layer: Layer, table: str, day: date) -> Held | None:
-        """Return the day's partition as `known` has it."""
+        """Return the day's partition from `known`."""
         return self.known(layer, table).get(day)
 
     def single(self, layer: Layer, name: str) -> Held | None:
-        """Return an object that has no days: silver/users, results/…; asks the store every time."""
+        """Return an object without days, such as silver/users; None when there is none. Ask the store every time."""
         with self._mutex:
             head = self._store.head(object_key(layer, name))
             records = self._manifest(layer, name).records
@@ -120,14 +120,14 @@ class Catalog:
         with self._mutex:
             records = self._manifest(Layer.RESULTS, "").records
             places = [(entry.key.split("/"), entry) for entry in self._store.list(f"{Layer.RESULTS}/")]
-            # Anything else there is not ours.
+            # mootech did not write anything else that lies there.
             entries = {parts[1]: entry for parts, entry in places if parts[2:] == ["data.parquet"]}
             unknown = [name for name in entries if name not in records or not records[name].describes(entries[name])]
             records |= dict(zip(unknown, self._read(entries[name] for name in unknown), strict=True))
             return {name: _held(entry, records[name]) for name, entry in entries.items()}
 
     def remember(self, layer: Layer, table: str, day: date | None, held: Held) -> None:
-        """Note what has just been published, or learnt of an object that needs no publishing."""
+        """Remember an object that was just published, or a new provenance of one that was not written again."""
         with self._mutex:
             record = ManifestEntry(held.entry.version, held.entry.size, held.receipt, held.provenance)
             self._manifest(layer, table).records[table if day is None else day.isoformat()] = record
@@ -135,13 +135,13 @@ class Catalog:
                 self._known[layer, table][day] = held
 
     def quarantined(self, table: str, day: date) -> set[str]:
-        """Return the keys of the day's quarantine objects; a caller that changes them changes this set."""
+        """Return the keys of the day's quarantine objects. A caller that writes or deletes one updates this set."""
         with self._mutex:
             if table not in self._quarantined:
                 days: dict[date, set[str]] = {}
                 for entry in self._store.list(table_prefix(Layer.QUARANTINE, table)):
                     where = day_of(Layer.QUARANTINE, table, entry.key)
-                    # What is not ours is not ours to delete either.
+                    # The caller deletes keys of this set, so it holds only what mootech wrote.
                     if where is not None and is_quarantine_key(table, entry.key):
                         days.setdefault(where, set()).add(entry.key)
                 self._quarantined[table] = days

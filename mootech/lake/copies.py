@@ -1,8 +1,8 @@
 """Copies of a remote lake's objects on this host's disk: what does not change is downloaded once.
 
 A partition is one object that is only ever replaced whole, so a copy is good as long as a fresh listing shows the same
-version. It is never trusted further: its name carries the digest of its bytes, which are compared before each use, so
-that a copy torn by a power cut, or touched by anybody, is only one to be downloaded again.
+version. The copy's name holds the digest of its bytes, and the two are compared before each use. So a copy that a power
+cut tore, or that somebody changed, is downloaded again.
 """
 
 import hashlib
@@ -17,24 +17,24 @@ from mootech.lake.disk import ScratchError, scratch_file
 from mootech.lake.stores.store import Entry, Store
 
 _AT_ONCE = 16
-"""Objects downloaded beside each other: on S3 the time is latency."""
+"""Number of objects downloaded at once. On S3 most of the time is latency."""
 _SUFFIX = ".parquet"
 
 
 class Copies:
-    """The copies of one lake's objects in one folder of this host. For one process at a time: under the run lock."""
+    """The copies of one lake's objects in a folder of this host. Only the process that holds the run lock uses them."""
 
     def __init__(self, store: Store, folder: Path, limit_bytes: int) -> None:
-        """Copy from the store into the folder, of which nothing else makes use; never more than the limit."""
+        """Copy from the store into the folder, which nothing else uses; never more bytes than the limit."""
         self._store = store
         self._folder = folder
         self._limit = limit_bytes
 
     def of(self, entries: Sequence[Entry]) -> Mapping[str, Path]:
-        """Return where each of these objects of one table stands on this disk, by key, downloading what is missing.
+        """Return the path of each object's copy by key; download what is missing. The objects are of one table.
 
-        What else stands there of the same table goes. Empty where they do not fit, beside the copies of other tables,
-        within the limit or onto the disk: they are then read from the store, as without copies.
+        Other copies of the same table are deleted. The mapping is empty when the copies do not fit on the disk, or
+        exceed the limit together with the copies of other tables. The caller then reads the store instead.
 
         Raises:
             StoreError: the store could not be read.
@@ -57,12 +57,12 @@ class Copies:
         try:
             found = dict(zip((each.key for each in entries), pool.map(partial(self._copy, kept), entries), strict=True))
         except (OSError, ScratchError):
-            # Of this disk: a store's failure is another error. No command fails for want of room for copies.
+            # Only the local disk raises these. A command must not fail because its copies do not fit.
             pool.shutdown(cancel_futures=True)
             shutil.rmtree(table, ignore_errors=True)
             return {}
         finally:
-            # Whoever interrupts waits for the downloads in hand and for no others.
+            # An interrupted command waits only for the downloads that have begun.
             pool.shutdown(cancel_futures=True)
         wanted = {str(path) for path in found.values()}
         for folder, names in kept.items():
@@ -78,14 +78,14 @@ class Copies:
                 return path
         folder.mkdir(parents=True, exist_ok=True)
         with scratch_file(folder, ".part") as temporary:
-            # What it is the copy of is what the store has just sent, which may be newer than the listing.
+            # The store may send a newer version than the listing showed; the name must be of the version it sent.
             copied = self._store.download(entry.key, temporary)
-            # Nothing is fsynced: its name has the digest of its bytes, which is compared before each use.
+            # This needs no fsync, because the bytes are compared with the digest in the name before each use.
             return temporary.replace(folder / _name(copied, temporary))
 
 
 def _name(entry: Entry, file: Path) -> str:
-    """Return what the file is called when it is the copy of this version of the object."""
+    """Return the name that the file has if it is a whole copy of this version of the object."""
     version = hashlib.sha256(f"{entry.version} {entry.size}".encode()).hexdigest()[:16]
     with file.open("rb") as handle:
         return f"{version}-{hashlib.file_digest(handle, 'sha256').hexdigest()}{_SUFFIX}"

@@ -17,27 +17,27 @@ _HINTS = {
     errno.EACCES: "Give this user write access there, or choose another folder (--lake, MOOTECH_STATE_DIR).",
     errno.EPERM: "Give this user write access there, or choose another folder (--lake, MOOTECH_STATE_DIR).",
     errno.EROFS: "The file system is read-only. Choose another folder (--lake, MOOTECH_STATE_DIR).",
-    errno.ENOTDIR: "A file stands where a folder is needed. Choose another folder (--lake, MOOTECH_STATE_DIR).",
-    errno.EISDIR: "A folder stands where a file is needed. Move it away and run the command again.",
+    errno.ENOTDIR: "There is a file where a folder is needed. Choose another folder (--lake, MOOTECH_STATE_DIR).",
+    errno.EISDIR: "There is a folder where a file is needed. Move it away and run the command again.",
 }
 UNFINISHED = ".mootech-*.tmp"
 """Pattern of the names of files that `replacing` has not finished; a killed process leaves one behind."""
 
 _ATTEMPTS = 1000
-"""To make a folder and to use it. Each one that fails means that somebody else's delete has come through."""
-_DEFAULT_HINT = "What was published before is intact. Run the command again when the disk is well."
+"""Attempts to make a folder and use it. One fails only when another thread or process has just deleted the folder."""
+_DEFAULT_HINT = "What was published before is intact. Run the command again when the disk works."
 
 
 T = TypeVar("T")
 
 
 class ScratchError(StoreError):
-    """The local disk failed while an object was looked at; nothing is known of the object."""
+    """The local disk failed while an object was read or checked. This says nothing about the object."""
 
 
 @contextmanager
 def mapped(what: str, error: type[StoreError] = StoreError) -> Iterator[None]:
-    """Turn an OSError of the body into an error that says what was being done, and what to do."""
+    """Turn an OSError of the body into an error that says what failed and what to do next."""
     try:
         yield
     except OSError as exc:
@@ -47,9 +47,9 @@ def mapped(what: str, error: type[StoreError] = StoreError) -> Iterator[None]:
 
 @contextmanager
 def scratch_file(folder: Path, suffix: str = "") -> Iterator[Path]:
-    """Yield the path of a new file in the folder; whatever is left of it is removed at the end.
+    """Yield the path of a new file in the folder, and remove the file at the end if it is still there.
 
-    In a folder that only its owner may look into, the file is private too.
+    In a folder that only its owner may read, only the owner may read the file.
     """
     path = folder / f"{uuid4().hex}{suffix}"
     try:
@@ -62,10 +62,10 @@ def scratch_file(folder: Path, suffix: str = "") -> Iterator[Path]:
 
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
-    """Yield the path of a new, empty file for the body to write, and then put that file in the place of `path`.
+    """Yield the path of a new, empty file for the body to write, then replace `path` with that file.
 
-    Whoever looks at `path` sees the file before or the whole file after, also after a power cut. When the body fails,
-    `path` stays as it was. The folder has to be there.
+    A reader of `path` sees either the old file or the whole new one, also after a power cut. When the body fails,
+    `path` stays as it was. The folder must exist.
 
     Args:
         path: where the file belongs.
@@ -85,22 +85,22 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Put a file with these bytes in the place of `path`; see `replacing`."""
+    """Replace `path` with a file of these bytes; see `replacing`."""
     with replacing(path, private=private) as file:
         file.write_bytes(data)
 
 
 def put_in_place(file: Path, path: Path) -> None:
-    """Put a finished file of the same file system in the place of `path`, in one step and durably; OSError as above."""
+    """Replace `path` with a finished file of the same file system, atomically and durably; OSError when that fails."""
     fsync_file(file)
     in_folder(path.parent, lambda: file.replace(path))
 
 
 def in_folder(folder: Path, act: Callable[[], T]) -> T:
-    """Make the folder, act in it, and make both durable.
+    """Make the folder, call `act` to put something in it, and make both durable.
 
-    Another thread or process may remove the folder, because it is empty, before `act` has put anything there. Then both
-    are done again, so `act` may not have done anything when it raises FileNotFoundError.
+    Another thread or process may remove the empty folder before `act` has put anything there. Then both steps are
+    repeated, so `act` must have changed nothing when it raises FileNotFoundError.
     """
     made: set[Path] = set()
     for attempts_left in reversed(range(_ATTEMPTS)):
@@ -113,7 +113,7 @@ def in_folder(folder: Path, act: Callable[[], T]) -> T:
         except FileNotFoundError:
             if not attempts_left:
                 raise
-    # Not before: the longer an empty folder stands, the likelier somebody removes it.
+    # This comes last: the longer the folder is empty, the likelier another delete removes it.
     for changed in {folder, *(path.parent for path in made)}:
         with suppress(FileNotFoundError):
             fsync_folder(changed)
@@ -127,7 +127,7 @@ def fsync_file(file: Path) -> None:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the folder's names durable, unless it is one that may be written to and not read."""
+    """Make the folder's names durable; skip a folder that this user may write but not read."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except PermissionError:
@@ -145,14 +145,14 @@ def make_folder(folder: Path) -> None:
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder of the state directory, which only its owner may look into, and return it."""
+    """Make a folder of the state directory that only its owner may read, and return it."""
     with mapped(f"making {folder}"):
-        # One by one: mkdir(parents=True) would leave the parents open to others.
+        # The parents are made one by one, because mkdir(parents=True) would let others read them.
         for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
             path.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def is_private(folder: Path) -> bool:
-    """Say whether the folder is there and only its owner may look into it."""
+    """Say whether the folder exists and only its owner may read it."""
     return folder.is_dir() and not stat.S_IMODE(folder.stat().st_mode) & 0o077

@@ -1,7 +1,7 @@
-"""What mootech's own objects say of themselves in their Parquet footers: the one reader of receipts and provenances.
+"""Reads receipts and provenances from Parquet footers; no other module does.
 
-Within one format of the lake, a newer mootech may add names to both; those that this one does not know are ignored.
-Anything else that does not fit is no receipt, whatever it is: the footer may be damaged, or somebody else's.
+Within one format of the lake, a newer mootech may add fields to both; this reader ignores fields that it does not know.
+Anything else that does not fit counts as no receipt: the footer is damaged, or another program wrote it.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from mootech.model import Provenance, Receipt
 RECEIPT = "mootech.receipt"
 PROVENANCE = "mootech.provenance"
 
-# Made on import, as everywhere: threads that hand msgspec a class of ours for the first time at the same moment crash
-# the process, because one sees what the other has half prepared (seen, with 0.22).
+# Decoders are made on import everywhere in mootech: msgspec 0.22 crashed the process when two threads gave it the same
+# class for the first time at the same moment, because one thread saw what the other had only half prepared.
 _RECEIPTS = msgspec.json.Decoder(Receipt)
 _PROVENANCES = msgspec.json.Decoder(Provenance)
 
@@ -23,12 +23,12 @@ T = TypeVar("T", Receipt, Provenance)
 
 
 def receipt_in(footer: Mapping[str, str]) -> Receipt | None:
-    """Return the receipt in a partition's footer; None where none stands there that can be read."""
+    """Return the receipt in a partition's footer; None when there is none that can be read."""
     return _read(footer.get(RECEIPT), _RECEIPTS)
 
 
 def provenance_in(footer: Mapping[str, str]) -> Provenance | None:
-    """Return the provenance in the footer of a derived object; None where none stands there that can be read."""
+    """Return the provenance in the footer of a derived object; None when there is none that can be read."""
     return _read(footer.get(PROVENANCE), _PROVENANCES)
 
 

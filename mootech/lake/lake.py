@@ -48,9 +48,9 @@ _LEFTOVER_SECONDS = 3600
 
 
 class Lake:
-    """A lake in a directory or on S3. `warnings` collects what a person should be told at the end of the command.
+    """A lake in a directory or on S3. `warnings` collects what to tell a person at the end of the command.
 
-    Reading needs no lock. Everything that publishes stands inside `with lake.lock(…)`, on a lake opened for writing.
+    Reading needs no lock. Code that publishes runs inside `with lake.lock(…)`, on a lake opened for writing.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Lake:
         policy: LockPolicy | None = None,
         shard: Shard | None = None,
     ) -> None:
-        """Open the lake that the store holds; `open` does it from an address, with the same errors.
+        """Open the lake that the store holds. `open` does the same from an address, with the same errors.
 
-        `policy` is that of the run lock, which only tests have a reason to set. `shard` is the slice of a backfill
-        that this run works on, beside others.
+        `policy` is the policy of the run lock; only tests set it. `shard` is this run's slice of a backfill; other runs
+        may work on the other slices at the same time.
         """
         self._shard = shard
         self.store = store
@@ -75,7 +75,7 @@ class Lake:
         address = f"{store.endpoint} {store.url}"
         self._state = state_dir / "lakes" / hashlib.sha256(address.encode()).hexdigest()[:16]
         folder = store.folder
-        # Files that are to be put are made on the store's own file system, where there is one.
+        # Files to publish are written on the store's own file system, if it has one, so that a rename publishes them.
         self._work = self._state / "work" if folder is None else folder / TEMPORARY
         self._lock: BucketLock | DirectoryLock
         if folder is None:
@@ -91,7 +91,7 @@ class Lake:
 
     @property
     def is_shared(self) -> bool:
-        """Whether other runs may work on the lake at the same time, each on its own slice of days."""
+        """Whether other runs may work on the lake at the same time, each on its own slice of a backfill."""
         return self._shard is not None
 
     @property
@@ -100,7 +100,7 @@ class Lake:
         return self._state
 
     def own_folder(self, name: str) -> Path:
-        """Return a folder of the workspace that no run beside this one uses; it may not exist yet."""
+        """Return a folder of the workspace that no other running command uses; it may not exist yet."""
         return self._state / (name if self._shard is None else f"{name}-{self._shard.name}")
 
     @classmethod
@@ -113,15 +113,16 @@ class Lake:
         policy: LockPolicy | None = None,
         shard: Shard | None = None,
     ) -> Self:
-        """Open the lake at an address; `write` makes what is missing and proves that it can be written.
+        """Open the lake at an address. With `write`, make what is missing and prove that the lake can be written.
 
         Raises:
-            EmptyLakeError: nothing is there (reading only).
-            UsageError: the address is none, or a newer mootech made the lake.
-            StoreError: not writable, bucket missing, no credentials, endpoint out of reach (within 15 seconds).
+            EmptyLakeError: there is no lake (only without `write`).
+            UsageError: the address is not one of a lake, or a newer mootech made the lake.
+            StoreError: the lake is not writable, the bucket is missing, there are no credentials, or the endpoint did
+                not answer within 15 seconds.
 
         """
-        # What is open in the journal of a slice belongs to that slice: others are at work beside it.
+        # Each slice has its own journal, because the uploads of another slice may still be running.
         journal = state_dir / ("uploads" if shard is None else f"uploads-{shard.name}")
         store = open_store(url, journal=journal)
         return cls(store, state_dir=state_dir, write=write, policy=policy, shard=shard)
@@ -131,15 +132,15 @@ class Lake:
         return self._catalog.held(layer, table)
 
     def known(self, layer: Layer, table: str) -> Mapping[date, Held]:
-        """Return the table's partitions as the last listing and what was published since say; list it if none has."""
+        """Return the partitions of the last listing with what was published since; list the table the first time."""
         return self._catalog.known(layer, table)
 
     def partition(self, layer: Layer, table: str, day: date) -> Held | None:
-        """Return one of the table's days, as the last listing and what was published since say."""
+        """Return one of the table's days from `known`; None when the lake does not hold it."""
         return self._catalog.partition(layer, table, day)
 
     def held_object(self, layer: Layer, name: str) -> Held | None:
-        """Return an object that has no days (silver/users, results/…), None when there is none."""
+        """Return an object without days (silver/users, results/…); None when there is none."""
         return self._catalog.single(layer, name)
 
     def held_results(self) -> dict[str, Held]:
@@ -147,52 +148,52 @@ class Lake:
         return self._catalog.results()
 
     def recorded(self, layer: Layer, name: str) -> frozenset[str]:
-        """Return what the stored manifest says was published, gone or not: ISO days, or names of single objects."""
+        """Return what the stored manifest says was published, even if it is gone: ISO days, or names of objects."""
         return self._catalog.recorded(layer, name)
 
     def invalidate(self, layer: Layer, name: str, day: date | None) -> None:
-        """Take an object's footer for unreadable, so that it is built again (`day` None: an object without days)."""
+        """Treat an object's footer as unreadable, so that it is built again. An object without days has `day` None."""
         self._catalog.invalidate(layer, name, day)
 
     def foreign(self, layer: Layer, table: TableSpec) -> list[str]:
-        """Return the keys below the table's folder that mootech would not have put there, and readers would read."""
+        """Return the keys below the table's folder that mootech did not write but that readers would read."""
         entries = self.store.list(table_prefix(layer, table.name))
         return [entry.key for entry in entries if not belongs(layer, table, entry.key)]
 
     def read(self, key: str) -> pl.DataFrame:
-        """Return an object's rows; StoreError when it is missing or not whole."""
+        """Return an object's rows; StoreError when it is missing or damaged."""
         return parquet.read(self.store, key)
 
     def copies(self, limit_bytes: int) -> Copies | None:
-        """Return this host's copies of the lake's objects; None for a lake that is on this host's disk itself."""
+        """Return this host's copies of the lake's objects; None for a lake in a directory, which needs none."""
         return Copies(self.store, self._state / "copies", limit_bytes) if self.store.folder is None else None
 
     def publish_day(self, day: DayRows) -> tuple[Receipt, bool]:
-        """Publish a day of raw_data; return its receipt, and whether it changed. See `Publisher.day`."""
+        """Publish a day of raw_data; return its receipt and whether it was written. See `Publisher.day`."""
         return self._publisher.day(day)
 
     def publish_silver(self, table: str, day: date, frame: pl.DataFrame, lineage: Lineage) -> bool:
-        """Publish a day of silver; return whether it was written: only when its content changed."""
+        """Publish a day of silver if its content changed; return whether it was written."""
         return self._publisher.derived(Layer.SILVER, table, day, frame, lineage)
 
     def publish_object(self, layer: Layer, name: str, frame: pl.DataFrame, lineage: Lineage) -> bool:
-        """Publish an object that has no days; return whether it was written: only when its content changed."""
+        """Publish an object without days if its content changed; return whether it was written."""
         return self._publisher.derived(layer, name, None, frame, lineage)
 
     def set_aside(self, name: str) -> None:
-        """Keep a report as it stands, before it is published anew. Needs the lock."""
+        """Keep a copy of a report's present version before a new one is published. Needs the lock."""
         data = self.store.read(object_key(Layer.RESULTS, name))
         self._check_fence()
         put_bytes(self.store, aside_key(name), data, self._work)
 
     def read_aside(self, name: str) -> pl.DataFrame | None:
-        """Return a report's rows as they were before it last changed; None where it never has."""
+        """Return a report's rows as they were before it last changed; None when it never changed."""
         key = aside_key(name)
         return None if self.store.head(key) is None else self.read(key)
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """Hold the lake's run lock for the body; `what` names the command to those who wait.
+        """Hold the lake's run lock for the body; `what` is the command that other runs name as the holder's.
 
         Raises:
             LockHeldError: another run holds it; the message names its host, process, start and command.
@@ -200,15 +201,15 @@ class Lake:
 
         """
         if not self._write:
-            raise MootechError("a lake opened for reading was asked for its lock")
+            raise MootechError("the lock was asked for on a lake that is open for reading only")
         with self._lock.hold(what) as fence:
             if self._shard is None:
-                # Beside other slices it could be theirs.
+                # A slice removes nothing, because the files may belong to another slice that is running.
                 self._remove_leftovers()
-            # A killed run's open upload costs money, not truth: that it cannot be aborted now must not stop a run.
+            # An open upload of a killed run costs money but does no harm. A failure to abort it must not stop this run.
             with suppress(StoreError):
                 self.store.recover()
-            # What was read before the lock may have been written since.
+            # Another run may have written since the catalog was read, because the lock was not held yet.
             self._catalog.forget()
             self._fence = fence
             try:
@@ -217,7 +218,7 @@ class Lake:
                 self._fence = None
 
     def lock_holder(self) -> str | None:
-        """Return who holds the run lock, as one line; None when nobody does."""
+        """Return who holds the run lock, as one line of text; None when nobody does."""
         holder = self._lock.holder()
         return None if holder is None else str(holder)
 
@@ -228,7 +229,7 @@ class Lake:
             self.store.delete(old.key)
 
     def last_run(self) -> dict[str, Any] | None:
-        """Return the newest entry of the run history; None when there is none, or it is unreadable."""
+        """Return the newest entry of the run history; None when there is none or it cannot be read."""
         runs = self.store.list(RUNS)
         try:
             entry = json.loads(self.store.read(runs[-1].key)) if runs else None
@@ -237,12 +238,12 @@ class Lake:
         return entry if isinstance(entry, dict) else None
 
     def save_manifests(self) -> None:
-        """Store what this run knows of the footers: last, and only where it changed. Needs the lock."""
+        """Store the manifests that changed. A command does this last. Needs the lock."""
         self._catalog.save(self._check_fence)
 
     def _check_fence(self) -> None:
         if self._fence is None:
-            raise MootechError("something was to be published without the lake's lock")
+            raise MootechError("the lake's lock is needed to publish, and this run does not hold it")
         self._fence()
 
     def _make_writable(self) -> None:
@@ -268,7 +269,7 @@ class Lake:
             newer = version > FORMAT_VERSION
         except (ValueError, TypeError, KeyError) as exc:
             msg = f"{self.store.uri(FORMAT_KEY)} does not say what format the lake has"
-            hint = f'Nothing was changed. If this is a lake of mootech, make it {{"format": {FORMAT_VERSION}}}.'
+            hint = f'Nothing was changed. If mootech made this lake, write {{"format": {FORMAT_VERSION}}} there.'
             raise StoreError(msg, hint=hint) from exc
         if newer:
             msg = f"the lake at {self.store.url} has format {version}; this mootech knows {FORMAT_VERSION}"
@@ -278,7 +279,7 @@ class Lake:
         for folder in self._state.glob("*-shard-*"):
             if folder.is_dir():
                 shutil.rmtree(folder, ignore_errors=True)
-        # Of runs that were killed. Younger files may belong to a command that is just opening the lake.
+        # Killed runs leave these files behind. Younger ones may belong to a command that is just opening the lake.
         with suppress(OSError):
             folders = (self._work.parent, *self._state.glob("*"), *self._state.glob("*/*"))
             for file in chain(self._work.iterdir(), *(folder.glob(UNFINISHED) for folder in folders)):

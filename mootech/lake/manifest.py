@@ -1,7 +1,8 @@
-"""What a command remembers of the lake's footers, so that the next one need not read them all: a cache, never a truth.
+"""A cache of the lake's footers, so that a command need not read them all. It is never the source of truth.
 
-An entry counts only for an object whose version and size a fresh listing confirms; anything unreadable is ignored
-and read again from the footers. `_mootech/manifests/<layer>-<table>.json` (and `results.json` for all reports).
+An entry counts only if a fresh listing shows its object with the same version and size. A manifest that cannot be read
+is ignored, and the footers are read again. The files are `_mootech/manifests/<layer>-<table>.json`, and `results.json`
+for all reports.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     provenance: Provenance | None = None
 
     def describes(self, entry: Entry) -> bool:
-        """Say whether this was noted down of exactly that object."""
+        """Say whether this entry is of exactly that object and version."""
         return (self.version, self.size) == (entry.version, entry.size)
 
 
@@ -45,10 +46,10 @@ class Manifest:
     key: str
     records: dict[str, ManifestEntry] = field(default_factory=dict)
     stored: bytes = b""
-    """The document as it stands in the lake, to write it only when it changes."""
+    """The document in the lake, for comparison: it is written only when it changes."""
 
     def save(self, store: Store, work: Path) -> None:
-        """Store the records, when they are not stored already."""
+        """Store the records if they changed."""
         document = msgspec.json.encode(_Document(FORMAT, dict(sorted(self.records.items()))))
         if document != self.stored and (self.records or self.stored):
             put_bytes(store, self.key, document, work)
@@ -56,12 +57,12 @@ class Manifest:
 
 
 def manifest_key(layer: Layer, table: str) -> str:
-    """Return the key of the manifest that remembers a table of a layer; one remembers all reports."""
+    """Return the key of the manifest of a table in a layer; all reports share one."""
     return f"{MANIFESTS}{layer}.json" if layer is Layer.RESULTS else f"{MANIFESTS}{layer}-{table}.json"
 
 
 def load(store: Store, key: str) -> Manifest:
-    """Return the manifest; an empty one when there is none, or one of another format, or a corrupt one."""
+    """Return the manifest; an empty one when it is missing, has another format or cannot be read."""
     if store.head(key) is None:
         return Manifest(key)
     try:

@@ -17,10 +17,10 @@ from mootech.lake.rows import POLARS_ERRORS, Rows, SpilledRows
 from mootech.lake.stores.store import Store
 
 ROW_GROUP_ROWS = 122_880
-"""DuckDB's own row group: one thread's work there, and a few MB of memory here."""
+"""DuckDB's default row group size: one thread reads one group, and writing one takes a few MB of memory."""
 
 SEAL = "mootech.seal"
-"""Key of the metadata with the sha256 of mootech's other metadata: a receipt proves the rows, this one the receipt."""
+"""Metadata key of the sha256 of mootech's other metadata. The receipt proves the rows, the seal proves the receipt."""
 
 _OWN_METADATA = "mootech."
 _WRITER = b"Polars (python) version"
@@ -30,20 +30,20 @@ _MAGIC = b"PAR1"
 _TRAILER_BYTES = 8
 """Four bytes of footer length, four of magic."""
 _LARGE_BYTES = 32 * 2**20
-"""Of an object that is no longer taken apart in memory, where it would be ten times as large."""
+"""From this size on, an object is checked in pieces on disk, because in memory it would be ten times as large."""
 _TAIL_BYTES = 32 * 2**10
 """Holds the whole footer of a partition of a few row groups, so that one request reads it."""
 
 
 class DamagedError(StoreError):
-    """An object is there and is not the Parquet file it was."""
+    """An object exists, but it is not the Parquet file that was written."""
 
 
 def write(rows: Rows, file: Path, metadata: Mapping[str, str]) -> None:
-    """Write the rows with their footer metadata, and read back what a reader looks at first: rows and metadata.
+    """Write the rows with their footer metadata, then check the row count and the metadata in the file.
 
     Raises:
-        StoreError: the disk failed, or what stands in the file is not what was written.
+        StoreError: the disk failed, or the file does not hold what was written.
 
     """
     with mapped(f"writing {file}"), _writing(file):
@@ -56,7 +56,7 @@ def write(rows: Rows, file: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _encode(rows: Rows, target: Path | io.BytesIO, metadata: Mapping[str, str]) -> None:
-    # The bytes may not depend on the pieces that the rows come in: a spilled day has to give those of one in memory.
+    # The bytes must not depend on how the rows are chunked: a spilled day must give the same bytes as one in memory.
     _in_groups(rows).lazy().sink_parquet(
         target,
         compression="zstd",
@@ -69,9 +69,9 @@ def _encode(rows: Rows, target: Path | io.BytesIO, metadata: Mapping[str, str]) 
 
 
 def _in_groups(rows: Rows) -> Rows:
-    """Return rows in memory so that each row group has memory of its own, as it has when they come from files.
+    """Return rows whose row groups each have memory of their own, as they have when they come from files.
 
-    How the writer cuts a list column into pages depends on it: a slice counts with all that it is a slice of.
+    The writer counts a slice of a list column as large as the whole column, and cuts it into other pages.
     """
     if not isinstance(rows, pl.DataFrame) or not rows.height or not any(each.is_nested() for each in rows.dtypes):
         return rows
@@ -81,20 +81,20 @@ def _in_groups(rows: Rows) -> Rows:
 
 @dataclass(frozen=True)
 class Inspected:
-    """An object, read whole and taken apart."""
+    """The rows and the footer of an object, and whether every byte of it is right."""
 
     rows: Rows
     footer: Mapping[str, str]
     """Key-value metadata."""
     intact: bool
-    """False when a byte is not as it was written, be it only in the statistics that readers skip rows by; True also
-    where that cannot be known, because another version of Polars wrote the object."""
+    """False when any byte differs from what was written, also in the statistics that readers use to skip rows. True
+    also when that cannot be known, because another version of Polars wrote the object."""
 
 
 def inspect(store: Store, key: str, *, scratch: Path | None = None) -> Inspected:
     """Read an object once and compare every byte; DamagedError when it cannot be read, StoreError when missing.
 
-    A large one is taken apart piece by piece when there is a local folder for it, `scratch`.
+    A large object is written again in pieces, to a file in the local folder `scratch`; without it, in memory.
     """
     data = store.read(key)
     with _reading(store, key):
@@ -120,10 +120,10 @@ def _seal(metadata: Mapping[str, str]) -> str:
 
 
 def _as_written(data: bytes, again: bytes | mmap) -> bool:
-    """Say whether an object is byte for byte what its rows give, or was written by another version."""
+    """Say whether writing the rows again gives the same bytes, or another version of Polars wrote the object."""
     writer = again.rfind(_WRITER) - len(again)
     ours, theirs = again[writer:], data[writer:]
-    # Two versions differ in most digits of their build; a damaged byte or two in this very text are damage.
+    # Two versions differ in most digits of their build id. If only a few bytes of the text differ, they are damage.
     another = sum(a != b for a, b in zip(ours, theirs, strict=False)) > _WRITER_DAMAGE
     return memoryview(data) == memoryview(again) or another
 
@@ -146,10 +146,10 @@ def footer(store: Store, key: str) -> dict[str, str]:
     tail = store.read_tail(key, _TAIL_BYTES)
     length = int.from_bytes(tail[-_TRAILER_BYTES:-4], "little") + _TRAILER_BYTES
     if tail.endswith(_MAGIC) and length > len(tail) == _TAIL_BYTES:
-        # A footer of many row groups. One that claims to be longer than its object comes back short, and is damaged.
+        # The footer has many row groups. If its length is wrong and exceeds the object, reading it fails as damaged.
         tail = store.read_tail(key, length)
     with _reading(store, key):
-        # The reader insists on a file's head; the metadata are all in the tail.
+        # Polars requires the magic bytes at a file's start. All metadata are in the tail.
         return pl.read_parquet_metadata(io.BytesIO(_MAGIC + tail))
 
 
@@ -165,7 +165,7 @@ def _writing(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratching(file: Path) -> Iterator[None]:
-    """Tell a local disk that fails from an object that cannot be read; in one query both are Polars' errors."""
+    """Raise ScratchError when the local disk fails. Polars reports that and a damaged object with the same errors."""
     try:
         yield
     except (OSError, *POLARS_ERRORS) as exc:
@@ -182,7 +182,7 @@ def _reading(store: Store, key: str) -> Iterator[None]:
         yield
     except POLARS_ERRORS as exc:
         msg = f"{store.uri(key)} is damaged: {_first_line(exc)}"
-        hint = "Run `mootech verify` to see what else is, and `mootech ingest --repair` to rebuild it."
+        hint = "Run `mootech verify` to see what else is damaged, and `mootech ingest --repair` to rebuild it."
         raise DamagedError(msg, hint=hint) from exc
 
 

@@ -1,4 +1,4 @@
-"""Where everything stands in the lake: keys from layers, tables and days, and back. Pure.
+"""The keys of everything in the lake: from layers, tables and days to keys, and back. Pure.
 
     raw_data/<table>/utc_date=2023-03-01/data.parquet       one object per table and day
     silver/<table>/utc_date=2023-03-01/data.parquet         clickstream, transactions
@@ -7,7 +7,7 @@
     quarantine/<table>/utc_date=2023-03-01/<hash>.parquet
     _mootech/                                               format.json, locks, manifests, run history, earlier reports
 
-Readers glob below a table's folder, so nothing but these objects ever stands there.
+Readers glob below a table's folder, so mootech puts nothing else there.
 """
 
 import re
@@ -29,11 +29,11 @@ class Layer(StrEnum):
 
 
 OWN = "_mootech/"
-"""The folder of everything that is not rows."""
+"""The folder for mootech's own files, which hold no rows for readers."""
 
 FORMAT_KEY = f"{OWN}format.json"
 DEMO_KEY = f"{OWN}demo.json"
-"""Stands in a lake that `mootech demo` made, so that the sandbox's days are never mixed with a real shop's."""
+"""Marks a lake that `mootech demo` made, so that the sandbox's days are never mixed with a real shop's."""
 MANIFESTS = f"{OWN}manifests/"
 RUNS = f"{OWN}runs/"
 REPORTS = f"{OWN}reports/"
@@ -48,7 +48,7 @@ _DAY = re.compile(r"utc_date=(\d{4}-\d{2}-\d{2})")
 
 
 def _name(text: str) -> str:
-    # One path segment that no shell, glob or URL reads as anything else.
+    # The name must be one path segment without special meaning in a shell, a glob or a URL.
     if not _NAME.fullmatch(text):
         msg = f"{text!r} cannot name an object of the lake"
         raise StoreError(msg, hint="Names are letters, digits, '_', '-' and '.', and do not begin with a dot.")
@@ -61,12 +61,12 @@ def table_prefix(layer: Layer, table: str) -> str:
 
 
 def partition_key(layer: Layer, table: str, day: date) -> str:
-    """Return the key of a table's UTC day."""
+    """Return the key of a table's partition for a UTC day."""
     return f"{table_prefix(layer, table)}utc_date={day:%Y-%m-%d}/data.parquet"
 
 
 def object_key(layer: Layer, name: str) -> str:
-    """Return the key of what is one object: silver/users/data.parquet, results/sales_report_tumbler/data.parquet."""
+    """Return the key of an object without days, such as silver/users/data.parquet or results/<report>/data.parquet."""
     return f"{table_prefix(layer, name)}data.parquet"
 
 
@@ -81,7 +81,7 @@ def quarantine_key(table: str, day: date, name: str) -> str:
 
 
 def day_of(layer: Layer, table: str, key: str) -> date | None:
-    """Return the UTC day below whose folder the key stands; None when the folder is not one of a day."""
+    """Return the UTC day whose folder the key is in; None when it is in no day's folder."""
     prefix = table_prefix(layer, table)
     match = _DAY.fullmatch(key.removeprefix(prefix).partition("/")[0]) if key.startswith(prefix) else None
     try:
@@ -91,13 +91,13 @@ def day_of(layer: Layer, table: str, key: str) -> date | None:
 
 
 def partition_day(layer: Layer, table: str, key: str) -> date | None:
-    """Return the UTC day whose partition object this key is; None when it is none."""
+    """Return the UTC day of a partition's key; None when the key is not a partition's."""
     day = day_of(layer, table, key)
     return day if day is not None and key == partition_key(layer, table, day) else None
 
 
 def belongs(layer: Layer, table: TableSpec, key: str) -> bool:
-    """Say whether mootech itself would have put an object of that key below the table's folder."""
+    """Say whether mootech itself writes objects of that key below the table's folder."""
     if layer is Layer.SILVER and table.is_snapshot:
         return key == object_key(layer, table.name)
     if layer is Layer.QUARANTINE:
@@ -106,7 +106,7 @@ def belongs(layer: Layer, table: TableSpec, key: str) -> bool:
 
 
 def is_quarantine_key(table: str, key: str) -> bool:
-    """Say whether the key is that of a quarantine object of the table, of whatever day."""
+    """Say whether the key is that of a quarantine object of the table, of any day."""
     name = key.rpartition("/")[2]
     day = day_of(Layer.QUARANTINE, table, key)
     return day is not None and bool(QUARANTINE_NAME.fullmatch(name)) and key == quarantine_key(table, day, name)
@@ -118,5 +118,5 @@ def run_key(run_id: str) -> str:
 
 
 def aside_key(report: str) -> str:
-    """Return where a report stands as it was before it last changed."""
+    """Return the key of a report's version before it last changed."""
     return f"{REPORTS}{_name(report)}/data.parquet"

@@ -1,7 +1,7 @@
-"""Publishing without loss: quarantine object, then partition, then the quarantine objects nobody names any more.
+"""Publishing without loss: write the quarantine object, then the partition, then delete old quarantine objects.
 
-Each step leaves the lake whole: before the partition's PUT the old receipt names the old quarantine object, after it
-the new one names the new, and what is left over between two steps is found and removed by the next run.
+The lake is whole after each step. Before the partition's PUT, the old receipt names the old quarantine object; after
+it, the new receipt names the new one. If a run stops between two steps, the next run removes what no receipt names.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from mootech.tables import TableSpec
 
 CONTENT_HASH = "mootech.content_hash"
 LAST_MODIFIED = "last_modified"
-"""The column of silver that says when a partition was written, and so is no part of its content."""
+"""The column of silver with the day on which a partition was written. It is not part of the content."""
 
 _NAME_DIGITS = 16
 
@@ -36,8 +36,8 @@ class DayRows:
     """One table and UTC day, ready to publish: every fetched row is in `rows`, in `rejects` or a duplicate.
 
     `rows` is sorted and has the contract's columns and `extra`. `rejects` has `reasons` (list of strings) and `raw`
-    (the row's JSON text). `source_total` is what the source declared, None when it declared nothing; `reconciled` how
-    the day compares with what it counts, None when it was not asked.
+    (the row's JSON text). `source_total` is the total that the source declared; None when it declared none.
+    `reconciled` compares the day with the source's own counts; None when the source was not asked for them.
     """
 
     table: TableSpec
@@ -51,10 +51,10 @@ class DayRows:
 
 
 class Publisher:
-    """Writes partitions and objects of one lake. `fence` raises when this run may not write (any more)."""
+    """Writes partitions and objects of one lake. `fence` raises when this run may not write, or no longer."""
 
     def __init__(self, store: Store, catalog: Catalog, work: Path, fence: Callable[[], None]) -> None:
-        """Write to the store by way of files in `work`, a local folder (for a directory: on its file system)."""
+        """Write to the store from files in `work`, a local folder; for a lake in a directory, on its file system."""
         self._store = store
         self._catalog = catalog
         self._work = work
@@ -63,13 +63,13 @@ class Publisher:
     def day(self, day: DayRows) -> tuple[Receipt, bool]:
         """Publish a day of raw_data; return its receipt, and whether the partition was written.
 
-        A day whose receipt the lake holds already, with the rows and the quarantine object it speaks of, is not
-        written again; both are read, so that one damaged from outside is rebuilt. In how many passes the same rows
-        came is no difference: the receipt that stands there goes on saying how it was that time.
+        A day is not written again when the lake already holds the same receipt with its rows and its quarantine object.
+        Both objects are read to check that, so a damaged one is rebuilt. The number of passes is not compared: if the
+        same rows came in other passes, the old receipt stays.
 
         Raises:
-            StoreError: the new partition is not known to stand; the one before it does, whole.
-            MootechError: rows were lost or doubled before they came here (a bug).
+            StoreError: the new partition is not known to be stored; if it is not, the old one is intact.
+            MootechError: rows were lost or doubled before this call (a bug).
 
         """
         rejects = day.rejects.sort("raw", pl.col("reasons").list.join("\x00"))
@@ -90,7 +90,7 @@ class Publisher:
             )
             if changed:
                 for key in named:
-                    # Its name is its content, so whoever else puts it puts the same.
+                    # The name is a hash of the content, so any other run that writes this key writes the same rows.
                     self._write(key, rejects, {CONTENT_HASH: content_hash(rejects)}, {}, replaces=None)
                     quarantined.add(key)
                 self._partition(day, receipt, _version(held))
@@ -106,8 +106,8 @@ class Publisher:
     def derived(self, layer: Layer, table: str, day: date | None, frame: pl.DataFrame, lineage: Lineage) -> bool:
         """Publish silver or results (`day` None: one object without days); return whether the object was written.
 
-        It is left alone when its content, `last_modified` left out, is the same; then only the manifest learns that it
-        also stands for the new inputs, or for the new recipe.
+        An object with the same content, apart from `last_modified`, is not written again. Then only the manifest
+        records that the object is also what the new inputs or the new recipe give.
         """
         provenance = Provenance(
             content_hash(frame, leave_out=(LAST_MODIFIED,)),
@@ -140,7 +140,7 @@ class Publisher:
     def _partition(self, day: DayRows, receipt: Receipt, replaces: str) -> None:
         key = partition_key(Layer.RAW, day.table.name, day.day)
         text = receipt.to_json()
-        # The receipt's own hash too: counts can change where the rows do not, and a HEAD must tell the two apart.
+        # The receipt's hash is needed too: counts may change when the rows do not, and a HEAD must show the difference.
         metadata = {
             "mootech-content-hash": receipt.content_hash,
             "mootech-receipt": hashlib.sha256(text.encode()).hexdigest(),
@@ -154,9 +154,9 @@ class Publisher:
         except ScratchError:
             raise
         except StoreError:
-            # Missing or damaged: writing it again is right. Out of reach: writing it again will say so.
+            # A missing or damaged object must be written again. If the store is out of reach, the write will fail.
             return False
-        # Compared as this mootech reads it: a newer one may have said more, which is no reason to write it again.
+        # The parsed receipts are compared, because fields that a newer mootech added are no reason to write again.
         whole = found.intact and (receipt is None or receipt_in(found.footer) == receipt)
         return whole and content_hash(found.rows, leave_out=(LAST_MODIFIED,)) == wanted
 
@@ -171,10 +171,11 @@ class Publisher:
     ) -> Entry:
         with scratch_file(self._work, ".parquet") as file:
             parquet.write(rows, file, footer)
-            # As late as can be: writing the file took time, in which a lease may have been lost.
+            # The check comes as late as possible, because the lease may have been lost while the file was written.
             self._fence()
-            # A run may be stopped for an hour between that question and this PUT, and the lease be another's by now:
-            # landing on what the other has published, it would name a quarantine object that the other has deleted.
+            # This run may still be suspended for an hour between the check and the PUT, and another run may take over
+            # the lease. `replaces` keeps the late PUT from overwriting the partition that the other run has published:
+            # its receipt would name a quarantine object that the other run has deleted.
             return self._store.put(key, file, metadata, replaces=replaces)
 
 

@@ -1,4 +1,4 @@
-"""The rows of one partition on their way into the lake: in memory, or in files where they are too many for that."""
+"""The rows of one partition on their way into the lake: in memory, or in files when they are too many for memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,52 +14,52 @@ from mootech.lake.disk import mapped
 _BATCH_ROWS = 8192
 
 POLARS_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
-"""What Polars raises about files; it panics on some damaged ones where it could raise."""
+"""What Polars raises about files. On some damaged files it panics instead of raising a PolarsError."""
 
 
 class Rows(Protocol):
-    """What a pl.DataFrame is as well: rows in their order, to be read as often as needed."""
+    """Rows in a fixed order that can be read as often as needed. A pl.DataFrame has the same methods."""
 
     @property
     def height(self) -> int:
-        """How many."""
+        """The number of rows."""
 
     @property
     def schema(self) -> pl.Schema:
-        """Their columns and types."""
+        """The columns and their types."""
 
     def lazy(self) -> pl.LazyFrame:
-        """Return them for a query."""
+        """Return the rows for a query."""
 
     def iter_slices(self, n_rows: int) -> Iterator[pl.DataFrame]:
-        """Yield them in pieces of so many, the last one shorter."""
+        """Yield the rows in pieces of `n_rows`; the last one may be shorter."""
 
 
 @dataclass(frozen=True)
 class SpilledRows:
-    """Rows that lie on local disk, and come into memory piece by piece."""
+    """Rows on local disk that are loaded into memory piece by piece."""
 
     frame: pl.LazyFrame
-    """Scans their files."""
+    """A scan of the rows' files."""
     height: int
 
     @property
     def schema(self) -> pl.Schema:
-        """Their columns and types."""
+        """The columns and their types."""
         return self.frame.collect_schema()
 
     def lazy(self) -> pl.LazyFrame:
-        """Return them for a query."""
+        """Return the rows for a query."""
         return self.frame
 
     def iter_slices(self, n_rows: int) -> Iterator[pl.DataFrame]:
-        """Yield them in pieces of so many, the last one shorter."""
+        """Yield the rows in pieces of `n_rows`; the last one may be shorter."""
         for start in range(0, self.height, n_rows):
             yield collected(self.frame.slice(start, n_rows))
 
 
 def write_spilled(rows: pl.DataFrame, file: Path) -> None:
-    """Write rows to a new file, which only its owner may read; for `read_spilled`.
+    """Write rows to a new file that only its owner may read. `read_spilled` reads it.
 
     Raises:
         StoreError: the disk failed.
@@ -67,24 +67,24 @@ def write_spilled(rows: pl.DataFrame, file: Path) -> None:
     """
     with _local(f"writing {file}"):
         file.touch(mode=0o600)
-        # Small batches, so that a slice of a file costs little more than its rows.
+        # Batches are small, so that reading a slice loads few rows beyond it.
         rows.write_ipc(file, compression="lz4", record_batch_size=_BATCH_ROWS)
 
 
 def read_spilled(*files: Path) -> pl.LazyFrame:
-    """Return the rows of files, one after the other, for a query."""
+    """Return the rows of the files, in the files' order, for a query."""
     return pl.scan_ipc(list(files), glob=False)
 
 
 def collected(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Bring spilled rows into memory; StoreError when the disk failed."""
-    with _local("reading rows that wait on the local disk"):
+    """Load spilled rows into memory; StoreError when the disk failed."""
+    with _local("reading rows from the local disk"):
         return frame.collect()
 
 
 @contextmanager
 def _local(doing: str) -> Iterator[None]:
-    """Map what Polars raises where the local disk fails."""
+    """Turn what Polars raises when the local disk fails into StoreError."""
     try:
         with mapped(doing):
             yield

@@ -25,15 +25,16 @@ def opened(settings: Settings) -> Lake:
     """Open the lake for reading.
 
     Raises:
-        EmptyLakeError: there is none yet.
-        StoreError: the store cannot be read, or the lake is of a newer format.
+        EmptyLakeError: there is no lake yet.
+        UsageError: the address is not one of a lake, or a newer mootech made the lake.
+        StoreError: the store cannot be read.
 
     """
     return Lake.open(settings.lake, state_dir=settings.state_dir)
 
 
 def opened_if_there(settings: Settings) -> Lake | None:
-    """Open the lake for reading; None when there is none yet."""
+    """Open the lake for reading; None when there is no lake yet."""
     try:
         return opened(settings)
     except EmptyLakeError:
@@ -41,13 +42,13 @@ def opened_if_there(settings: Settings) -> Lake | None:
 
 
 def locked(settings: Settings, command: str, work: Callable[[Lake], Result], *, shard: Shard | None = None) -> Result:
-    """Do the work on the lake while holding its lock, and write its outcome into the run history.
+    """Call `work` on the lake while holding its lock, and write the outcome into the run history.
 
     Args:
-        settings: which lake and which state folder.
-        command: what the lock and the history call it.
-        shard: the slice of a backfill that is worked on; other slices may be worked on at the same time.
-        work: takes the lake, opened for writing. Its outcome is returned with the run's id and the lake's warnings.
+        settings: the settings that name the lake and the state folder.
+        command: the name of the command in the lock and in the history.
+        shard: this run's slice of a backfill; other runs may work on other slices at the same time.
+        work: takes the lake, open for writing. Its outcome is returned with the run's id and the lake's warnings.
 
     Raises:
         LockHeldError: another run works on the lake.
@@ -64,7 +65,7 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result], *, 
             outcome = work(lake)
         except (MootechError, KeyboardInterrupt) as exc:
             error = exc if isinstance(exc, MootechError) else InterruptError("interrupted")
-            # A history that cannot be written must not hide the error.
+            # A failure to write the history must not hide the command's error.
             with suppress(StoreError):
                 lake.save_manifests()
                 lake.record_run(_entry(run_id, started, Outcome(command, errors=(error,))))
@@ -75,7 +76,7 @@ def locked(settings: Settings, command: str, work: Callable[[Lake], Result], *, 
 
 
 def _entry(run_id: str, started: datetime, outcome: Outcome) -> dict[str, Any]:
-    """Return one line of the run history, JSON-ready."""
+    """Return one entry of the run history, ready for JSON."""
     by_table: dict[str, Counter[str]] = {}
     for day in outcome.days:
         by_table.setdefault(day.table, Counter())[str(day.status)] += 1

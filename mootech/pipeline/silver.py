@@ -1,4 +1,4 @@
-"""`silver`: made from bronze where bronze changed."""
+"""`silver`: rebuilds silver where bronze changed."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from mootech.tables import TABLES, TableSpec
 def silver(
     settings: Settings, *, tables: Sequence[TableSpec] = (), full: bool = False, progress: Progress | None = None
 ) -> Outcome:
-    """Rebuild silver where its bronze changed; with `full` everywhere.
+    """Rebuild silver where its bronze changed; with `full`, rebuild all of it.
 
     Raises:
         EmptyLakeError: the lake holds no bronze.

@@ -1,4 +1,4 @@
-"""What mootech understands of the shop's API, before anything is fetched."""
+"""`source check`: says what mootech understands of the shop's API, before anything is fetched."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -14,15 +14,15 @@ from mootech.tables import TableSpec
 
 
 def check_source(settings: Settings, *, tables: Sequence[TableSpec] = (), day: date | None = None) -> SourceOutcome:
-    """Ask for the first rows of each table and say what is understood of them; no lake is read or written.
+    """Ask for the first rows of each table and say what mootech understands of them; no lake is read or written.
 
     Args:
-        settings: the source.
-        tables: none takes the configured ones.
-        day: UTC; None is yesterday.
+        settings: the settings of the source.
+        tables: the tables to ask for; without any, the configured ones.
+        day: the UTC day to ask for; None is yesterday.
 
     Raises:
-        UsageError: the address or the key is missing, or settings do not go together; nothing has been asked for.
+        UsageError: the address or the key is missing, or settings contradict each other. No request has been made.
 
     Example:
         >>> from datetime import date
@@ -48,5 +48,5 @@ def _error(check: TableCheck) -> MootechError | None:
     return QualityError(
         f"{check.table}: the gate would reject every row ({why})",
         hint=f"Nothing was changed. Say under [source.tables.{check.table}.fields] of mootech.toml where the columns "
-        "stand in the shop's rows; what came and is no column is listed as extra.",
+        "are in the shop's rows. Fields that are no column are listed as extra.",
     )

@@ -1,4 +1,4 @@
-"""What the lake holds, and how fresh it is."""
+"""`status`: says what the lake holds, and how fresh it is."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from mootech.tables import TABLES, TableSpec
 
 
 def status(settings: Settings) -> StatusOutcome:
-    """Say what the lake holds per table, how fresh it is, what is blocked, and who works on it. All days are UTC.
+    """Say what the lake holds per table, how fresh it is, what is blocked, and who holds its lock. All days are UTC.
 
     Example:
         >>> from mootech.config import load

@@ -1,4 +1,4 @@
-"""`verify`: prove again that every object of the lake is whole and adds up."""
+"""`verify`: proves again that every object of the lake is whole and adds up."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
     """Prove again that every object of bronze and silver is whole and adds up.
 
     Args:
-        settings: which lake, and with `source` which shop.
-        wanted: which tables; `start` and `end` narrow the days, all of them without.
-        source: also compare with what the shop itself counts now.
+        settings: the settings that name the lake, and with `source` the shop.
+        wanted: the tables; `start` and `end` narrow the days, and without them all days are verified.
+        source: also compare the lake with the shop's own present counts.
 
     Raises:
         EmptyLakeError: the lake holds nothing to prove.
@@ -44,7 +44,7 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
         for table in wanted.tables or TABLES:
             findings += recount(lake, table, wanted.span, endpoint, min_share=share)
     if not findings:
-        raise EmptyLakeError(f"{settings.lake} holds nothing to verify there", hint=FETCH_FIRST)
+        raise EmptyLakeError(f"{settings.lake} holds nothing to verify", hint=FETCH_FIRST)
     broken = [finding for finding in findings if not finding.ok]
     if not broken:
         return QaOutcome("verify", findings=tuple(findings))
@@ -53,7 +53,7 @@ def verify(settings: Settings, wanted: Selection, *, source: bool = False) -> Qa
 
 
 def prove(lake: Lake, tables: Sequence[TableSpec], span: DayRange) -> list[Finding]:
-    """Verify tables, none of them named all; then also what lies beside them."""
+    """Verify the tables. Without tables, verify all of them, and also what lies outside the tables' folders."""
     with remaking() as remake:
         found = [finding for table in tables or TABLES for finding in verify_table(lake, remake, table, span)]
     return found if tables else [*found, *foreign_folders(lake)]

@@ -1,1 +1,1 @@
-"""mootech as a process: signals, logging, and every failure as one of ours."""
+"""mootech as a process: signals, logging, and a MootechError for every failure."""

@@ -1,7 +1,7 @@
 """Signals: the first SIGINT or SIGTERM unwinds the command; a second one, or STOP_SECONDS, ends the process at once.
 
-Python runs signal handlers between two steps of the main thread, which may hang in a library. So a thread of our own
-reads the number of each signal from the interpreter's wakeup pipe, and ends the process when unwinding takes too long.
+Python runs signal handlers only in the main thread, which may hang in a library. So a separate thread reads the number
+of each signal from the interpreter's wakeup pipe, and ends the process when unwinding takes too long.
 """
 
 import os
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 STOP_SECONDS = 8.0
-"""Time from the first signal until the process is ended, whatever hangs; ten seconds are promised."""
+"""Time from the first signal until the process is ended, whatever hangs. The documentation promises ten seconds."""
 _SPEAK_SECONDS = 1.0
-"""Time for the last words: their reader may hang, too."""
+"""Time for the last message, because its reader may hang too."""
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
@@ -32,11 +32,11 @@ class Signals:
     first: int | None = None
     """The number of the first SIGINT or SIGTERM."""
     patient: bool = False
-    """True for a command that handles signals itself: this module leaves it alone."""
+    """True for a command that handles signals itself; then this module ignores them."""
     acknowledge: Callable[[], None] = field(default=lambda: None)
     """Called from another thread at the first signal."""
     last_words: Callable[[str], None] = _nothing
-    """Called from another thread, with how the process ends, before it is ended."""
+    """Called from another thread just before the process is ended; the argument says how it ends."""
 
     @property
     def terminated(self) -> bool:
@@ -46,7 +46,7 @@ class Signals:
 
 @contextmanager
 def unwinding() -> Iterator[Signals]:
-    """Let SIGINT and SIGTERM end the body as KeyboardInterrupt, so that locks are released, within STOP_SECONDS."""
+    """Let SIGINT and SIGTERM end the body with KeyboardInterrupt within STOP_SECONDS, so that locks are released."""
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield signals  # only the main thread may set handlers
@@ -55,7 +55,7 @@ def unwinding() -> Iterator[Signals]:
     def terminate(_number: int, frame: FrameType | None) -> None:
         signals.first = signals.first or signal.SIGTERM
         signal.signal(signal.SIGTERM, lambda *_: None)  # the watching thread sees a second one
-        # The present handler of Ctrl-C knows how to stop: asyncio cancels its main task. Under nohup there is none.
+        # The current SIGINT handler knows how to stop the command: asyncio's cancels its main task. nohup sets none.
         handler = signal.getsignal(signal.SIGINT)
         if not callable(handler):
             raise KeyboardInterrupt
@@ -71,7 +71,7 @@ def unwinding() -> Iterator[Signals]:
 
 @contextmanager
 def _watched(signals: Signals) -> Iterator[None]:
-    """Let a thread see every signal while the body runs."""
+    """Run a thread that sees every signal while the body runs."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -107,7 +107,7 @@ def _watch(reader: int, signals: Signals) -> None:
 
 
 def _end(signals: Signals, how: str) -> None:
-    """End the process. The kernel frees its locks, and everything published is whole at any moment."""
+    """End the process. This is safe: the kernel frees its locks, and what is published is whole at any moment."""
     speaker = threading.Thread(target=signals.last_words, args=(how,), daemon=True)
     speaker.start()
     speaker.join(_SPEAK_SECONDS)

@@ -1,6 +1,6 @@
-"""What a table is, once: one spec for each table, `<name>.toml` beside this file; see spec.py for what it says.
+"""The tables: each has one spec, `<name>.toml` beside this file; spec.py says what a spec holds.
 
-A new table is one spec here and one recipe, `layers/silver/<name>.sql`; everything else is derived from the two.
+A new table needs one spec here and one recipe, `layers/silver/<name>.sql`. Everything else is derived from the two.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from mootech.tables.spec import TableSpec, read
 __all__ = ["CLICKSTREAM", "PRODUCTS", "TABLES", "TRANSACTIONS", "USERS", "TableSpec", "Tables"]
 
 _FIRST = ("clickstream", "transactions", "users", "products")
-"""The order of the tables that mootech comes with; any others follow by name."""
+"""The order of the tables that mootech comes with. Any others follow, sorted by name."""
 
 
 class Tables:
@@ -31,7 +31,7 @@ class Tables:
         return len(self._specs)
 
     def __contains__(self, name: object) -> bool:
-        """Say whether there is a table of that name."""
+        """Say whether there is a table with that name."""
         return name in self._specs
 
     @property
@@ -40,10 +40,10 @@ class Tables:
         return tuple(self._specs)
 
     def named(self, name: str) -> TableSpec:
-        """Return the table of that name, in any case.
+        """Return the table with that name; upper and lower case do not matter.
 
         Raises:
-            UsageError: there is none; the hint lists those there are.
+            UsageError: there is no such table; the hint lists all tables.
 
         """
         try:

@@ -1,7 +1,7 @@
-"""What a table is: its name, kind, key, columns and rules, and what its silver looks like. A value, read from TOML.
+"""The spec of a table, read from TOML: its name, kind, key, columns and rules, and what its silver looks like.
 
-Everything else that is said of a table is derived from its spec: how JSON is decoded, the pandera contract, the
-settings, silver's order, what `verify` checks, the sandbox's OpenAPI, the help texts.
+Everything else about a table is derived from its spec: how JSON is decoded, the pandera contract, the settings,
+silver's order, what `verify` checks, the sandbox's OpenAPI, the help texts.
 """
 
 import tomllib
@@ -14,16 +14,16 @@ import msgspec
 from mootech.errors import ConfigError
 
 UTC_DATE = "utc_date"
-"""The column that every table is delivered with: the UTC day of the row. In the lake it stands in the path."""
+"""The column with the row's UTC day, which every table is delivered with. In the lake it is part of the path."""
 
 
 class Kind(StrEnum):
-    """When a row belongs to a day."""
+    """How a row's day is determined."""
 
     EVENTS = "events"
-    """A row belongs to the day it happened on. Silver has one partition per day."""
+    """A row belongs to the day on which its event happened. Silver has one partition per day."""
     SNAPSHOT = "snapshot"
-    """A row belongs to the day it was taken on. Silver is one object with validity ranges."""
+    """A row belongs to the day on which the snapshot was taken. Silver is one object with validity ranges."""
 
 
 class Type(StrEnum):
@@ -35,7 +35,7 @@ class Type(StrEnum):
     NUMBER = "number"
     """A 64-bit floating-point number."""
     SECONDS = "seconds"
-    """Unix seconds, UTC, from 1990 to 2100. Silver makes a timestamp of it."""
+    """Unix seconds, UTC, from 1990 to 2100. Silver turns them into a timestamp."""
     TEXTS = "texts"
     """A list of texts."""
 
@@ -44,48 +44,48 @@ class TextFormat(StrEnum):
     """What a text looks like."""
 
     FILLED = "filled"
-    """Anything but white space alone."""
+    """Any text that is more than white space."""
     EMAIL = "email"
-    """Something, an @, something; no white space."""
+    """Text with an @ between other characters, and without white space."""
     CURRENCY = "currency"
     """An active code of ISO 4217."""
     UNSIGNED_64_BIT = "unsigned_64_bit"
-    """Decimal digits of an unsigned 64-bit number."""
+    """An unsigned 64-bit number in decimal digits."""
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One column as the shop delivers it, and the rules that its values keep."""
+    """One column as the shop delivers it, and the rules that its values must follow."""
 
     type: Type
     nullable: bool = False
-    """Optional: a row may leave the value NULL."""
+    """True if the value may be NULL."""
     category: bool = False
-    """It has few values; `qa` lists them with their counts."""
+    """True if the column has few distinct values. `qa` lists them with their counts."""
     meaning: str = ""
     format: TextFormat | None = None
     matches: str = ""
-    """A regular expression that a text matches; empty for none."""
+    """A regular expression that the text must match; empty for no rule."""
     one_of: tuple[str, ...] = ()
-    """The values that a text may have; empty for any."""
+    """The values that the text may have; empty for any value."""
     least: float | None = None
-    """The smallest number, included."""
+    """The smallest number that is allowed."""
     most: float | None = None
-    """The largest number, included."""
+    """The largest number that is allowed."""
     each_filled: str = ""
-    """For texts: the reason a row is rejected for when an entry is NULL or empty; empty for no such rule."""
+    """For a list of texts: the reason for rejecting a row in which an entry is NULL or empty; empty for no rule."""
     counts: str = ""
-    """The column of texts whose entries this number counts; empty for none."""
+    """The list column whose entries this number counts; empty for none."""
     counts_reason: str = ""
-    """The reason a row is rejected for when the number does not agree."""
+    """The reason for rejecting a row in which the number is not the number of entries."""
 
 
 class OtherKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The key of one kind of row, where it is not the table's: of returns among purchases, say."""
+    """The key of one kind of row that does not use the table's key, for example returns among purchases."""
 
     column: str
-    """The column of texts that tells the kind."""
+    """The text column that says of which kind a row is."""
     value: str
-    """What stands there in a row of this kind."""
+    """The value of that column in a row of this kind."""
     key: tuple[str, ...]
     """The columns that identify such a row within one day."""
 
@@ -94,9 +94,9 @@ class Silver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the recipe's result looks like. The recipe itself is `layers/silver/<name>.sql`."""
 
     key: tuple[str, ...]
-    """The columns that tell its rows apart."""
+    """The columns that identify a row of silver."""
     time: str | None = None
-    """Events: the timestamp whose day is the partition's."""
+    """For events, the timestamp column whose UTC day is the partition's; None for a snapshot."""
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -112,18 +112,18 @@ class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
     key: tuple[str, ...]
     """The columns that identify a row within one day, unless `other_keys` names others for its kind."""
     columns: Mapping[str, Column]
-    """As the shop delivers them, in order; `utc_date`, which every table has, is left out."""
+    """The columns in the shop's order, without `utc_date`, which every table has."""
     silver: Silver
     event_time: str | None = None
     """The column with the event's Unix seconds; None for a snapshot."""
     visitor: tuple[str, ...] = ()
-    """The columns that identify a visitor. The shop counts hits and visitors of a table that has them."""
+    """The columns that identify a visitor. If a table has them, the shop has its own counts of hits and visitors."""
     other_keys: tuple[OtherKey, ...] = ()
-    """The kinds of rows that have a key of their own; the first that fits counts. Rows of two kinds never share a key.
-    `qa.keys.key_of` makes an expression of all this."""
+    """The kinds of rows with a key of their own. If several fit a row, the first one applies. Rows of different kinds
+    never have the same key. `qa.keys.key_of` turns this into an expression."""
 
     def __hash__(self) -> int:
-        """Hash the name: its columns are a mapping."""
+        """Hash the name, because the columns are a mapping and have no hash."""
         return hash(self.name)
 
     def __lt__(self, other: "TableSpec") -> bool:
@@ -141,7 +141,7 @@ class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
 
     @property
     def has_metrics(self) -> bool:
-        """Say whether the shop has counts of its own to hold a day against."""
+        """Say whether the shop has its own counts of a day, for comparison."""
         return bool(self.visitor)
 
     @property
@@ -158,12 +158,12 @@ class TableSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
 
     @cached_property
     def categories(self) -> tuple[str, ...]:
-        """The columns that have few values."""
+        """The columns with few distinct values."""
         return tuple(name for name, column in self.columns.items() if column.category)
 
     @cached_property
     def times(self) -> tuple[str, ...]:
-        """The columns of Unix seconds, which silver makes timestamps of."""
+        """The columns of Unix seconds, which silver turns into timestamps."""
         return tuple(name for name, column in self.columns.items() if column.type is Type.SECONDS)
 
 
@@ -171,7 +171,7 @@ def read(text: str, file: str) -> TableSpec:
     """Return the spec that a TOML text describes.
 
     Raises:
-        ConfigError: it is no TOML, or not a spec; the message names the file and what is wrong.
+        ConfigError: the text is not TOML or not a spec; the message names the file and what is wrong.
 
     """
     try:
@@ -206,4 +206,4 @@ def _check(spec: TableSpec, file: str) -> None:
 
 
 def _wrong(file: str, what: str) -> ConfigError:
-    return ConfigError(f"{file}: {what}", hint="Nothing was done. docs/design.md says what a table's spec holds.")
+    return ConfigError(f"{file}: {what}", hint="Nothing was done. docs/design.md describes a table's spec.")

@@ -1,1 +1,1 @@
-"""Proof that every object of the lake holds what it says, and what mends the ones that do not."""
+"""Checks that every object of the lake holds what its footer says, and says how to repair those that do not."""

@@ -1,4 +1,4 @@
-"""What `verify` finds wrong, and what mends it."""
+"""What `verify` finds wrong, and how to repair it."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from mootech.tables import TABLES
 DAMAGED = frozenset(
     {"unreadable", "receipt", "content_hash", "conservation", "schema", "duplicates", "wrong_day", "deleted"}
 )
-"""Checks of a bronze partition after whose failure nothing it says of itself is believed."""
+"""The checks of a bronze partition. If one of them fails, the partition's receipt is no longer trusted."""
 
 
 class Mend(StrEnum):
-    """What mends a finding."""
+    """How a finding is repaired."""
 
     FETCH = "fetch"
     """`mootech ingest --repair` fetches the day and publishes it again."""
     REBUILD = "rebuild"
-    """`mootech silver` makes it from bronze, once `mootech ingest --repair` or `--full` has told it to."""
+    """`mootech silver` makes the object again from bronze, after `mootech ingest --repair` or with `--full`."""
     UPDATE = "update"
-    """`mootech ingest` of that day: it is whole, and the shop has more rows of it by now."""
+    """`mootech ingest` fetches the day again: the partition is whole, but the shop has more rows by now."""
     BY_HAND = "by_hand"
-    """Nothing of mootech's: only a person can say whether it may go."""
+    """A person decides whether to remove the object, because mootech did not write it."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that does not hold: name of the check, what it found, what mends it."""
+    """One thing that is wrong: the name of the check, what it found and how to repair it."""
 
     check: str
     message: str
@@ -38,13 +38,13 @@ class Problem:
 
 
 def finding(layer: Layer, table: str, day: date | None, problem: Problem) -> Finding:
-    """Return a problem as a finding; its `data` say the layer and what mends it."""
+    """Return a problem as a finding, with the layer and the way to repair it in `data`."""
     data = {"layer": str(layer), "mend": str(problem.mend)}
     return Finding(str(table), day, None, problem.check, f"{layer}: {problem.message}", data=data)
 
 
 def days_to_mend(findings: Iterable[Finding]) -> list[Job]:
-    """Return the days that must be fetched again, each once, by table and day."""
+    """Return the days that must be fetched again, each once, sorted by table and day."""
     named = {(each.table, each.utc_date) for each in findings if _mended_by(each, Mend.FETCH)}
     return [Job(TABLES.named(table), day) for table, day in sorted((t, d) for t, d in named if d is not None)]
 
@@ -52,7 +52,7 @@ def days_to_mend(findings: Iterable[Finding]) -> list[Job]:
 def to_rewrite(findings: Iterable[Finding]) -> list[tuple[Layer, str, date | None]]:
     """Return the objects that must be written again whatever their footers say: (layer, table, day), each once.
 
-    A partition of bronze stands in also for its quarantine object: one publishing writes both.
+    A damaged quarantine object counts as its bronze partition, because publishing the partition writes both.
     """
     wrong = [each for each in findings if not each.ok and each.check != "deleted"]
     bronze = {
@@ -65,7 +65,7 @@ def to_rewrite(findings: Iterable[Finding]) -> list[tuple[Layer, str, date | Non
 
 
 def unbelievable(findings: Iterable[Finding]) -> Collection[Job]:
-    """Return the days whose published row count proves nothing: their partition is damaged or gone."""
+    """Return the days whose published row count is not reliable, because their partition is damaged or gone."""
     return {
         Job(TABLES.named(each.table), each.utc_date)
         for each in findings
@@ -74,7 +74,7 @@ def unbelievable(findings: Iterable[Finding]) -> Collection[Job]:
 
 
 def advice(findings: Iterable[Finding]) -> str:
-    """Return what to type, in order, to mend what was found; empty when nothing is wrong."""
+    """Return the commands that repair what was found, in order; empty when nothing is wrong."""
     wrong = [each for each in findings if not each.ok]
     tables = {each.table for each in wrong}
     mends = {each.data.get("mend") for each in wrong}

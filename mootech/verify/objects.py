@@ -1,4 +1,4 @@
-"""What `verify` asks of one object: that it opens, that its hash, receipt and keys hold, that no byte has changed."""
+"""The checks of one object: it can be read; its hash, receipt and keys are right; no byte has changed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,32 +25,32 @@ from mootech.verify.findings import Mend, Problem
 _SECONDS_A_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
 _NAME_DIGITS = 16
-"""Of its content hash, in a quarantine object's name."""
+"""Digits of the content hash in a quarantine object's name."""
 
 
 class Remake(Protocol):
-    """Makes silver once more, as it is published, without `last_modified`."""
+    """Makes silver again for comparison, as it is published but without `last_modified`."""
 
     def __call__(self, table: TableSpec, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
-        """Make a UTC day from the rows of its bronze."""
+        """Return the silver rows of a UTC day, made from its bronze rows."""
 
     def recipe(self, table: TableSpec) -> Recipe:
-        """Return what makes the table's silver."""
+        """Return the recipe of the table's silver."""
 
 
-_OTHER_BYTES = "the rows are right, and yet the file is not as it was written"
+_OTHER_BYTES = "the rows are right, but the bytes of the file have changed"
 
 
 @dataclass(frozen=True)
 class Bronze:
-    """A partition without a fault."""
+    """A bronze partition that passed every check."""
 
     rows: pl.DataFrame
     receipt: Receipt
 
 
 def bronze_partition(lake: Lake, table: TableSpec, day: date) -> tuple[Bronze | None, list[Problem]]:
-    """Return a day of bronze when nothing is wrong with it, else what is."""
+    """Return a day of bronze if nothing is wrong with it, else None and its problems."""
     opened = _opened(lake, partition_key(Layer.RAW, table.name, day), Mend.FETCH)
     if isinstance(opened, Problem):
         return None, [opened]
@@ -62,7 +62,7 @@ def bronze_partition(lake: Lake, table: TableSpec, day: date) -> tuple[Bronze | 
 
 
 def quarantine_object(lake: Lake, key: str, rows: int) -> Iterator[Problem]:
-    """Yield what is wrong with a quarantine object, which should hold so many rows of the hash in its name."""
+    """Yield what is wrong with a quarantine object. It should hold `rows` rows, and its name is their hash."""
     opened = _opened(lake, key, Mend.FETCH)
     if isinstance(opened, Problem):
         yield opened
@@ -79,17 +79,17 @@ def silver_partition(
 
     Args:
         lake: which lake.
-        remake: makes silver from bronze once more.
-        job: the UTC day, of a table that has a partition per day in silver.
-        made: what it counts as made from, as the lake's catalog has it.
-        bronze: what it should be made from, None where that is itself broken or gone.
+        remake: makes silver from bronze again.
+        job: the table, which has a partition per day in silver, and the UTC day.
+        made: the provenance that the lake's catalog has for the partition.
+        bronze: the partition that silver should be made from; None if that is itself broken or gone.
 
     """
     problems = list(derived_object(lake, job.table, partition_key(Layer.SILVER, job.table.name, job.day), job.day))
     yield from problems
     if problems or bronze is None or made is None:
         return
-    # Silver that is behind bronze, or by another recipe, is no broken promise: `silver` brings it up to date.
+    # Silver that is older than bronze or of another recipe is no broken promise: `mootech silver` brings it up to date.
     current = made.is_by(remake.recipe(job.table).fingerprint) and (made.inputs_hash, made.schema_version) == (
         bronze.receipt.content_hash,
         SCHEMA_VERSION,
@@ -99,7 +99,7 @@ def silver_partition(
 
 
 def derived_object(lake: Lake, table: TableSpec, key: str, day: date | None = None) -> Iterator[Problem]:
-    """Yield what an object of silver itself tells to be wrong; `day` is the one it is of, where it is of one."""
+    """Yield what is wrong with an object of silver by itself; `day` is its UTC day, None for an object without days."""
     opened = _opened(lake, key, Mend.REBUILD)
     if isinstance(opened, Problem):
         yield opened
@@ -118,9 +118,9 @@ def derived_object(lake: Lake, table: TableSpec, key: str, day: date | None = No
         yield Problem("schema", f"columns are missing: {', '.join(sorted(wanted - set(rows.columns)))}", Mend.REBUILD)
         return
     if rows.select(table.silver.key).n_unique() != rows.height:
-        yield Problem("duplicates", "a key stands there more than once", Mend.REBUILD)
+        yield Problem("duplicates", "several rows have the same key", Mend.REBUILD)
     if table.silver.time is not None and (rows[table.silver.time].cast(pl.Date) != day).any():
-        yield Problem("wrong_day", "events of another day stand there", Mend.REBUILD)
+        yield Problem("wrong_day", "it holds events of another day", Mend.REBUILD)
 
 
 def _frame(opened: Inspected) -> pl.DataFrame:
@@ -128,18 +128,18 @@ def _frame(opened: Inspected) -> pl.DataFrame:
 
 
 def _opened(lake: Lake, key: str, mend: Mend) -> Inspected | Problem:
-    """Read one object; what is wrong with it is returned, what is wrong with the store raised."""
+    """Read one object. Return the problem if the object is wrong; raise StoreError if the store fails."""
     try:
         return parquet.inspect(lake.store, key)
     except DamagedError as exc:
         return Problem("unreadable", exc.message, mend)
     except StoreError as exc:
-        lake.store.head(FORMAT_KEY)  # raises when it is the store that fails
+        lake.store.head(FORMAT_KEY)  # raises StoreError if the store itself fails
         return Problem("unreadable", exc.message, mend)
 
 
 def _faults(table: TableSpec, day: date, opened: Inspected, receipt: Receipt) -> Iterator[tuple[str, str]]:
-    """Yield the check and what it found for everything wrong with a bronze partition that has a receipt."""
+    """Yield the name of the check and what it found, for everything wrong with a bronze partition and its receipt."""
     rows = _frame(opened)
     if content_hash(rows) != receipt.content_hash:
         yield "content_hash", "the rows are not those the receipt was made for"
@@ -151,12 +151,12 @@ def _faults(table: TableSpec, day: date, opened: Inspected, receipt: Receipt) ->
         counts = (
             f"{receipt.published:,} published, {receipt.quarantined:,} quarantined, {receipt.duplicates:,} duplicates"
         )
-        yield "conservation", f"of {receipt.fetched:,} fetched {counts}, and {rows.height:,} rows there"
+        yield "conservation", f"of {receipt.fetched:,} rows fetched, {counts}; the partition holds {rows.height:,} rows"
     drift = schema_drift(table, rows.schema)
     yield from (("schema", difference) for difference in drift)
     if drift:
         return
     if rows.select(key_of(table).n_unique()).item() != rows.height:
-        yield "duplicates", "a key stands there more than once"
+        yield "duplicates", "several rows have the same key"
     if table.event_time is not None and (rows[table.event_time] // _SECONDS_A_DAY != (day - _EPOCH).days).any():
-        yield "wrong_day", "events of another day stand there"
+        yield "wrong_day", "it holds events of another day"

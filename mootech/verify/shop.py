@@ -1,4 +1,4 @@
-"""Compare the lake with the shop's own counts: the total that it declares for a day now, and its metrics."""
+"""Compares the lake with the shop's own counts: the total that it declares for a day now, and its metrics."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -22,25 +22,25 @@ from mootech.verify.findings import Mend
 
 @dataclass(frozen=True)
 class Counts:
-    """The shop's counts of one table's day; None where it has none."""
+    """The shop's counts of one table's day; None where the shop has no count."""
 
     total: int | None
-    """Rows it hands out, dirt and repeats included."""
+    """All rows that the shop hands out, with bad and repeated ones."""
     metrics: Metrics | None = None
 
 
 def recount(lake: Lake, table: TableSpec, span: DayRange, endpoint: Endpoint, *, min_share: float) -> Iterator[Finding]:
-    """Ask the shop for its counts of every held day of one table and compare; days without a receipt are left out.
+    """Compare the shop's counts with every held day of one table; days without a receipt are left out.
 
     Args:
-        lake: what is compared.
-        table: which table.
-        span: which days.
+        lake: the lake to compare.
+        table: the table to compare.
+        span: the UTC days to compare.
         endpoint: the shop's API.
-        min_share: of the shop's metrics, 0 to 1; a day below lacks rows.
+        min_share: the share of the shop's metrics, 0 to 1, that a day must hold; a day below it lacks rows.
 
     Yields:
-        A finding per day of which the shop has more than the lake, and one for the days where it has not.
+        A finding per day of which the shop has more rows than the lake, and one finding for all other days.
 
     Raises:
         SourceError: the shop did not answer.
@@ -69,7 +69,7 @@ def recount(lake: Lake, table: TableSpec, span: DayRange, endpoint: Endpoint, *,
 def shortfall(receipt: Receipt, visitors: int | None, shop: Counts, share: float) -> str | None:
     """Say what the shop has beyond a day's partition; None when it has no more.
 
-    `visitors` are those in the partition, for a receipt without a count of them.
+    `visitors` is the number of visitors in the partition, for a receipt that does not count them.
     """
     accounted = receipt.published + receipt.quarantined
     if receipt.reconciled is not None:

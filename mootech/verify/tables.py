@@ -1,7 +1,7 @@
-"""Prove promise 1 again: every object of bronze and silver holds what its footer says, and nothing else lies there.
+"""Proves promise 1 again: every object of bronze and silver holds what its footer says, and nothing else lies there.
 
-Nothing is believed from a manifest: every object is opened, its values are hashed again, its receipt is added up, and
-silver is made from bronze once more (verify_objects.py). A manifest only knows what should be there.
+Every object is opened, its values are hashed again, its receipt is added up, and silver is made from bronze again
+(objects.py). Manifests are not trusted for any of this. They only say which objects should exist.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ _Found = tuple[Layer, date | None, Problem]
 
 @dataclass(frozen=True)
 class _Scope:
-    """One table's objects on the days that are looked at: what is there, and what should be."""
+    """One table's objects on the days to verify: those that exist, and those that should."""
 
     lake: Lake
     remake: Remake
@@ -44,7 +44,7 @@ class _Scope:
 
     @classmethod
     def of(cls, lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -> "_Scope":
-        # The manifests first: listing a table makes the catalog forget what is gone.
+        # The manifests are read first, because listing a table makes the catalog forget what is gone.
         recorded = {layer: lake.recorded(layer, table.name) for layer in (Layer.RAW, Layer.SILVER)}
         bronze, silver = (
             {day: held for day, held in lake.held(layer, table.name).items() if day in span}
@@ -53,24 +53,25 @@ class _Scope:
         return cls(lake, remake, table, span, bronze, silver, recorded)
 
     def silver_objects(self) -> AbstractSet[date | None]:
-        """Return what silver holds of the table, by day; None is the one object of a table that has no days there."""
+        """Return the days of the table's silver objects; None is the single object of a snapshot table."""
         if self.table.is_snapshot:
             return {None} if self.lake.held_object(Layer.SILVER, self.table.name) is not None else set()
         return self.silver.keys()
 
     def recorded_days(self, layer: Layer) -> set[date]:
-        """Return the days of the span that a layer's manifest knows."""
+        """Return the days of the span that are in a layer's stored manifest."""
         return {day for day in map(date.fromisoformat, self.recorded[layer]) if day in self.span}
 
 
 def verify_table(lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -> Iterator[Finding]:
-    """Check every object of one table on the UTC days of `span`; `remake` makes silver once more.
+    """Check every object of one table on the UTC days of `span`; `remake` makes silver again for comparison.
 
     Yields:
-        A finding per thing that does not hold, with what mends it in `data["mend"]`, and one per layer of what does.
+        A finding for each thing that is wrong, with the way to repair it in `data["mend"]`; and one per layer that
+        counts the objects that are right.
 
     Raises:
-        StoreError: the store failed; one object that cannot be read is a finding.
+        StoreError: the store failed. If a single object cannot be read, that is a finding.
 
     """
     scope = _Scope.of(lake, remake, table, span)
@@ -79,13 +80,13 @@ def verify_table(lake: Lake, remake: Remake, table: TableSpec, span: DayRange) -
     for layer, objects in ((Layer.RAW, scope.bronze.keys()), (Layer.SILVER, scope.silver_objects())):
         whole = objects - {day for of, day, _ in found if of is layer}
         if whole:
-            told = f"objects whose hash, account and keys hold: {len(whole):,}"
+            told = f"objects whose hash, receipt and keys are right: {len(whole):,}"
             yield Finding(str(table), None, None, f"{layer}", told, ok=True, data={"partitions": len(whole)})
     yield from _by_other_recipes(scope)
 
 
 def _by_other_recipes(scope: _Scope) -> Iterator[Finding]:
-    """Yield how many objects of silver another recipe made: no broken promise, but somebody should know."""
+    """Yield how many objects of silver another recipe made. This breaks no promise, but a person should know."""
     single = scope.lake.held_object(Layer.SILVER, scope.table.name) if scope.table.is_snapshot else None
     held = scope.silver.values() if not scope.table.is_snapshot else [single] if single is not None else []
     recipe = scope.remake.recipe(scope.table)
@@ -102,7 +103,7 @@ def _by_other_recipes(scope: _Scope) -> Iterator[Finding]:
 
 
 def foreign_folders(lake: Lake) -> Iterator[Finding]:
-    """Yield what lies below the layers' own folders and in no table's: readers that glob them read it too."""
+    """Yield the objects in a layer's folder that are in no table's folder, because readers that glob it read them."""
     for layer in _LAYERS:
         roots = tuple(table_prefix(layer, table.name) for table in TABLES)
         for entry in lake.store.list(f"{layer}/"):
@@ -111,11 +112,11 @@ def foreign_folders(lake: Lake) -> Iterator[Finding]:
 
 
 def _foreign(key: str) -> Problem:
-    return Problem("foreign_object", f"{key} is none of mootech's", Mend.BY_HAND)
+    return Problem("foreign_object", f"mootech did not write {key}", Mend.BY_HAND)
 
 
 def _missing(scope: _Scope) -> Iterator[_Found]:
-    """Yield the days that were published once and are gone: a manifest knew them, or silver was made from them."""
+    """Yield the days that were published and are gone: a manifest names them, or silver was made from them."""
     for day in sorted((scope.recorded_days(Layer.RAW) | scope.silver.keys()) - scope.bronze.keys()):
         yield (
             Layer.RAW,
@@ -124,14 +125,14 @@ def _missing(scope: _Scope) -> Iterator[_Found]:
         )
     if scope.table.is_snapshot:
         return
-    # Silver of a day that bronze lost as well comes back with it.
+    # A day that is gone from bronze too is left out here, because its silver comes back when it is fetched again.
     for day in sorted((scope.recorded_days(Layer.SILVER) & scope.bronze.keys()) - scope.silver.keys()):
         message = f"{partition_key(Layer.SILVER, scope.table.name, day)} is gone"
         yield Layer.SILVER, day, Problem("deleted", message, Mend.REBUILD)
 
 
 def _days(scope: _Scope) -> Iterator[_Found]:
-    """Yield what is wrong with the partitions, day by day, so that one day's rows are in memory at a time."""
+    """Yield what is wrong with the partitions, day by day, so that only one day's rows are in memory at a time."""
     for day in sorted(scope.bronze.keys() | scope.silver.keys()):
         good = None
         if day in scope.bronze:
@@ -155,7 +156,7 @@ def _quarantine(scope: _Scope) -> Iterator[_Found]:
         held, keys = scope.bronze.get(day), there.get(day, set())
         receipt = held.receipt if held is not None else None
         if held is not None and receipt is None:
-            continue  # the day is named already, and what it should have here is not known
+            continue  # the day has a finding already, and without a receipt the right quarantine object is not known
         named = quarantine_key(table.name, day, receipt.quarantine) if receipt and receipt.quarantine else None
         for key in sorted(keys - {named}):
             yield layer, day, Problem("unnamed", f"no receipt names {key}", Mend.FETCH)
@@ -170,7 +171,7 @@ def _quarantine(scope: _Scope) -> Iterator[_Found]:
 
 
 def _without_days(scope: _Scope) -> Iterator[_Found]:
-    """Yield what is wrong with silver's single object, and the objects that do not belong into the table's folders."""
+    """Yield what is wrong with silver's single object, and the objects that do not belong in the table's folders."""
     lake, table = scope.lake, scope.table
     if table.is_snapshot:
         key = object_key(Layer.SILVER, table.name)

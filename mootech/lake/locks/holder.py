@@ -12,26 +12,26 @@ from mootech.errors import LockHeldError
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
 _START_TIME_FIELD = 19
-"""Of /proc/<pid>/stat, counted behind the command's closing parenthesis: ticks from boot to the process's start."""
+"""Index in /proc/<pid>/stat, counted after the command's ")", of the process's start in clock ticks since boot."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """One run, told apart from every other: a process of one boot of one machine, and what it does."""
+    """One run, distinct from every other: a process of one boot of one machine, and the command it runs."""
 
     host: str
     machine: str
-    """Boot and process-id namespace: two containers on one kernel number their processes apart. "" where unknown."""
+    """Boot and process-id namespace, because two containers on one kernel may use the same ids. "" if unknown."""
     pid: int
     start: str
-    """When the process began, in the kernel's ticks: process ids come back. "" where unknown."""
+    """When the process began, in the kernel's ticks, because process ids are reused. "" if unknown."""
     since: datetime
     """UTC."""
     what: str
     nonce: str
 
     def __str__(self) -> str:
-        """Describe it for a person, in one line."""
+        """Describe the run for a person, in one line."""
         return f"{self.what} on {self.host} (pid {self.pid}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -42,9 +42,9 @@ def this_process(what: str, now: datetime, machine: str) -> Holder:
 
 
 def is_dead(holder: Holder, machine: str) -> bool:
-    """Say whether the holder was a process of this very machine (boot and namespace), and is no more.
+    """Say whether the holder was a process of this same machine (boot and namespace) and has ended.
 
-    False whenever that cannot be known, above all for every other machine.
+    False when that cannot be known, which includes every other machine.
     """
     if not holder.machine or holder.machine != machine:
         return False
@@ -53,10 +53,10 @@ def is_dead(holder: Holder, machine: str) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        # It is there, and somebody else's.
+        # The process exists and belongs to another user.
         return False
     state, start = _state_and_start(holder.pid)
-    # A zombie was killed, and whoever started it has not looked yet: in a container that may be never.
+    # A zombie has ended, but its parent has not collected it. In a container the parent may never do so.
     return state == "Z" or (bool(holder.start and start) and holder.start != start)
 
 
@@ -70,7 +70,7 @@ def held_error(holder: Holder | None, takeover: str) -> LockHeldError:
 
 
 def this_machine() -> str:
-    """Return this boot of this machine and this process-id namespace; "" where the system does not tell."""
+    """Return this boot of this machine and this process-id namespace; "" if the system does not provide them."""
     try:
         return f"{_BOOT_ID.read_text().strip()}/{_PID_NAMESPACE.readlink()}"
     except OSError:

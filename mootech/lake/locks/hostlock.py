@@ -1,4 +1,4 @@
-"""A lock between the processes of one host: flock, so that the kernel itself lets go of a killed holder's."""
+"""A lock between the processes of one host. It uses flock, because the kernel releases the lock of a killed process."""
 
 import random
 import time
@@ -20,14 +20,14 @@ _TAKEOVER = "The lock of a run that was killed frees itself."
 
 @contextmanager
 def host_lock(path: Path, holder: Holder) -> Iterator[None]:
-    """Hold the lock file for the body; a note beside it (`<path>.json`) says that `holder`, this process, does.
+    """Hold the lock file for the body; a note beside it (`<path>.json`) names `holder`, which is this process.
 
     Raises:
         LockHeldError: another process, or another part of this one, holds it.
         StoreError: the file cannot be made or locked.
 
     """
-    # No soft lock where a file system has no flock: it would outlive a killed holder.
+    # A file system without flock gets no soft lock instead, because that would outlive a killed holder.
     lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
     with mapped(f"locking {path}"):
         if is_private(path.parent):
@@ -41,7 +41,7 @@ def host_lock(path: Path, holder: Holder) -> Iterator[None]:
             write_atomically(_note(path), msgspec.json.encode(holder), private=is_private(path.parent))
         yield
     finally:
-        # A note that stays behind names a holder that will soon be dead.
+        # A note that cannot be deleted does no harm: it names a process that will soon have ended.
         with suppress(OSError):
             _note(path).unlink(missing_ok=True)
         lock.release()
@@ -50,7 +50,7 @@ def host_lock(path: Path, holder: Holder) -> Iterator[None]:
 def is_held(path: Path) -> bool:
     """Say whether a process of this host holds the lock file.
 
-    Another run that asks the same at this very moment holds it for an instant, so it is asked a few times.
+    Another process that asks the same question holds the file for an instant, so this function tries a few times.
 
     Raises:
         StoreError: the file cannot be locked.
@@ -62,7 +62,7 @@ def is_held(path: Path) -> bool:
             lock.acquire()
             lock.release()
             return False
-        time.sleep(random.uniform(0.5, 1.5) * _PAUSE_SECONDS)  # noqa: S311 - it only keeps two apart
+        time.sleep(random.uniform(0.5, 1.5) * _PAUSE_SECONDS)  # noqa: S311 - it only keeps two processes from colliding again
     return True
 
 
@@ -72,9 +72,9 @@ def turned_away(path: Path, machine: str) -> LockHeldError:
 
 
 def holder_of(path: Path, machine: str) -> Holder | None:
-    """Return who holds the lock file, as the note says; None without one, or when its writer is dead.
+    """Return the holder of the lock file that the note names; None when there is no note or its writer has ended.
 
-    The lock itself is not touched: trying it would turn away a run that takes it at the same moment.
+    This does not try the lock, because that would make another run fail that takes it at the same moment.
     """
     try:
         holder = _HOLDERS.decode(_note(path).read_bytes())

@@ -2,10 +2,10 @@
 
     _mootech/lease/000000000007.json    {holder, expires_at, released}
 
-A slice of a backfill has a chain of its own, `_mootech/lease/shard-2-of-5/`. The highest generation of a chain rules
-and is never deleted, only marked released, so a generation is never used twice: a run that was asleep while the chain
-moved on either fails to create its key or sees a higher one in the listing after. Create-only PUTs are the one
-primitive this rests on; compare-and-swap of one object is broken on some stores.
+A slice of a backfill has a chain of its own, `_mootech/lease/shard-2-of-5/`. The highest generation of a chain is the
+ruling lease. It is marked released but never deleted, so a generation is never used twice. A run that was suspended
+while others took over either fails to create its key, or sees a higher one in the listing that follows. This needs
+only create-only PUTs, because compare-and-swap of one object is broken on some stores.
 """
 
 import time
@@ -33,7 +33,7 @@ _READERS = 16
 
 
 class LeaseState(msgspec.Struct, frozen=True):
-    """What a generation's object says."""
+    """The content of a generation's object."""
 
     holder: Holder
     expires_at: datetime
@@ -46,19 +46,19 @@ _RECORDS = msgspec.json.Decoder(LeaseState)
 def is_free(record: LeaseState | None, now: datetime, *, dead: bool) -> bool:
     """Say whether a run may take over from the ruling lease (None: there is none) at `now` (UTC).
 
-    `dead`: its holder is known to be no more, which only a process of the same host can know.
+    `dead`: the holder is known to have ended, which only a process of the same host can know.
     """
     return record is None or record.released or dead or now >= record.expires_at
 
 
 def _boottime() -> float:
-    # Linux's monotonic clock stands still while a laptop sleeps; a lease does not.
+    # Linux's monotonic clock stops while a laptop sleeps, but a lease still runs out.
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The two clocks of a lease: UTC for others to read, and seconds that never go back for its holder."""
+    """The two clocks of a lease: UTC for other runs to read, and a monotonic one, in seconds, for its holder."""
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     monotonic: Callable[[], float] = _boottime
@@ -66,20 +66,20 @@ class Clock:
 
 @dataclass(frozen=True)
 class LockPolicy:
-    """What a lock goes by. No setting: all hosts of a lake must go by the same expiry."""
+    """The times and the clock of a lock. A user cannot set them, because all hosts of a lake need the same expiry."""
 
     clock: Clock = Clock()
     expiry: timedelta = EXPIRY
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     machine: str = field(default_factory=this_machine)
-    """This boot of this machine: only its own dead processes can be known to be dead."""
+    """This boot of this machine. Whether a process has ended can be known only on its own machine."""
 
     def holder(self, what: str) -> Holder:
-        """Return this process, which begins `what` now."""
+        """Return this process as a holder that begins `what` now."""
         return this_process(what, self.clock.now(), self.machine)
 
     def alive(self, record: LeaseState | None) -> Holder | None:
-        """Return the holder of a lease, None when the lease is free."""
+        """Return the holder of a lease; None when the lease is free."""
         if record is None or is_free(record, self.clock.now(), dead=is_dead(record.holder, self.machine)):
             return None
         return record.holder
@@ -107,17 +107,17 @@ def _record(store: Store, key: str) -> LeaseState:
 
 
 class _GoneError(Exception):
-    """A lease was succeeded by another one between a listing and reading it."""
+    """A lease was replaced by a newer one after it was listed and before it was read."""
 
 
 def leases(
     store: Store, wanted: Callable[[Shard | None], bool] = lambda _: True
 ) -> list[tuple[Shard | None, int, LeaseState]]:
-    """Return whose chain it is (None: the whole lake's), the generation and the record of each chain's ruling lease.
+    """Return the ruling lease of each chain: its slice (None for the whole lake), its generation and its record.
 
     Args:
-        store: the lake's.
-        wanted: whose chains are looked at.
+        store: the lake's store.
+        wanted: takes a slice and says whether to include its chain.
 
     Raises:
         StoreError: as `ruling`.
@@ -149,15 +149,15 @@ def _record_there(store: Store, key: str) -> LeaseState:
 
 
 def chain_of(shard: Shard | None) -> str:
-    """Return where the leases of a slice, or of runs on the whole lake, stand."""
+    """Return the key prefix of a slice's leases; None is a run on the whole lake."""
     return LEASES if shard is None else f"{LEASES}{shard.name}/"
 
 
 class Lease:
-    """One run's turn to write. `take`, then `check` before every PUT, then `release`."""
+    """The right of one run to write. `take` it, `check` it before every PUT, then `release` it."""
 
     def __init__(self, store: Store, work: Path, holder: Holder, policy: LockPolicy, chain: str = LEASES) -> None:
-        """Prepare; nothing is asked of the store yet. `work` is a local folder for files to be stored."""
+        """Prepare the lease without a request to the store. `work` is a local folder for files to be stored."""
         self._store = store
         self._chain = chain
         self._work = work
@@ -173,7 +173,7 @@ class Lease:
         """Become the holder.
 
         Raises:
-            LockHeldError: another run is.
+            LockHeldError: another run holds the lease.
             StoreError: the store failed.
 
         """
@@ -193,13 +193,14 @@ class Lease:
             self._store.delete(_key(self._chain, old))
 
     def yield_to_rivals(self, mine: Shard | None) -> None:
-        """Return when no run of another chain works that this one may not work beside; asked with this lease in hand.
+        """Return when no rival holds a lease: a run of another chain that must not run at the same time as this one.
 
-        Of two that ask at the same moment each sees the other. A rival's lease that ran out is succeeded by a released
-        one: should that run only be asleep, or its clock slow, it finds out before its next PUT, as within one chain.
+        Call it after `take`: if two rivals call it at the same moment, each sees the other's lease. When a rival's
+        lease has run out, this creates a released one after it. If that run was only suspended, or its clock is slow,
+        it finds the new lease before its next PUT and stops, as within one chain.
 
         Raises:
-            LockHeldError: one works.
+            LockHeldError: a rival is running.
             StoreError: the store failed.
 
         """
@@ -210,7 +211,7 @@ class Lease:
                 if (alive := self._policy.alive(record)) is not None:
                     raise self.held_by(alive)
                 if not record.released:
-                    # Where that fails somebody has just taken it over: look again.
+                    # If the create fails, another run has just taken that lease over, so look again.
                     key = _key(chain_of(shard), generation + 1)
                     settled = self._store.create(key, self._document(released=True)) and settled
 
@@ -231,10 +232,10 @@ class Lease:
         self._deadline = asked + self._policy.expiry.total_seconds()
 
     def check(self) -> None:
-        """Return when this run still holds the lease.
+        """Return if this run still holds the lease.
 
         Raises:
-            StoreError: it ran out, or another run has taken over; nothing more may be written.
+            StoreError: the lease ran out or another run has taken over; this run must not write any more.
 
         """
         hint = "What was published is whole. Run the command again when the other run has ended."
@@ -253,7 +254,7 @@ class Lease:
         """
         self._stop.set()
         if self._heart.is_alive():
-            # A renewal that is under way must not land behind the release.
+            # A renewal that is under way must not be stored after the release.
             self._heart.join()
         if _generations(self._store, self._chain)[-1:] == [self._generation]:
             put_bytes(self._store, _key(self._chain, self._generation), self._document(released=True), self._work)
@@ -263,7 +264,7 @@ class Lease:
             try:
                 self.beat()
             except StoreError:
-                # The store may come back before the deadline; if it does not, `check` stops the run.
+                # The store may answer again before the deadline. If it does not, `check` stops the run.
                 continue
 
     def _document(self, *, released: bool) -> bytes:
@@ -274,7 +275,7 @@ class Lease:
         return self.held_by(None if record is None else record.holder)
 
     def held_by(self, holder: Holder | None) -> LockHeldError:
-        """Return the error of a run that finds this holder in its way."""
+        """Return the error of a run that cannot take the lease because of this holder."""
         seconds = self._policy.expiry.seconds
         return held_error(holder, f"After {seconds} s without a sign of life from it, the next run takes over.")
 

@@ -1,8 +1,8 @@
-"""The run lock: one run at a time writes to a lake, or several slices of one backfill. Readers take none.
+"""The run lock: one run at a time writes to a lake, or several slices of one backfill. Readers take no lock.
 
-A lake in a directory: flock on `_mootech/lock`. On S3: flock in this host's state folder, and between hosts a lease,
-where the store is seen to honour create-only PUTs; where it does not, a warning says that only this host is
-protected.
+The lock of a lake in a directory is flock on `_mootech/lock`. The lock of a lake on S3 is flock in this host's state
+folder, plus a lease between hosts if a test shows that the store honours create-only PUTs. If it does not, a warning
+says that only runs on this host are kept apart.
 """
 
 import time
@@ -24,7 +24,7 @@ from mootech.lake.paths import LOCK_NAME, PROBES
 from mootech.lake.stores.store import Store
 
 Fence = Callable[[], None]
-"""Returns while the run may write; raises StoreError from the moment it may not."""
+"""Returns while the run may write; raises StoreError when it no longer may."""
 
 SINGLE_HOST_WARNING = (
     "Single-host mode: this S3 store does not honour create-only writes, so runs on other hosts are not kept out. "
@@ -36,27 +36,27 @@ _KEYS, _WRITERS = 2, 3
 
 
 class HostLocks:
-    """The lock files of one lake on this host: `lock` for runs on the whole lake, `lock-shard-2-of-5` for a slice."""
+    """The lock files of one lake on this host: `lock` for the whole lake, `lock-shard-2-of-5` for a slice."""
 
     def __init__(self, folder: Path, policy: LockPolicy, shard: Shard | None = None) -> None:
-        """Lock files of that folder, which exists; `shard` is the slice that this run works on."""
+        """Use lock files in the folder, which must exist. `shard` is this run's slice; None is the whole lake."""
         self.folder = folder
         self.policy = policy
         self.shard = shard
 
     @contextmanager
     def hold(self, what: str) -> Iterator[Holder]:
-        """Hold this run's file for the body; LockHeldError when it is held, or a rival's is."""
+        """Hold this run's lock file for the body; LockHeldError when another run holds it or a rival's file."""
         holder = self.policy.holder(what)
         with host_lock(self._path(self.shard), holder):
-            # With the own lock in hand: of two that look at the same moment each then finds the other's held.
+            # This run holds its own lock first, so that two rivals that look at the same moment see each other.
             for shard in self._shards():
                 if rivals(self.shard, shard) and is_held(self._path(shard)):
                     raise turned_away(self._path(shard), self.policy.machine)
             yield holder
 
     def holder(self) -> Holder | None:
-        """Return who holds one of the files, None when nobody does."""
+        """Return who holds one of the files; None when nobody does."""
         machine = self.policy.machine
         return next(filter(None, (holder_of(self._path(shard), machine) for shard in self._shards())), None)
 
@@ -64,7 +64,7 @@ class HostLocks:
         return self.folder / (LOCK_NAME if shard is None else f"{LOCK_NAME}-{shard.name}")
 
     def _shards(self) -> list[Shard | None]:
-        """Return whose lock files there are, None for the whole lake's."""
+        """Return the slices that have lock files; None stands for the whole lake."""
         with mapped(f"looking for locks in {self.folder}"):
             names = {file.name.removeprefix(LOCK_NAME) for file in self.folder.glob(f"{LOCK_NAME}*")}
         found = [shard for name in sorted(names) if (shard := Shard.named(name.removeprefix("-")))]
@@ -75,7 +75,7 @@ class DirectoryLock:
     """The lock of a lake in a directory."""
 
     def __init__(self, host: HostLocks) -> None:
-        """Take the lock files, which lie in the lake itself."""
+        """Use these lock files, which lie in the lake's own directory."""
         self._host = host
 
     @contextmanager
@@ -85,15 +85,15 @@ class DirectoryLock:
             yield lambda: None
 
     def holder(self) -> Holder | None:
-        """Return who holds the lock, or a slice's, None when nobody does."""
+        """Return who holds the lock or that of a slice; None when nobody does."""
         return self._host.holder()
 
 
 class BucketLock:
-    """The lock of a lake on S3. `warnings` receives what a person should know."""
+    """The lock of a lake on S3. It adds warnings for a person to `warnings`."""
 
     def __init__(self, store: Store, host: HostLocks, work: Path, warnings: list[str]) -> None:
-        """Take the lock files, in this host's own folder for this lake; `work` is for files to be stored."""
+        """Use these lock files, in this host's folder for the lake. `work` is a local folder for files to be stored."""
         self._store = store
         self._host = host
         self._proof = host.folder / "create-only"
@@ -116,17 +116,17 @@ class BucketLock:
                 lease.yield_to_rivals(self._host.shard)
                 yield lease.check
             finally:
-                # A release that fails costs the next run on another host a minute, and must not hide the body's error.
+                # If the release fails, a run on another host only waits a minute. It must not hide the body's error.
                 with suppress(StoreError):
                     lease.release()
 
     def holder(self) -> Holder | None:
-        """Return who holds the lease, or a slice's, or this host's lock; None when nobody does."""
+        """Return who holds the lease, a slice's lease or this host's lock; None when nobody does."""
         alive = (self._host.policy.alive(record) for *_, record in leases(self._store))
         return next(filter(None, alive), None) or self._host.holder()
 
     def _proven(self) -> bool:
-        # Losing writers wait up to a second on some stores, so a store that passed is not asked at every run.
+        # On some stores the test takes up to a second, so a store that passed is tested again only after a day.
         with mapped(f"reading {self._proof}"):
             fresh = self._proof.exists() and time.time() - self._proof.stat().st_mtime < _PROOF_LASTS.total_seconds()
             if fresh or not honours_create_only(self._store):
@@ -136,7 +136,7 @@ class BucketLock:
 
 
 def honours_create_only(store: Store) -> bool:
-    """Let several writers create the same fresh keys at once; say whether each key had one winner, whose data stand."""
+    """Let several writers create the same new keys at once; say whether each key keeps the data of its one winner."""
     keys = [f"{PROBES}{uuid4().hex}" for _ in range(_KEYS)]
     start = Barrier(_KEYS * _WRITERS)
 

@@ -1,4 +1,4 @@
-"""A lake in a directory: temp file beside, fsync, replace, fsync the folder."""
+"""A lake in a directory. An object is published by fsync of a temporary file, rename, and fsync of the folder."""
 
 import errno
 import os
@@ -21,14 +21,15 @@ from mootech.lake.disk import (
 from mootech.lake.paths import TEMPORARY
 from mootech.lake.stores.store import Entry, Head, check_key, check_prefix
 
-# A file system without hard links (FAT, some network mounts) says one of these.
+# A file system without hard links (FAT, some network mounts) answers with one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 class LocalStore:
-    """Objects are files below `root`. Nothing temporary ever stands outside `_mootech/tmp/`.
+    """Objects are files below `root`. Temporary files are only in `_mootech/tmp/`.
 
-    Symbolic links below the root are refused: behind one, a replace is not atomic and a reader may see another tree.
+    Symbolic links below the root are refused, because behind one a rename may not be atomic, and a reader may see
+    another tree.
     """
 
     def __init__(self, root: Path) -> None:
@@ -51,7 +52,7 @@ class LocalStore:
         return self.root
 
     def list(self, prefix: str) -> list[Entry]:
-        """Walk the folder. A symbolic link is listed as itself and not followed."""
+        """Walk the folder. A symbolic link is listed but not followed."""
         folder = self._path(check_prefix(prefix)[:-1]) if prefix else self.root
         with mapped(f"listing {folder}"):
             return sorted(self._walk(folder, prefix))
@@ -99,11 +100,11 @@ class LocalStore:
         self,
         key: str,
         file: Path,
-        metadata: Mapping[str, str],  # noqa: ARG002  # files have none
+        metadata: Mapping[str, str],  # noqa: ARG002  # files have no metadata
         *,
-        replaces: str | None = None,  # noqa: ARG002  # one host's lock is the kernel's, and nobody outlives it
+        replaces: str | None = None,  # noqa: ARG002  # the kernel's lock suffices, because it ends with its holder
     ) -> Entry:
-        """Replace the object by a rename on its own file system; a file from another one is copied over first."""
+        """Replace the object by a rename. A file from another file system is copied first."""
         path = self._path(check_key(key))
         with mapped(f"publishing {path}"):
             temporary = self._temporary()
@@ -114,7 +115,7 @@ class LocalStore:
                 return self._replace(key, copy, path)
 
     def create(self, key: str, data: bytes) -> bool:
-        """Link a finished file to the name, which fails when the name is taken."""
+        """Hard-link a finished file to the name, which fails if the name exists."""
         path = self._path(check_key(key))
         with mapped(f"creating {path}"), scratch_file(self._temporary()) as file:
             file.write_bytes(data)
@@ -126,7 +127,7 @@ class LocalStore:
             return True
 
     def delete(self, key: str) -> None:
-        """Remove the file, and the folders that are empty without it: S3 has no empty folders either."""
+        """Delete the file, and the folders that are then empty, because S3 has no empty folders either."""
         path = self._path(check_key(key))
         with mapped(f"deleting {path}"):
             path.unlink(missing_ok=True)
@@ -141,7 +142,7 @@ class LocalStore:
                 fsync_folder(folder)
 
     def recover(self) -> None:
-        """Do nothing: all that a killed run leaves are files in the lake's folder for temporary ones."""
+        """Do nothing: a killed run leaves only files in `_mootech/tmp/`, and `Lake.lock` deletes old ones."""
 
     def uri(self, key: str) -> str:
         """Return the file's absolute path."""
@@ -173,7 +174,7 @@ class LocalStore:
                 if f"{key}/" != TEMPORARY:
                     yield from self._walk(Path(child.path), f"{key}/")
             else:
-                # A file that went away since the scan is not there any more, which is the answer.
+                # A file that was deleted after the scan is left out.
                 with suppress(FileNotFoundError):
                     yield _entry(key, child.stat(follow_symlinks=False))
 
@@ -184,7 +185,7 @@ class LocalStore:
 
 
 def _link(file: Path, path: Path) -> None:
-    """Give a finished file a second name, which nothing has yet; FileExistsError when something has."""
+    """Give a finished file a second name; FileExistsError if the name exists."""
     try:
         os.link(file, path)
     except OSError as exc:
@@ -195,5 +196,5 @@ def _link(file: Path, path: Path) -> None:
 
 
 def _entry(key: str, stat: os.stat_result) -> Entry:
-    # The inode tells two files of one size written within one tick of the clock apart.
+    # The inode distinguishes two files of one size that were written within one tick of the clock.
     return Entry(key, stat.st_size, f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}")

@@ -1,4 +1,4 @@
-"""Which store holds a lake, by the scheme of its address. A new store is one module and one line in SCHEMES."""
+"""Chooses a lake's store by the scheme of its address. A new store is one module and one line in SCHEMES."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,18 +9,18 @@ from mootech.lake.stores.local import LocalStore
 from mootech.lake.stores.store import Store, check_key
 
 Opener = Callable[[SplitResult, Path | None], Store | None]
-"""Opens the store of an address, with this host's folder for notes about uploads; None for an address that is none."""
+"""Opens the store of an address, given this host's folder for notes about uploads; None if the address is invalid."""
 
 
 def open_store(url: str, *, journal: Path | None = None) -> Store:
     """Return the store of a lake's address: a directory (plain path or file://) or s3://bucket/prefix.
 
-    An S3 store has answered once when this returns; a directory need not exist yet. `journal` is this host's folder
-    for notes about unfinished uploads; None keeps none.
+    An S3 store has answered a first request when this returns; a directory need not exist yet. `journal` is this host's
+    folder for notes about unfinished uploads; with None there are no notes.
 
     Raises:
-        UsageError: the address is neither.
-        StoreError: the bucket is missing, refused or out of reach (in less than 15 seconds).
+        UsageError: the address is neither of the two.
+        StoreError: the bucket is missing, refuses access or cannot be reached. This takes less than 15 seconds.
 
     """
     if "://" not in url:
@@ -32,7 +32,7 @@ def open_store(url: str, *, journal: Path | None = None) -> Store:
     store = opener(address, journal) if opener is not None else None
     if store is not None:
         return store
-    # The address itself stays out of the message: a mistaken one may hold a password.
+    # The message does not repeat the address, because a mistaken one may hold a password.
     msg = f"a lake cannot be kept at this {address.scheme}:// address"
     raise UsageError(
         msg,
@@ -50,7 +50,7 @@ def _file(address: SplitResult, _journal: Path | None) -> Store | None:
 def _s3(address: SplitResult, journal: Path | None) -> Store | None:
     if not address.netloc or "@" in address.netloc or address.query or address.fragment:
         return None
-    # A local lake must not pay for the S3 client.
+    # The S3 client takes long to import, and a lake in a directory does not need it.
     from mootech.lake.stores.s3 import S3Store  # noqa: PLC0415
 
     prefix = address.path.strip("/")

@@ -1,7 +1,7 @@
-"""A lake in an S3 bucket: small, explicit requests through s3fs, every lost answer resolved by asking again.
+"""A lake in an S3 bucket: small, explicit requests through s3fs. After a lost answer, the store is asked again.
 
-What a repeated PUT means is decided in this module alone. Below it only aiohttp repeats a request, at once and once,
-when a connection that it kept open turns out to be dead; that looks like any other lost answer.
+Only this module decides what a repeated PUT means. Below it, only aiohttp repeats a request: once and at once, when a
+connection that it kept open turns out to be dead. That looks like any other lost answer.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class S3Store:
-    """Objects of one bucket below one prefix ("" for the whole bucket). Never shows a credential in repr or error."""
+    """The objects of one bucket below one prefix ("" for the whole bucket). No repr or error shows a credential."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class S3Store:
         journal: Path | None = None,
         sizes: Sizes | None = None,
     ) -> None:
-        """Take a connected S3FileSystem; `connect` makes one. `journal`: this host's folder for open uploads."""
+        """Use a connected S3FileSystem; `connect` makes one. `journal` is this host's folder for open uploads."""
         self._fs = fs
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
@@ -42,7 +42,7 @@ class S3Store:
 
     @classmethod
     def connect(cls, bucket: str, prefix: str, *, journal: Path | None = None, sizes: Sizes | None = None) -> Self:
-        """Return a store whose bucket has answered; StoreError within 15 seconds when it does not.
+        """Return a store whose bucket has answered; StoreError within 15 seconds if it does not answer.
 
         Credentials, region, endpoint and addressing style come from the standard AWS variables and profiles.
         """
@@ -52,7 +52,7 @@ class S3Store:
         return store
 
     def __repr__(self) -> str:
-        """Show the address only: the file system inside knows the secret."""
+        """Show only the address, because the file system inside holds the secret."""
         return f"S3Store({self.url!r})"
 
     @property
@@ -62,7 +62,7 @@ class S3Store:
 
     @property
     def endpoint(self) -> str:
-        """The server's address: two stores may have buckets of one name."""
+        """The server's address, because two servers may have buckets of one name."""
         return str(self._fs.s3.meta.endpoint_url)
 
     @property
@@ -72,11 +72,11 @@ class S3Store:
 
     @cached_property
     def _uploads(self) -> Uploads:
-        # Not before the first use: asking for the endpoint resolves profile and credentials, which may fail.
+        # This waits for the first use, because the endpoint needs the profile and credentials, which may be wrong.
         return Uploads(self._journal, f"{self.endpoint} {self.url}")
 
     def list(self, prefix: str) -> list[Entry]:
-        """Page through ListObjectsV2, which S3 answers from what is stored now."""
+        """Page through ListObjectsV2, which S3 answers from its present content."""
         base = self._prefix + check_prefix(prefix)
         entries: list[Entry] = []
         token: dict[str, str] = {}
@@ -112,7 +112,7 @@ class S3Store:
         return self._retrying(lambda: self._save(key, file), "reading", key)
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
-        """Upload the file in one PUT, or in parts above 5 GiB; If-Match or If-None-Match where `replaces` says so."""
+        """Upload the file in one PUT, or in parts above 5 GiB. `replaces` adds If-Match or If-None-Match."""
         with mapped(f"reading {file}"):
             size = file.stat().st_size
             with file.open("rb") as body:
@@ -129,7 +129,7 @@ class S3Store:
     def _settle(
         self, key: str, size: int, wanted: Mapping[str, str], replaces: str | None, send: Callable[..., str]
     ) -> Entry:
-        """Make the request that publishes; every answer but a clear success is resolved by HEAD."""
+        """Make the request that publishes. After an unclear answer or a condition that was not met, HEAD decides."""
 
         def attempt() -> Entry:
             condition = _condition(replaces) if self._conditional else {}
@@ -137,39 +137,39 @@ class S3Store:
                 return Entry(key, size, send(**condition))
             except Exception as exc:
                 answer = answer_of(exc)
-                # Some servers answer If-Match for an object that is not there with 404.
+                # Some servers answer 404 when If-Match names an object that does not exist.
                 met = bool(condition) and answer in {S3Answer.TAKEN, S3Answer.ABSENT, S3Answer.UNABLE}
                 if not met and not worth_retrying(exc):
                     raise
                 head = self._head(key)
-                # Exactly these bytes with these metadata: it does not matter which attempt stored them.
+                # The object has exactly these bytes and metadata. It does not matter which attempt stored them.
                 if head is not None and wanted.items() <= head.metadata.items() and head.entry.size == size:
                     return head.entry
                 if not met:
                     raise
                 if answer is not S3Answer.UNABLE and replaces != (ABSENT if head is None else head.entry.version):
                     raise OvertakenError from exc
-                # What this run saw still stands there, so it is the condition that this store does not understand.
+                # The version that this run expects is still there, so this store does not understand the condition.
                 self._conditional = False
                 raise LostError from exc
 
         return self._retrying(attempt, "publishing", key)
 
     def create(self, key: str, data: bytes) -> bool:
-        """PUT with If-None-Match: *; whatever the answer was, what stands there in the end decides."""
+        """PUT with If-None-Match: *. If the key is taken or the answer unclear, the stored bytes decide."""
 
         def attempt() -> bool:
             try:
                 self._call("put_object", Key=self._full(key), Body=data, IfNoneMatch="*")
             except Exception as exc:
                 if answer_of(exc) is S3Answer.UNABLE:
-                    # It says so at least. The lock's probe finds out that every create succeeds here.
+                    # The store does not support the header. The lock's test finds out that every create succeeds here.
                     self._call("put_object", Key=self._full(key), Body=data)
                     return True
                 if answer_of(exc) is not S3Answer.TAKEN and not worth_retrying(exc):
                     raise
                 try:
-                    # The refused PUT may be the repetition of one that was stored and whose answer was lost.
+                    # The refused PUT may be a retry of one that was stored and whose answer was lost.
                     return self._get(key) == data
                 except Exception as missing:
                     if answer_of(missing) is not S3Answer.ABSENT:
@@ -180,7 +180,7 @@ class S3Store:
         return self._retrying(attempt, "creating", key)
 
     def delete(self, key: str) -> None:
-        """Delete the object; S3 does not mind when there is none."""
+        """Delete the object; S3 accepts the request when there is no such object."""
         self._retrying(lambda: self._call("delete_object", Key=self._full(key)), "deleting", key)
 
     def recover(self) -> None:
@@ -197,7 +197,7 @@ class S3Store:
             PartsUpload(call, uploads, f"cleaning up {self.uri(upload.key)}", upload).abort()
 
     def _left(self) -> Iterator[tuple[Uploads, Upload, float]]:
-        """Yield what the journal names, and those of slices that lie beside the one of runs on the whole lake."""
+        """Yield the uploads in this journal and, for a run on the whole lake, those in the journals of slices."""
         journals = [self._uploads]
         if self._journal is not None:
             beside = self._journal.parent.glob(f"{self._journal.name}-shard-*")
@@ -215,8 +215,8 @@ class S3Store:
 
     def _call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401  # what botocore takes and gives
         if "Body" in arguments:
-            # A writer that dies between the headers and the body has replaced a good object by an empty one on
-            # SeaweedFS, which believes only this header.
+            # On SeaweedFS a writer that died between the headers and the body has replaced a good object by an empty
+            # one. SeaweedFS detects that only with this header.
             arguments["ContentMD5"] = s3_client.content_md5(arguments["Body"])
         return self._fs.call_s3(method, Bucket=self._bucket, **arguments)
 
@@ -248,7 +248,7 @@ class S3Store:
         data = s3_client.download(self._fs, answer["Body"])
         whole = answer.get("ContentRange")
         if whole is None:
-            # A store that ignores the header sends everything.
+            # A store that ignores the Range header sends the whole object.
             return data[start : start + size], Entry(key, len(data), etag_of(answer))
         return data, Entry(key, int(whole.rpartition("/")[2]), etag_of(answer))
 

@@ -1,6 +1,6 @@
-"""The S3 client: s3fs set up so that it caches nothing, repeats nothing and never waits for ever.
+"""The S3 client: s3fs set up so that it caches nothing, retries nothing and never waits without a limit.
 
-s3fs and botocore retry on their own by default; here one place does it, with one bound.
+By default both s3fs and botocore retry. Here `retrying` is the only place that does, with one limit.
 """
 
 import base64
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 PAUSE = wait_random_exponential(multiplier=0.4, max=5)
-"""Between attempts, jittered: at most 0.4, 0.8, 1.6 and 3.2 seconds."""
+"""Random pauses between attempts: at most 0.4, 0.8, 1.6 and 3.2 seconds."""
 
 FIRST_ATTEMPTS = 3
 FIRST_ANSWER_SECONDS = 4
-"""Three attempts to reach a bucket and the pauses between them stay below 15 seconds."""
+"""Time for one attempt. Three attempts to reach a bucket, with their pauses, take less than 15 seconds."""
 
 SLOWEST_BYTES_PER_SECOND = 2**17
-"""An upload slower than this is given up and tried again."""
+"""A slower upload is stopped and tried again."""
 
 _PIECE_BYTES = 2**20
 
@@ -44,14 +44,14 @@ _CONFIG = {
 }
 
 
-# s3fs closes its connections when it is collected, in whatever event loop runs at that moment, which need not be its
-# own. So none is collected before the process ends; a command opens one or two.
+# When a file system is garbage-collected, s3fs closes its connections in whatever event loop runs at that moment, which
+# may be the wrong one. This list keeps all of them until the process ends; a command opens one or two.
 _OPEN: list[Any] = []
 
 
 def file_system() -> Any:  # noqa: ANN401  # an untyped library's object
-    """Return an S3FileSystem for the standard AWS variables and profiles; nothing is asked of the store yet."""
-    # Listings are cached by default, and instances shared between threads and endpoints.
+    """Return an S3FileSystem for the standard AWS variables and profiles, without a request to the store."""
+    # By default s3fs caches listings and shares instances between threads and endpoints.
     fs = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True, config_kwargs=_CONFIG)
     fs.retries = 1
     _OPEN.append(fs)
@@ -59,7 +59,7 @@ def file_system() -> Any:  # noqa: ANN401  # an untyped library's object
 
 
 def retrying(what: str, call: Callable[[], T], *, attempts: int | None = None) -> T:
-    """Make a call, again while that may help; StoreError, which says `what` failed, when it does not."""
+    """Make a call, and retry it while that may help; StoreError, which says that `what` failed, when it does not."""
     try:
         return Retrying(
             stop=stop_after_attempt(attempts or ATTEMPTS),
@@ -74,17 +74,17 @@ def retrying(what: str, call: Callable[[], T], *, attempts: int | None = None) -
 
 
 def reach(what: str, call: Callable[..., object]) -> None:
-    """Make the first call to a store, with a short `timeout`: a wrong address must not keep anybody waiting."""
+    """Make the first call to a store with a short `timeout`, so that nobody waits long for a wrong address."""
     retrying(what, partial(call, timeout=FIRST_ANSWER_SECONDS), attempts=FIRST_ATTEMPTS)
 
 
 def patience(size: int) -> float:
-    """Return how many seconds a request with so many bytes may take: a stalled body has no timeout of its own."""
+    """Return how many seconds a request with a body of `size` bytes may take. Without it, a stalled body never ends."""
     return 60 + size / SLOWEST_BYTES_PER_SECOND
 
 
 def download(fs: Any, body: Any) -> bytes:  # noqa: ANN401  # untyped libraries' objects
-    """Return the whole body of an answer."""
+    """Return the whole body of a response."""
 
     async def whole() -> bytes:
         async with body as stream:
@@ -94,7 +94,7 @@ def download(fs: Any, body: Any) -> bytes:  # noqa: ANN401  # untyped libraries'
 
 
 def save(fs: Any, body: Any, file: Path) -> int:  # noqa: ANN401  # untyped libraries' objects
-    """Write the whole body of an answer into a file; return how many bytes it has.
+    """Write the whole body of a response into a file; return its size in bytes.
 
     Raises:
         ScratchError: the file could not be written.
@@ -117,7 +117,7 @@ def save(fs: Any, body: Any, file: Path) -> int:  # noqa: ANN401  # untyped libr
 
 
 def content_md5(body: bytes | BufferedReader) -> str:
-    """Return what the Content-MD5 header says of a body; a file is left at its beginning."""
+    """Return the value of a body's Content-MD5 header; a file is rewound to its beginning."""
     whole = BytesIO(body) if isinstance(body, bytes) else body
     digest = hashlib.file_digest(whole, partial(hashlib.md5, usedforsecurity=False)).digest()
     whole.seek(0)

@@ -1,4 +1,4 @@
-"""What an S3 error means, and what a person is told about it. Texts never contain a credential."""
+"""What an S3 error means, and the message for a person. No message contains a credential."""
 
 from collections.abc import Mapping
 from enum import Enum, auto
@@ -33,12 +33,12 @@ _HINTS = {
     "NoSuchKey": "It was removed after it was listed. Run `mootech ingest` to publish it again.",
     "NoSuchUpload": f"{_INTACT} Somebody aborted the upload. Run the command again.",
 }
-# The answer to a HEAD has no code.
+# The response to a HEAD has no error code, so the status decides.
 _FALLBACKS = {
     int(HTTPStatus.BAD_REQUEST): f"{_INTACT} Temporary credentials may have run out; renew them. Then run it again.",
     int(HTTPStatus.FORBIDDEN): _HINTS["AccessDenied"],
 }
-# An upload that is no more may have been completed by a request whose answer was lost.
+# NoSuchUpload is among them, because a request whose answer was lost may have completed the upload.
 _TRANSIENT_CODES = frozenset(
     {
         "SlowDown",
@@ -59,15 +59,15 @@ class S3Answer(Enum):
     ABSENT = auto()
     """There is no such object."""
     TAKEN = auto()
-    """If-None-Match met an object, or If-Match another one than expected."""
+    """If-None-Match found an object, or If-Match found another version than expected."""
     EMPTY = auto()
-    """A part of an object that has no bytes."""
+    """The requested range of the object has no bytes."""
     UNABLE = auto()
-    """The store knows no such request, or no such header."""
+    """The store does not support the request or a header of it."""
     TRANSIENT = auto()
-    """Nothing was said clearly: asking again may help, and a write may have happened."""
+    """The answer is not clear: a retry may help, and a write may have happened."""
     REFUSED = auto()
-    """No, and asking again gives the same answer."""
+    """The store refused the request, and a retry gives the same answer."""
 
 
 _MEANINGS = {
@@ -81,7 +81,7 @@ def answer_of(exc: BaseException) -> S3Answer:
     """Classify what a call through s3fs raised."""
     status, code = _status_and_code(exc)
     if status is None:
-        # aiohttp's own: a connection that breaks in the middle of a body comes through as it is.
+        # A connection that breaks in the middle of a body raises aiohttp's own errors; s3fs does not translate them.
         lost = isinstance(
             exc, HTTPClientError | IncompleteReadError | TimeoutError | ConnectionError | aiohttp.ClientError
         )
@@ -96,15 +96,15 @@ def answer_of(exc: BaseException) -> S3Answer:
 
 
 class LostError(Exception):
-    """The store did not say clearly that it took the object, and it is not known to hold it."""
+    """The store did not confirm clearly that it stored the object, and the object is not known to be there."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Set the message."""
         super().__init__("the store did not confirm it")
 
 
 def etag_of(answer: Mapping[str, Any]) -> str:
-    """Return the etag of an answer; LostError without one: some stores answer 200 with an error in the body."""
+    """Return the etag of a response. LostError without one, because some stores send 200 with an error in the body."""
     etag = answer.get("ETag")
     if not etag:
         raise LostError
@@ -112,20 +112,20 @@ def etag_of(answer: Mapping[str, Any]) -> str:
 
 
 class OvertakenError(Exception):
-    """Somebody else has written the object since this run looked at it."""
+    """Another writer has replaced the object since this run looked at it."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Set the message."""
         super().__init__("somebody else has written it since this run looked at it")
 
 
 def worth_retrying(exc: BaseException) -> bool:
-    """Say whether the same request may end otherwise the next time."""
+    """Say whether a retry of the same request may succeed."""
     return isinstance(exc, LostError) or answer_of(exc) is S3Answer.TRANSIENT
 
 
 def is_no(exc: BaseException | None) -> bool:
-    """Say whether the store refused a request clearly: it did not happen, and is not happening still."""
+    """Say whether the store clearly refused a request, so that it did not happen and is not still under way."""
     if exc is None:
         return False
     answered = _status_and_code(exc)[0] is not None
@@ -133,14 +133,14 @@ def is_no(exc: BaseException | None) -> bool:
 
 
 def is_gone(exc: BaseException | None) -> bool:
-    """Say whether an upload in parts is no more: aborted, or complete."""
+    """Say whether an upload in parts no longer exists, because it was aborted or completed."""
     return exc is not None and _status_and_code(exc)[1] == "NoSuchUpload"
 
 
 def store_error(what: str, exc: BaseException) -> StoreError:
-    """Say what failed, in whose words, and what to do."""
+    """Return the error that says what failed, with the store's own words, and what to do next."""
     if isinstance(exc, OvertakenError):
-        hint = "What stands there now is whole. Run the command again when no other run works on the lake."
+        hint = "The object there now is whole. Run the command again when no other run works on the lake."
         return StoreError(f"{what} failed: {exc}", hint=hint)
     status, code = _status_and_code(exc)
     if status is not None:

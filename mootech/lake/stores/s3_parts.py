@@ -1,4 +1,4 @@
-"""An upload in parts: noted before it has any, aborted only where it cannot have become an object."""
+"""An upload in parts. The journal notes it before it has any part. It is aborted only if it cannot be an object yet."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,13 +17,13 @@ from mootech.lake.stores.store import Entry
 from mootech.lake.stores.uploads import Upload, Uploads
 
 DIGEST = "mootech-sha256"
-"""User metadata with the sha256 of the object's bytes: how a lost answer to a PUT is resolved."""
+"""User metadata with the sha256 of the object's bytes. After a lost answer it shows whether the PUT worked."""
 
 LEFT_ALONE_SECONDS = 3600
-"""An upload whose completion was asked for is not aborted before: a server may still be completing it."""
+"""For this long an upload is not aborted after its completion was requested: the server may still be completing it."""
 
 Publish = Callable[..., str]
-"""The request that publishes; takes a condition, returns the etag."""
+"""Makes the request that publishes. It takes the condition's arguments and returns the etag."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Sizes:
     """How large files are sent, in bytes."""
 
     single: int = 5 * 2**30
-    """The largest object S3 takes in one request; larger ones go in parts."""
+    """The largest object that S3 takes in one request; larger ones are sent in parts."""
     part: int = 64 * 2**20
-    """10,000 parts of it are 640 GB."""
+    """The size of a part. S3 allows 10,000 parts, which are 640 GB."""
 
 
 class PartsUpload:
-    """One upload: `begin`, `send`, `complete`. Or `abort`, of one that the journal names."""
+    """One upload: `begin`, `send` and `complete`; or `abort` for one that the journal names."""
 
     def __init__(self, call: Callable[..., Any], journal: Uploads, what: str, upload: Upload) -> None:
-        """Go on with an upload; `call` is botocore's for its bucket and key, `what` says in errors what is done."""
+        """Continue an upload. `call` calls botocore for its bucket and key; `what` names the action in errors."""
         self._call = call
         self._journal = journal
         self._what = what
@@ -51,8 +51,8 @@ class PartsUpload:
     def begin(
         cls, call: Callable[..., Any], journal: Uploads, what: str, key: str, metadata: Mapping[str, str]
     ) -> Self:
-        """Open an upload of an object with these metadata, and note it down; StoreError when either fails."""
-        # A repetition after a lost answer leaves an upload without parts behind, which costs nothing.
+        """Open an upload of an object with these metadata, and note it in the journal; StoreError when either fails."""
+        # A retry after a lost answer leaves an upload without parts behind, which costs nothing.
         begun = s3_client.retrying(what, lambda: call("create_multipart_upload", Metadata=metadata))
         upload = cls(call, journal, what, Upload(key, begun["UploadId"], metadata[DIGEST]))
         with upload._aborted_on_failure():
@@ -60,16 +60,17 @@ class PartsUpload:
         return upload
 
     def send(self, file: Path, part_bytes: int) -> None:
-        """Send the file's parts, each again while that may help; StoreError, and the upload aborted, if it does not."""
+        """Send the file's parts, and retry each while that may help; when one fails, abort and raise StoreError."""
         with self._aborted_on_failure(), mapped(f"reading {file}"), file.open("rb") as body:
             while chunk := body.read(part_bytes):
                 self._send(chunk)
 
     def complete(self, settle: Callable[[Publish], Entry]) -> Entry:
-        """Let `settle` ask for the completion until it is known what became of it; return the object's entry.
+        """Let `settle` request the completion until its result is known; return the object's entry.
 
-        From the first request on the upload may be an object, and aborting it has destroyed live objects on some
-        stores. So it is aborted only when the store said no; in doubt the journal keeps it for `recover`.
+        After the first request the upload may already be an object, and on some stores an abort has destroyed such an
+        object. So the upload is aborted only when the store clearly refused. In doubt the journal keeps it for
+        `recover`.
         """
         self._journal.note(msgspec.structs.replace(self._upload, completing=True))
         try:
@@ -83,7 +84,7 @@ class PartsUpload:
         return entry
 
     def abort(self) -> None:
-        """Abort the upload, and strike it out when the store says that it is gone; StoreError when it does not."""
+        """Abort the upload and remove it from the journal; StoreError if the store does not confirm that it is gone."""
         ask = partial(self._call, "abort_multipart_upload", UploadId=self._upload.upload_id)
         try:
             s3_client.retrying(self._what, ask, attempts=2)
@@ -97,7 +98,7 @@ class PartsUpload:
         try:
             yield
         except BaseException:
-            # What cannot be aborted now stays in the journal.
+            # An upload that cannot be aborted now stays in the journal.
             with suppress(StoreError):
                 self.abort()
             raise

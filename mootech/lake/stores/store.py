@@ -1,6 +1,6 @@
-"""The port to whatever holds the lake: nine verbs over keys, the same for a directory and for S3.
+"""The interface to what holds the lake's objects, the same for a directory and for S3.
 
-Every implementation runs tests/conformance/test_stores.py.
+Every implementation must pass tests/conformance/test_stores.py.
 """
 
 import re
@@ -13,10 +13,10 @@ from mootech.errors import StoreError
 from mootech.lake.disk import mapped, scratch_file
 
 MAX_KEY_BYTES = 1024
-"""S3's limit; a directory keeps to it too, so that a lake can be copied from one to the other."""
+"""S3's limit. It also applies to a directory, so that a lake can be copied from one to the other."""
 
 ABSENT = ""
-"""The version of no object at all."""
+"""The version that stands for no object at all."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Head:
-    """One object and its user metadata; a directory keeps none and answers with an empty mapping."""
+    """One object and its user metadata. A directory keeps no metadata, so there the mapping is empty."""
 
     entry: Entry
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -47,65 +47,66 @@ class Store(Protocol):
 
     @property
     def endpoint(self) -> str:
-        """The server's address, because two servers may have buckets of one name; empty where there is no server."""
+        """The server's address, because two servers may have buckets of one name; empty if there is no server."""
 
     @property
     def folder(self) -> Path | None:
-        """The directory of this host in which the objects are files; None: they are elsewhere, and hosts share them."""
+        """The directory of this host in which the objects are files; None for a store that several hosts share."""
 
     def list(self, prefix: str) -> list[Entry]:
-        """Return every object below a folder ("" or ending in "/"), sorted by key. Never a stale answer."""
+        """Return every object below a folder ("" or ending in "/"), sorted by key. The answer is never stale."""
 
     def head(self, key: str) -> Head | None:
-        """Return what is known of the object, None when there is none."""
+        """Return the object's entry and metadata; None when there is no such object."""
 
     def read(self, key: str) -> bytes:
-        """Return the whole object; StoreError when there is none."""
+        """Return the whole object; StoreError when there is no such object."""
 
     def read_tail(self, key: str, size: int) -> bytes:
-        """Return the last `size` bytes, fewer when the object is smaller; StoreError when there is none."""
+        """Return the last `size` bytes, fewer when the object is smaller; StoreError when there is no such object."""
 
     def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
-        """Return `size` bytes (at least 1) from `start` on, and which version of the object they are of.
+        """Return `size` bytes (at least 1) from `start` on, and the version of the object that they belong to.
 
-        Fewer bytes come back where the object ends earlier; StoreError when there is none.
+        The bytes are fewer when the object ends earlier; StoreError when there is no such object.
         """
 
     def download(self, key: str, file: Path) -> Entry:
-        """Write the whole object into a local file, and return which version of it that is.
+        """Write the whole object into a local file, without fsync, and return the entry of the version it wrote.
 
-        StoreError when there is none; ScratchError when the file could not be written. Nothing is fsynced.
+        StoreError when there is no such object; ScratchError when the file could not be written.
         """
 
     def put(self, key: str, file: Path, metadata: Mapping[str, str], *, replaces: str | None = None) -> Entry:
-        """Publish a finished local file atomically: a reader sees the object before or the object after, whole.
+        """Publish a finished local file atomically: a reader sees either the old object or the whole new one.
 
-        The file may be moved away, so the caller does not use it again. An answer that is lost on the way is
-        resolved by asking what the store holds; StoreError means that the new object is not known to be there.
+        The store may move the file away, so the caller must not use it again. When the server's answer is lost, the
+        store asks the server what it holds. StoreError means that the new object is not known to be there.
 
-        `replaces` is the version that the caller knows to stand there (ABSENT: none; None: whatever does). Where hosts
-        share the store and it can tell, another version is left alone, which is a StoreError: a second line of
-        defence behind the run lock, no lock of its own.
+        `replaces` is the version that the caller expects under the key (ABSENT: no object; None: any). If hosts share
+        the store and the server can compare versions, an object of another version is not replaced, and StoreError is
+        raised. This is a second line of defence behind the run lock. It is not a lock itself.
         """
 
     def create(self, key: str, data: bytes) -> bool:
-        """Store data under a key that does not exist; False when it does.
+        """Store data under a key that does not exist; return False when the key exists.
 
-        A lost answer is resolved by reading back, so data must name its writer wherever two could race.
+        When the answer is lost, the store reads the object back. So if two writers could race, data must name its
+        writer.
         """
 
     def delete(self, key: str) -> None:
-        """Remove the object; no error when there is none."""
+        """Delete the object; no error when there is no such object."""
 
     def recover(self) -> None:
-        """Clear away what runs of this host began and did not finish, out of readers' sight. Needs the run lock."""
+        """Remove unfinished uploads of earlier runs on this host; readers never see them. Needs the run lock."""
 
     def uri(self, key: str) -> str:
         """Return what DuckDB and Polars read: an absolute path, or s3://bucket/prefix/key."""
 
 
 def check_key(key: str) -> str:
-    """Return the key when it is one; StoreError for anything that could leave the lake or mean two objects."""
+    """Return the key if it is valid; StoreError if it could lead out of the lake or mean more than one object."""
     parts = key.split("/")
     broken = any(part in {"", ".", ".."} for part in parts)
     if broken or "\\" in key or _CONTROL.search(key) or len(key.encode("utf-8", "replace")) > MAX_KEY_BYTES:
@@ -115,7 +116,7 @@ def check_key(key: str) -> str:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the prefix when it names a folder: "" for everything, else a key and a slash."""
+    """Return the prefix if it names a folder ("" for the whole lake, else a key and a slash); StoreError if not."""
     if prefix and not prefix.endswith("/"):
         msg = f"{prefix!r} is not a folder of a lake"
         raise StoreError(msg, hint="A prefix is empty or ends with a slash.")
@@ -125,7 +126,7 @@ def check_prefix(prefix: str) -> str:
 
 
 def put_bytes(store: Store, key: str, data: bytes, work: Path) -> Entry:
-    """Publish a small document atomically, by way of a file in the work folder."""
+    """Publish a small document atomically, from a temporary file in the work folder."""
     with scratch_file(work) as file:
         with mapped(f"writing {file}"):
             file.write_bytes(data)

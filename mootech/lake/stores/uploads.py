@@ -1,7 +1,7 @@
 """A host's journal of uploads in parts, so that the next run can abort what a killed one left behind.
 
-One small file per open upload. Only what stands here is ever aborted: an upload found by listing may be another
-client's, and on some servers even one whose object is live, which aborting it would destroy.
+It has one small file per open upload. Only uploads in this journal are ever aborted. An upload found by listing may
+belong to another client, and on some servers its object may be live, so that an abort would destroy it.
 """
 
 import hashlib
@@ -18,27 +18,27 @@ class Upload(msgspec.Struct, frozen=True):
     """One upload in parts that this host began."""
 
     key: str
-    """Of the object it would become."""
+    """Key of the object that the upload would become."""
     upload_id: str
     digest: str
-    """sha256 of the object's bytes: tells whether what stands under the key is this upload's."""
+    """sha256 of the object's bytes. It shows whether the object under the key came from this upload."""
     completing: bool = False
-    """Its completion has been asked for: it may have happened, whatever the answer was."""
+    """True after its completion was requested: it may be complete, whatever the answer was."""
 
 
 _UPLOADS = msgspec.json.Decoder(Upload)
 
 
 class Uploads:
-    """The journal for one store; without a folder nothing is noted."""
+    """The journal for one store. Without a folder it keeps nothing."""
 
     def __init__(self, folder: Path | None, address: str) -> None:
-        """Keep the notes in the folder, which stores of other addresses may share; nothing is written yet."""
+        """Use the folder for the notes, without writing yet. Stores of other addresses may share it."""
         self._folder = folder
         self._store = hashlib.sha256(address.encode()).hexdigest()[:16]
 
     def note(self, upload: Upload) -> None:
-        """Write the upload down, durably, in place of what was noted of it before; StoreError when that fails."""
+        """Write the upload's note durably, in place of an earlier one; StoreError when that fails."""
         if self._folder is None:
             return
         private_folder(self._folder)
@@ -46,13 +46,13 @@ class Uploads:
             write_atomically(self._file(self._folder, upload), msgspec.json.encode(upload), private=True)
 
     def forget(self, upload: Upload) -> None:
-        """Strike the upload out: it is complete, or aborted."""
+        """Delete the note of an upload that is complete or aborted."""
         if self._folder is not None:
             with mapped(f"writing to {self._folder}"):
                 self._file(self._folder, upload).unlink(missing_ok=True)
 
     def left(self) -> Iterator[tuple[Upload, float]]:
-        """Yield the uploads of this store that are noted, with the seconds since; what is unreadable is passed over."""
+        """Yield this store's noted uploads with the age of each note in seconds; skip notes that cannot be read."""
         if self._folder is None:
             return
         for file in sorted(self._folder.glob(f"{self._store}-*.json")):
@@ -64,5 +64,5 @@ class Uploads:
             yield upload, age
 
     def _file(self, folder: Path, upload: Upload) -> Path:
-        # Ids may hold any character.
+        # The id is hashed, because it may hold any character.
         return folder / f"{self._store}-{hashlib.sha256(upload.upload_id.encode()).hexdigest()[:32]}.json"

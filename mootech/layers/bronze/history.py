@@ -1,4 +1,4 @@
-"""The quality of every day of a range: what the lake holds of it, and the findings about it."""
+"""Describes the quality of every day of a range: what the lake holds of the day, and the findings about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -14,7 +14,7 @@ from mootech.tables import TableSpec
 def history(
     lake: Lake, profiles: Profiles, days: Mapping[TableSpec, Sequence[date]], findings: Sequence[Finding]
 ) -> Iterator[DayQuality]:
-    """Yield every day from the first to the last that is held or blocked, table by table, oldest first."""
+    """Yield every day between the first and the last held or blocked day, table by table, oldest first."""
     for table, of_table in days.items():
         by_day: dict[date, list[Finding]] = {}
         for finding in findings:

@@ -1,1 +1,1 @@
-"""Silver: bronze with real types, rebuilt where bronze or the recipe changed."""
+"""Silver: bronze with real types. It is rebuilt when bronze or the recipe has changed."""

@@ -1,7 +1,7 @@
-"""Silver: bronze with real timestamps, money as decimals and parsed lists. Rebuilt, like `make`, where bronze changed.
+"""Builds silver: bronze with real timestamps, money as decimals and parsed lists. Like `make`, it builds what is stale.
 
-Events are one partition per UTC day (silver_days.py), users and products one object each, with validity ranges over the
-daily snapshots. What their rows are says sql/silver_<table>.sql, whichever engine runs it.
+Events have one partition per UTC day (days.py). Users and products have one object each, with validity ranges over the
+daily snapshots. The SQL file `<table>.sql` beside this module defines the rows, whichever engine runs it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,13 +25,13 @@ from mootech.model import SCHEMA_VERSION, DayResult, DayStatus, Lineage, Progres
 from mootech.tables import TableSpec
 
 _DAYS_AT_ONCE = 4
-"""Days that are rebuilt beside each other: while one waits for the disk or S3, another one computes."""
+"""Number of days rebuilt at once: while one waits for the disk or S3, another one computes."""
 _LARGE_DAY_ROWS = 100_000
-"""Rows from which on a day is rebuilt alone: it is in memory whole."""
+"""If any day has this many rows, days are rebuilt one at a time, because each is in memory whole."""
 
 
 def stale_objects(lake: Lake, table: TableSpec, bronze: Mapping[date, Held]) -> int:
-    """Count the silver objects that must be rebuilt from this bronze: one a day of events, one in all of a snapshot."""
+    """Count the silver objects that must be rebuilt from this bronze: one per day of events, one per snapshot table."""
     plan = _plan(lake, table, bronze, full=False)
     return len(plan.stale) + len(plan.locked)
 
@@ -41,9 +41,9 @@ class Builder:
     """Brings silver up to date with bronze.
 
     Args:
-        lake: opened for writing, its lock held.
-        engine: opened for the lake's store.
-        today: the UTC day that `last_modified` says where content changes.
+        lake: the lake, open for writing and locked by this run.
+        engine: an engine opened for the lake's store.
+        today: the UTC day for `last_modified` of content that changes.
 
     """
 
@@ -57,18 +57,18 @@ class Builder:
         """Rebuild what is not up to date, or everything; one failed day does not stop the others.
 
         Args:
-            tables: in this order; one that bronze does not hold is passed over.
-            full: rebuild what is up to date as well.
-            progress: told of every day that is rebuilt.
+            tables: the tables, in the order to build them; a table that bronze does not hold is skipped.
+            full: also rebuild what is up to date.
+            progress: the report that every rebuilt day is passed to.
 
         Returns:
-            What was rebuilt: published (with its rows), unchanged (the same content) or failed, with its error. A
-            snapshot table is one result, on its latest held day. What was up to date is left out. A day that bronze no
-            longer holds is there as unchanged, with a note: its silver is kept.
+            One result per rebuilt object: published (with its rows), unchanged (same content) or failed (with its
+            error). A snapshot table has one result, on its latest held day. Objects that were up to date have none. A
+            day that bronze no longer holds is unchanged with a note, because its silver is kept.
 
         Raises:
             EmptyLakeError: the lake holds none of the tables, neither in bronze nor as days in silver.
-            LockHeldError: another run took the lock over.
+            LockHeldError: another run has taken over the lock.
 
         """
         plans = [_plan(self.lake, table, self.lake.held(Layer.RAW, table.name), full=full) for table in tables]
@@ -96,11 +96,11 @@ class Builder:
                         progress.done(result)
                     yield result
             finally:
-                # Whoever interrupts, or takes the lock over, waits for the days in hand and for no others.
+                # After an interrupt or a lost lock, only the days that have begun are finished.
                 pool.shutdown(cancel_futures=True)
 
     def _days(self, plan: "_Plan") -> "_Rebuild":
-        """Return what rebuilds one day of events."""
+        """Return a function that rebuilds one day of events."""
         made = self.engine.days(plan.recipe, {day: plan.bronze[day].entry for day in plan.stale})
 
         def rebuild(day: date) -> tuple[int, bool]:
@@ -118,7 +118,7 @@ class Builder:
         return rebuild
 
     def _ranges(self, plan: "_Plan") -> "_Rebuild":
-        """Return what rebuilds the validity ranges, on the latest held day."""
+        """Return a function that rebuilds the validity ranges; its result is on the latest held day."""
 
         def rebuild(_: date) -> tuple[int, bool]:
             for day in plan.bronze:
@@ -136,7 +136,7 @@ class Builder:
 
 
 _Rebuild = Callable[[date], tuple[int, bool]]
-"""Rebuilds silver of a day; returns its rows, and whether it was written."""
+"""Rebuilds a day's silver; returns its number of rows and whether it was written."""
 
 
 def _result(table: TableSpec, rebuild: _Rebuild, day: date) -> DayResult:
@@ -151,24 +151,24 @@ def _result(table: TableSpec, rebuild: _Rebuild, day: date) -> DayResult:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What there is to do for one table."""
+    """What to do for one table."""
 
     table: TableSpec
     bronze: Mapping[date, Held]
     stale: list[date]
     orphans: list[date]
     kept: list[date]
-    """Days whose silver a newer recipe made from the bronze that is there."""
+    """Days whose silver a newer recipe made from the present bronze."""
     locked: list[date]
-    """Days whose silver a newer recipe made, and whose bronze has changed since: a newer mootech must rebuild them."""
+    """Days whose silver a newer recipe made and whose bronze has changed since. A newer mootech must rebuild them."""
 
     @property
     def recipe(self) -> Recipe:
-        """What makes the table's silver."""
+        """The recipe of the table's silver."""
         return silver_days.recipe_of(self.table)
 
     def lineage(self, inputs_hash: str) -> Lineage:
-        """Return what an object is made from when it is made now."""
+        """Return the lineage of an object that is made now from inputs with this hash."""
         return Lineage(inputs_hash, self.recipe.fingerprint, self.recipe.version)
 
 

@@ -1,7 +1,7 @@
--- Silver clickstream: bronze with identifiers in one piece, timestamps, and its lists parsed.
+-- Silver clickstream: bronze with joined identifiers, timestamps and parsed lists.
 --
--- A part of event_list or product_list that is not of its type is NULL; it never costs the row. Spaces around an entry
--- or a part do not count.
+-- A part of event_list or product_list that does not have its type becomes NULL; the row is kept. Spaces around an
+-- entry or a part do not count.
 --
 -- Grain       hit.
 -- Inputs      bronze: clickstream, one row per hit, with utc_date DATE from its partition.
@@ -9,16 +9,16 @@
 --             hit_id            VARCHAR    hitid_high-hitid_low
 --             visitor_id        VARCHAR    visid_high-visid_low
 --             visit_id          VARCHAR    visitor_id and the Unix seconds of the visit's start
---             hit_time          TIMESTAMP  UTC, as are the three that follow
+--             hit_time          TIMESTAMP  UTC, like the next three columns
 --             cust_hit_time     TIMESTAMP
 --             first_hit_time    TIMESTAMP
 --             visit_start_time  TIMESTAMP
---             campaign          VARCHAR    as delivered, as are currency, os, pagename and page_url
---             events            INTEGER[]  numbers of event_list; what one is worth, after an equals sign, is left out
+--             campaign          VARCHAR    as delivered, like currency, os, pagename and page_url
+--             events            INTEGER[]  numbers of event_list; a value after an equals sign is left out
 --             products          STRUCT(category VARCHAR, product_id VARCHAR, quantity BIGINT, price DECIMAL(18,4))[]
---             cust_visid        VARCHAR    as delivered, as are evar1 to evar6
+--             cust_visid        VARCHAR    as delivered, like evar1 to evar6
 --             extra             VARCHAR    the row's undeclared fields as a JSON object
--- Order       none: the rows are sorted by hit_time and hit_id as they are published.
+-- Order       none: the rows are sorted by hit_time and hit_id when they are published.
 
 WITH lists AS (
     SELECT
@@ -26,7 +26,7 @@ WITH lists AS (
         list_filter(
             list_transform(string_split(event_list, ','), lambda entry: trim(entry, ' ')), lambda entry: entry <> ''
         ) AS event_entries,
-        -- category;product;quantity;price, and what follows the price is left out.
+        -- An entry is category;product;quantity;price. Anything after the price is left out.
         list_transform(
             list_filter(string_split(product_list, ','), lambda entry: trim(entry, ' ') <> ''),
             lambda entry: list_transform(string_split(entry, ';'), lambda part: nullif(trim(part, ' '), ''))
@@ -51,7 +51,7 @@ SELECT
     list_transform(
         event_entries, lambda entry: TRY_CAST(regexp_extract(entry, '^([0-9]+) *(=|\z)', 1) AS INTEGER)
     ) AS events,
-    -- Only plain numbers: which others a cast would take is not alike in all engines.
+    -- Only plain numbers are cast, because engines differ in which other texts they accept.
     list_transform(
         product_entries,
         lambda parts: {

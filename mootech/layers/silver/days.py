@@ -1,4 +1,4 @@
-"""Silver's event tables: one UTC day of bronze in, the same rows out with real types. Columns: docs/silver.md."""
+"""Silver's event tables: one UTC day of bronze becomes the same rows with real types. Columns: docs/silver.md."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +16,15 @@ from mootech.tables.spec import UTC_DATE
 
 @cache
 def recipe_of(table: TableSpec) -> Recipe:
-    """Return what makes the table's silver: `<name>.sql` beside this file."""
+    """Return the recipe of the table's silver: `<name>.sql` beside this file."""
     return read_recipe(__package__, f"{table}.sql")
 
 
 def finished(table: TableSpec, day: date, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return one day's rows as they are published: sorted, and without the day, which stands in the path.
+    """Return one day's rows as they are published: sorted, and without `utc_date`, which is in the path.
 
     Raises:
-        ValueError: rows of another day are among them, as they are when bronze was not read by its partitions.
+        ValueError: some rows are of another day. This happens when `utc_date` was not read from bronze's partitions.
 
     """
     if (rows[UTC_DATE] != day).any():
@@ -35,8 +35,8 @@ def finished(table: TableSpec, day: date, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_sorted(rows: pl.DataFrame) -> bool:
-    """Say whether each row comes after the one before it, by all columns from the first to the last."""
-    # Mostly they do, coming from bronze; asking costs a tenth of sorting.
+    """Say whether each row comes after the one before it, comparing all columns from the first to the last."""
+    # Rows from bronze are usually sorted, and this check takes a tenth of the time of sorting.
     follows = pl.lit(value=False)
     for name in reversed(rows.columns):
         now, before = pl.col(name), pl.col(name).shift(1)
@@ -46,21 +46,21 @@ def _is_sorted(rows: pl.DataFrame) -> bool:
 
 @dataclass(frozen=True)
 class Remaking:
-    """Makes silver once more from rows in memory, for who has no lake open for it: see verify.objects.Remake."""
+    """Makes silver again from bronze rows in memory, without an engine for the lake: see verify.objects.Remake."""
 
     derive: Derive
 
     def __call__(self, table: TableSpec, day: date, bronze: pl.DataFrame) -> pl.DataFrame:
-        """Return a UTC day as it is published, without `last_modified`, from the rows of its bronze."""
+        """Return a UTC day's silver as it is published, without `last_modified`, from the day's bronze rows."""
         return finished(table, day, self.derive(recipe_of(table), day, bronze))
 
     def recipe(self, table: TableSpec) -> Recipe:
-        """Return what makes the table's silver."""
+        """Return the recipe of the table's silver."""
         return recipe_of(table)
 
 
 @contextmanager
 def remaking() -> Iterator[Remaking]:
-    """Yield what makes silver once more, until the end of the block."""
+    """Yield a Remaking that works until the end of the block."""
     with deriving() as derive:
         yield Remaking(derive)

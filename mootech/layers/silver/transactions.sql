@@ -10,7 +10,7 @@
 --             total_item_quantity  BIGINT         units
 --             total_purchase_usd   DECIMAL(18,4)  USD
 --             timestamp            TIMESTAMP      UTC
--- Order       none: the rows are sorted by timestamp and order_id as they are published.
+-- Order       none: the rows are sorted by timestamp and order_id when they are published.
 
 SELECT
     utc_date,
@@ -19,7 +19,7 @@ SELECT
     transaction_type,
     items,
     total_item_quantity,
-    -- By way of whole hundredths of a cent: what an engine makes of a floating-point number itself is not alike in all.
+    -- The cast goes through whole hundredths of a cent, because engines round floating-point numbers differently.
     CAST(CAST(CAST(round(total_purchase_usd * 10000) AS BIGINT) AS DECIMAL(18, 0)) * 0.0001 AS DECIMAL(18, 4))
         AS total_purchase_usd,
     make_timestamp(transaction_timestamp * 1000000) AS "timestamp"

@@ -7,7 +7,7 @@
 --             email       VARCHAR
 --             first_time  TIMESTAMP  UTC
 --             valid_from  DATE       first day, inclusive
---             valid_to    DATE       first held day on which it was otherwise or gone, exclusive; NULL while open
+--             valid_to    DATE       first held day without it or with other values, exclusive; NULL while open
 -- Order       account_id, valid_from
 
 WITH held AS (
@@ -22,8 +22,8 @@ attributes AS (
     JOIN held ON held.day = snapshots.utc_date
 ),
 
--- Held days are numbered without gaps, so days that the lake does not hold interrupt nothing: in an uninterrupted
--- run of equal rows, the day's number grows as fast as the row's.
+-- Held days are numbered without gaps, so a day that the lake does not hold does not end a run. Within a run of equal
+-- rows on consecutive held days, the day's number and the row's number grow alike, so their difference is constant.
 runs AS (
     SELECT *, nth - row_number() OVER (PARTITION BY account_id, email, first_time ORDER BY nth) AS run
     FROM attributes
