@@ -9,6 +9,9 @@ TORTURE ?=
 BROWSER := chromium-headless-shell
 JAVA := openjdk-17-jre-headless
 BENCH ?=
+LOWEST := tests/unit/test_engine.py tests/unit/test_pinned.py tests/unit/test_silver.py tests/unit/test_gold.py \
+	tests/integration/test_own_reports.py tests/property/test_reports.py $(wildcard tests/property/test_*_report*.py) \
+	$(wildcard tests/property/test_silver_*.py)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +32,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture bench check lint format docs wheel lock setup clean
+.PHONY: help demo test lowest torture bench check lint format docs wheel lock setup clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -39,8 +42,12 @@ demo: $(VENV)/project.stamp  ## the whole pipeline on this machine: sandbox API,
 
 # Many tests wait for servers, timeouts and killed processes; each worker has an S3 server and a shop of its own.
 # What is tested is what mootech does; that the documents, locks and contracts agree with it is `make lint`.
-test: setup $(VENV)/browser.stamp $(VENV)/java.stamp $(VENV)/spark.stamp  ## every test
+test: setup lowest $(VENV)/browser.stamp $(VENV)/java.stamp $(VENV)/spark.stamp  ## every test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --ignore tests/docs
+
+# It stands before the locked one on Python's path; all else is the same environment.
+lowest: setup $(VENV)/lowest.stamp  ## the tests of the engine and the reports, with the oldest DuckDB that is allowed
+	PYTHONPATH=$(CURDIR)/$(VENV)/lowest $(BIN)/python -m pytest --numprocesses auto --dist worksteal $(LOWEST)
 
 # TORTURE="--local 25 --s3 0 --seed 7001" does what a failure has named, or as much as there is time for.
 torture: setup  ## kill it 1,200 times and count what is lost; then long runs of readers and of the model: half an hour
@@ -111,6 +118,11 @@ $(VENV)/java.stamp: $(VENV)/dev.stamp
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp
 	@echo "Adding the tools for work on the code (once)."
 	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/lowest.stamp: requirements-lowest.txt $(VENV)/dev.stamp
+	@rm -rf $(VENV)/lowest
+	@$(INSTALL) --no-deps --target $(VENV)/lowest -r $<
 	@touch $@
 
 # PyPI has Spark as source only; its builder is among the tools.

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-canary"
 START_SECONDS = 60
+
+
+def pytest_report_header() -> str:
+    """Say which DuckDB is tested: `make lowest` puts another one on the path."""
+    return f"duckdb {metadata.version('duckdb')}"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,6 +86,41 @@ def run(
     with TemporaryDirectory(prefix="mootech-run-") as folder:
         ended = shared().run(Start(argv, dict(env), folder, str(cwd or Path.cwd()), script, user=user))
     return subprocess.CompletedProcess(argv, ended.returncode, ended.stdout, ended.stderr)
+
+
+@dataclass
+class Running:
+    """A command under way."""
+
+    pid: int
+    folder: Path
+    """Of its output."""
+    ended: Ended | None = None
+
+    def kill(self) -> Ended:
+        """Kill it as kill -9 does, if it has not ended yet."""
+        if self.ended is None:
+            os.kill(self.pid, signal.SIGKILL)
+        return self.ends()
+
+    def ends(self, code: int | None = None) -> Ended:
+        """Wait for its end, with that exit code if there is one; one that hangs fails the test."""
+        if self.ended is None:
+            assert _ends_within(self.pid, HANGS_AFTER_SECONDS), f"no end within {HANGS_AFTER_SECONDS} s"
+            self.ended = shared().wait(self.pid, self.folder)
+        assert code in {None, self.ended.returncode}, self.ended
+        return self.ended
+
+
+@contextmanager
+def started(argv: Sequence[str], env: Mapping[str, str], *, cwd: str | Path | None = None) -> Iterator[Running]:
+    """Start the installed command, whose path is the first of `argv`; it is killed when the context ends before it."""
+    with TemporaryDirectory(prefix="mootech-run-") as folder:
+        running = Running(shared().start(Start(argv, dict(env), folder, str(cwd or Path.cwd()))), Path(folder))
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 @cache

@@ -37,6 +37,19 @@ def test_an_object_reads_back_as_it_was_put(store: Store, tmp_path: Path) -> Non
     assert store.read_tail(KEY, 99) == b"0123456789"
 
 
+def test_a_part_of_an_object_comes_with_its_version(store: Store, tmp_path: Path) -> None:
+    """A range is cut at the object's end, and names the version and size of the whole; what is missing is an error."""
+    entry = put_bytes(store, KEY, b"0123456789", tmp_path)
+    assert store.read_range(KEY, 0, 10) == (b"0123456789", entry)
+    assert store.read_range(KEY, 3, 4) == (b"3456", entry)
+    assert store.read_range(KEY, 8, 99) == (b"89", entry)
+    assert store.read_range(KEY, 10, 1) == (b"", entry)
+    replaced = put_bytes(store, KEY, b"abc", tmp_path)
+    assert store.read_range(KEY, 1, 4) == (b"bc", replaced)
+    with pytest.raises(StoreError):
+        store.read_range(f"{KEY}.missing", 0, 1)
+
+
 def test_an_object_is_downloaded_with_its_version(store: Store, tmp_path: Path) -> None:
     """A download writes the whole object over the file and says which version it is; what is missing is an error."""
     data = bytes(range(256)) * 10_000
@@ -57,8 +70,9 @@ def test_a_download_tells_its_own_disk_from_the_store(store: Store, tmp_path: Pa
 
 
 def test_an_empty_object_is_an_object(store: Store, tmp_path: Path) -> None:
-    """An object without bytes is listed with its size and reads as nothing, whole and from the end."""
+    """An object without bytes is listed with its size and reads as nothing, whole, in part and from the end."""
     entry = put_bytes(store, KEY, b"", tmp_path)
+    assert store.read_range(KEY, 0, 8) == (b"", entry)
     assert store.list("") == [entry]
     assert entry.size == 0
     assert store.read(KEY) == store.read_tail(KEY, 8) == b""

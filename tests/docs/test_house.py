@@ -16,7 +16,13 @@ from packaging.version import Version
 from mootech import config
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-spark.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-build.txt",
+    "requirements-dev.txt",
+    "requirements-spark.txt",
+    "requirements-lowest.txt",
+)
 PEERS = ("dlt",)
 README = (ROOT / "README.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -117,6 +123,7 @@ def test_lock_has_hashes_and_names_no_index(lock: str) -> None:
         ("requirements-dev.txt", "charts"),
         ("requirements-spark.txt", "run"),
         ("requirements-spark.txt", "spark"),
+        ("requirements-lowest.txt", "lowest"),
         *((f"benchmarks/peers/requirements-{name}.txt", f"peer-{name}") for name in PEERS),
     ],
 )
@@ -138,6 +145,16 @@ def test_spark_changes_no_version() -> None:
     spark, tools = pins("requirements-spark.txt"), pins("requirements-dev.txt")
     assert pins("requirements.txt").items() <= spark.items()
     assert {name: version for name, version in spark.items() if name in tools}.items() <= tools.items()
+
+
+def test_the_lowest_versions_are_tested() -> None:
+    """What is tested as the lowest version is the lower bound that users are told, and CI tests it."""
+    ranges = {canonicalize_name(wanted.name): wanted.specifier for wanted in declared("run")}
+    lowest = pins("requirements-lowest.txt")
+    assert lowest
+    for name, version in lowest.items():
+        assert f">={version}" in {str(each) for each in ranges[canonicalize_name(name)]}
+    assert re.search(r"^test:.* lowest ", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("extra", ["charts", "spark"])

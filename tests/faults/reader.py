@@ -8,15 +8,14 @@ for one read, and fail when it was replaced in between; then they are asked agai
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from threading import Thread
 
 import duckdb
 import polars as pl
+import s3fs
 
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
@@ -39,26 +38,11 @@ def _duckdb(lake: str, _: Path) -> Read:
         # One for each read: by default an open one keeps blocks of files, and looks at seconds to see a change.
         with duckdb.connect() as connection:
             if "://" in lake:
-                _connect_to_s3(connection)
+                connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True))
             rows = f"read_parquet('{lake}/raw_data/{TABLE}/*/*.parquet', hive_partitioning = true)"
             return {day: list(map(int, found)) for day, *found in connection.sql(_SQL.format(rows)).fetchall()}
 
     return read
-
-
-def _connect_to_s3(connection: duckdb.DuckDBPyConnection) -> None:
-    folder = resources.files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
-    with resources.as_file(folder / "httpfs.duckdb_extension") as extension:
-        connection.load_extension(str(extension))
-    secret = {
-        "key": os.environ["AWS_ACCESS_KEY_ID"],
-        "secret": os.environ["AWS_SECRET_ACCESS_KEY"],
-        "endpoint": os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"),
-    }
-    connection.execute(
-        "CREATE SECRET (TYPE s3, KEY_ID $key, SECRET $secret, ENDPOINT $endpoint, URL_STYLE 'path', USE_SSL false)",
-        secret,
-    )
 
 
 def _summed(rows: pl.LazyFrame) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -43,16 +42,13 @@ class Bench:
 
     def killed_after(self, pages: int, waiting: int = 1) -> None:
         """Start a run, and kill it when the source has answered so many requests and the next ones wait."""
-        self.source.allowed = pages
+        self.source.hold(after=pages)
         argv, env = ingest_command(self.world, self.lake, self.folder / "state")
-        with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:  # noqa: S603  # ours
-            try:
-                self.source.wait_for(waiting)
-            finally:
-                run.kill()
+        with forked.started(argv, env) as run:
+            self.source.wait_for(waiting)
+            run.kill()
         check_lake(open_store(str(self.lake)), self.world)
-        self.source.allowed = None
-        self.source.flowing.set()
+        self.source.flow()
         self.source.requests.clear()
 
     def finished(self) -> str:

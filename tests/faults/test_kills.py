@@ -100,7 +100,7 @@ def test_the_installed_command_is_killed_and_resumes(world: World, tmp_path: Pat
     lake, state = tmp_path / "lake", tmp_path / "state"
     with watched(world.url) as source:
         argv, env = ingest_command(replace(world, url=source.url), lake, state)
-        source.allowed = 5
+        source.hold(after=5)
         with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603  # ours
             try:
                 # All four that are under way: then everything that was answered is staged.
@@ -109,8 +109,7 @@ def test_the_installed_command_is_killed_and_resumes(world: World, tmp_path: Pat
                 process.kill()
         assert process.returncode == -signal.SIGKILL
         check_lake(open_store(str(lake)), world)
-        source.allowed = None
-        source.flowing.set()
+        source.flow()
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603  # ours
     assert done.returncode == 0, done.stderr
     assert "pages were staged" in done.stderr

@@ -3,11 +3,11 @@
 import os
 import re
 import select
+import signal
 import socket
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,34 +21,11 @@ HELD = 75
 _HOLDER = re.compile(r"another run works on this lake: ingest on (\S+) \(pid (\d+)\) since 20[\d -]+[\d:]+ UTC")
 
 
-@dataclass
-class Run:
-    """A running command, and the file of what it says on stderr."""
-
-    process: "subprocess.Popen[bytes]"
-    stderr: Path
-
-    @property
-    def told(self) -> str:
-        """What it has said, on one line."""
-        return " ".join(self.stderr.read_text().split())
-
-
 @contextmanager
-def started(world: World, lake: str, states: Sequence[Path]) -> Iterator[list[Run]]:
+def started(world: World, lake: str, states: Sequence[Path]) -> Iterator[list[forked.Running]]:
     """Start one run for each state folder at once; whatever is left of them at the end is killed."""
-    runs: list[Run] = []
-    try:
-        for number, state in enumerate(states):
-            argv, env = ingest_command(world, lake, state)
-            stderr = state.with_name(f"stderr-{number}")
-            with stderr.open("wb") as output:
-                runs.append(Run(subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=output), stderr))  # noqa: S603  # ours
-        yield runs
-    finally:
-        for run in runs:
-            run.process.kill()
-            run.process.wait()
+    with ExitStack() as stack:
+        yield [stack.enter_context(forked.started(*ingest_command(world, lake, state))) for state in states]
 
 
 @pytest.fixture
@@ -60,35 +37,36 @@ def source(world: World) -> Iterator[Watched]:
 
 def check_one_works(world: World, source: Watched, lake: str, states: Sequence[Path]) -> None:
     """Run all at once while the source is silent; all but one must exit 75 and name that one, which then finishes."""
-    source.flowing.clear()
+    source.hold()
     with started(replace(world, url=source.url), lake, states) as runs:
         working = list(runs)
         for _ in range(len(runs) - 1):
             loser = _first_to_end(working)
             working.remove(loser)
-            assert loser.process.wait() == HELD, loser.told
+            loser.ends(HELD)
         (worker,) = working
-        named = [_HOLDER.search(run.told) for run in runs if run is not worker]
-        assert all(match is not None and match[1] == socket.gethostname() for match in named), runs[0].told
+        told = [" ".join(run.ends().stderr.split()) for run in runs if run is not worker]
+        named = [_HOLDER.search(each) for each in told]
+        assert all(match is not None and match[1] == socket.gethostname() for match in named), told
         pids = {int(match[2]) for match in named if match is not None}
-        assert worker.process.pid in pids
+        assert worker.pid in pids
         if len(set(states)) == 1:
-            assert pids == {worker.process.pid}
+            assert pids == {worker.pid}
         else:
             # A host's own lock is held for a moment by a run that is then refused the lease.
-            assert pids <= {run.process.pid for run in runs}
+            assert pids <= {run.pid for run in runs}
         assert source.arrived.wait(WAIT_SECONDS)
-        source.flowing.set()
-        assert worker.process.wait(WAIT_SECONDS) == 0, worker.told
+        source.flow()
+        worker.ends(0)
     store = open_store(lake)
     check_lake(store, world)
     check_converged(store, world)
 
 
-def _first_to_end(runs: Sequence[Run]) -> Run:
+def _first_to_end(runs: Sequence[forked.Running]) -> forked.Running:
     """Wait until one of the runs has ended."""
     with ExitStack() as stack:
-        ends = {os.pidfd_open(run.process.pid): run for run in runs}
+        ends = {os.pidfd_open(run.pid): run for run in runs}
         for end in ends:
             stack.callback(os.close, end)
         ready, _, _ = select.select(list(ends), [], [], WAIT_SECONDS)
@@ -126,16 +104,16 @@ def test_the_lock_of_a_killed_run_is_free_at_once(
 ) -> None:
     """After kill -9 the next run works without waiting, also while the dead process is still a zombie."""
     held_up = replace(world, url=source.url)
-    source.flowing.clear()
+    source.hold()
     state = tmp_path / "state"
     with started(held_up, lake_url, [state]) as (run,):
         assert source.arrived.wait(WAIT_SECONDS)
-        run.process.kill()
+        os.kill(run.pid, signal.SIGKILL)
         # Its end is waited for, and nobody asks how it ended: that keeps a zombie.
-        os.waitid(os.P_PID, run.process.pid, os.WEXITED | os.WNOWAIT)
+        _first_to_end([run])
         if buried:
-            run.process.wait()
-        source.flowing.set()
+            run.ends()
+        source.flow()
         argv, env = ingest_command(held_up, lake_url, state)
         done = forked.run(argv, env)
         assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ import pytest
 from mootech.model import utc_today
 from mootech.sandbox.server import API_KEY, running
 from mootech.sandbox.shop import Shop
+from tests import forked
 from tests.environment import COMMAND, aws
 
 PRIVATE = pytest.mark.security("state folder 0700, files 0600")
@@ -57,8 +58,7 @@ def test_the_state_folder_is_its_owners_alone(url: str, lake: str, tmp_path: Pat
     }
 
     def run(*arguments: str) -> int:
-        argv = ["/bin/sh", "-c", 'umask 022; exec "$0" "$@"', COMMAND, *arguments]
-        return subprocess.run(argv, env=env, capture_output=True, check=False, timeout=240).returncode  # noqa: S603  # ours
+        return forked.run([COMMAND, *arguments], env, script="import os; os.umask(0o022)").returncode
 
     assert run("ingest", "-t", "clickstream", *BAD_DAY) == 3
     year = ("--start", "2023-01-01", "--end", "2023-12-31")

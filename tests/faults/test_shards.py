@@ -1,6 +1,5 @@
 """A backfill in slices: several machines at once on one lake, some of them killed, leave what one run leaves."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,7 +11,7 @@ from mootech.lake.stores.registry import open_store
 from tests import forked
 from tests.environment import COMMAND
 from tests.faults.invariants import World, check_converged, check_lake, ingest_command
-from tests.faults.watched import WAIT_SECONDS, Watched, watched
+from tests.faults.watched import Watched, watched
 
 HELD = 75
 SHARDS = 5
@@ -26,16 +25,16 @@ def source(world: World) -> Iterator[Watched]:
         yield seen
 
 
-def _start(world: World, lake: str, state: Path, *more: object) -> "subprocess.Popen[str]":
-    argv, env = ingest_command(world, lake, state, *more)
-    return subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603  # ours
+def _start(stack: ExitStack, world: World, lake: str, state: Path, *more: object) -> forked.Running:
+    """Start a run, which ends with the stack at the latest."""
+    return stack.enter_context(forked.started(*ingest_command(world, lake, state, *more)))
 
 
-def _ends(process: "subprocess.Popen[str]", code: int) -> str:
-    """Wait for the end, which must be that one; return what it said."""
-    _, said = process.communicate(timeout=WAIT_SECONDS)
-    assert process.returncode == code, said
-    return said
+def _ended(code: int, world: World, lake: str, state: Path, *more: object) -> str:
+    """Run to the end, which must be that one; return what it said, on one line."""
+    done = forked.run(*ingest_command(world, lake, state, *more))
+    assert done.returncode == code, done.stderr
+    return " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("hosts", [1, SHARDS], ids=["one host", "five hosts"])
@@ -46,22 +45,19 @@ def test_five_slices_two_of_them_killed_leave_what_one_run_leaves(
     states = [tmp_path / f"state-{number % hosts}" for number in range(SHARDS)]
     held_up = replace(world, url=source.url)
     with ExitStack() as stack:
-        source.allowed = 40
+        source.hold(after=40)
         runs = {}
         for number, state in enumerate(states, start=1):
-            runs[number] = _start(held_up, lake_url, state, "--shard", f"{number}/{SHARDS}")
-            stack.callback(runs[number].kill)
+            runs[number] = _start(stack, held_up, lake_url, state, "--shard", f"{number}/{SHARDS}")
         source.wait_for(SHARDS)
         for number in KILLED:
             runs[number].kill()
-            runs[number].communicate()
-        source.allowed = None
-        source.flowing.set()
+        source.flow()
         for number in runs.keys() - set(KILLED):
-            _ends(runs[number], 0)
+            runs[number].ends(0)
         check_lake(open_store(lake_url), world)
         for number in KILLED:
-            _ends(_start(held_up, lake_url, states[number - 1], "--shard", f"{number}/{SHARDS}"), 0)
+            _ended(0, held_up, lake_url, states[number - 1], "--shard", f"{number}/{SHARDS}")
     store = open_store(lake_url)
     check_lake(store, world)
     check_converged(store, world)
@@ -76,22 +72,19 @@ def test_a_slice_and_a_run_on_the_whole_lake_keep_each_other_out(
     """Whoever comes second exits 75 and names the first; so do slices of another number; its own kind does not."""
     held_up = replace(world, url=source.url)
     with ExitStack() as stack:
-        source.flowing.clear()
-        slice_of = _start(held_up, lake_url, tmp_path / "one", "--shard", "1/3")
-        stack.callback(slice_of.kill)
+        source.hold()
+        slice_of = _start(stack, held_up, lake_url, tmp_path / "one", "--shard", "1/3")
         source.wait_for(1)
         for more in ((), ("--shard", "1/2"), ("--shard", "1/3")):
-            said = _ends(_start(world, lake_url, tmp_path / "two", *more), HELD)
-            assert "ingest --shard 1/3 on" in " ".join(said.split())
-        _ends(_start(world, lake_url, tmp_path / "two", "--shard", "2/3"), 0)
-        source.flowing.set()
-        _ends(slice_of, 0)
-        source.flowing.clear()
-        whole = _start(held_up, lake_url, tmp_path / "one")
-        stack.callback(whole.kill)
+            assert "ingest --shard 1/3 on" in _ended(HELD, world, lake_url, tmp_path / "two", *more)
+        _ended(0, world, lake_url, tmp_path / "two", "--shard", "2/3")
+        source.flow()
+        slice_of.ends(0)
+        source.hold()
+        whole = _start(stack, held_up, lake_url, tmp_path / "one")
         source.wait_for(1)
-        said = _ends(_start(world, lake_url, tmp_path / "two", "--shard", "3/3"), HELD)
-        assert "another run works on this lake: ingest on" in " ".join(said.split())
-        source.flowing.set()
-        _ends(whole, 0)
+        said = _ended(HELD, world, lake_url, tmp_path / "two", "--shard", "3/3")
+        assert "another run works on this lake: ingest on" in said
+        source.flow()
+        whole.ends(0)
     check_converged(open_store(lake_url), world)

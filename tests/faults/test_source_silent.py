@@ -1,7 +1,6 @@
 """Row 31: a source that leaves rows out of its pages and of the total it declares, so that everything seems to fit."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from mootech.model import Receipt
 from mootech.sandbox.faults import Draw, FaultMix
 from mootech.sandbox.server import API_KEY, running
 from mootech.tables import CLICKSTREAM
+from tests import forked
 from tests.environment import COMMAND
 from tests.faults.command import Command, command_for
 from tests.faults.invariants import World, check_lake
@@ -168,20 +168,15 @@ def test_a_run_killed_in_its_second_pass_goes_on_there(bench: Bench, tmp_path: P
         assert figures is not None
         pages = -(-figures.passes[0] // 10)
         # All of the first pass, the two metrics, and the first two pages of the second pass.
-        source.allowed = pages + 4
+        source.hold(after=pages + 4)
         argv = [COMMAND, "ingest", *ONE_DAY]
         env = {**bench.mootech.environment, "MOOTECH_API_URL": source.url}
-        cwd = bench.mootech.folder
-        quietly = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(argv, env=env, cwd=cwd, **quietly) as run:  # type: ignore[call-overload]  # noqa: S603  # ours
-            try:
-                source.wait_for(1)
-            finally:
-                run.kill()
+        with forked.started(argv, env, cwd=bench.mootech.folder) as run:
+            source.wait_for(1)
+            run.kill()
         assert bench.versions == {}
         before = [request for request in source.requests if "/clickstream" in request]
-        source.allowed = None
-        source.flowing.set()
+        source.flow()
         source.requests.clear()
         bench.ingest(source.url)
         after = [request for request in source.requests if "/clickstream" in request]

@@ -17,7 +17,7 @@ WAIT_SECONDS = 120
 
 @dataclass
 class Watched:
-    """What came by. Answers flow while `flowing` is set, which it is at first."""
+    """What came by. Answers flow until they are told to `hold`."""
 
     url: str
     requests: list[str] = field(default_factory=list)
@@ -25,8 +25,9 @@ class Watched:
     arrived: threading.Event = field(default_factory=threading.Event)
     """Set by every request."""
     flowing: threading.Event = field(default_factory=threading.Event)
+    """What held requests wait for."""
     allowed: int | None = None
-    """How many requests may still be answered before the answers stop flowing; None is any number."""
+    """How many requests may still be answered before the next ones wait; None is any number."""
     held_back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     """Released by each request that has to wait."""
     forgotten: int = 0
@@ -37,26 +38,36 @@ class Watched:
     """Open at once, at most."""
     mutex: threading.Lock = field(default_factory=threading.Lock)
 
-    def __post_init__(self) -> None:
-        """Let the answers flow."""
-        self.flowing.set()
+    def hold(self, after: int = 0) -> None:
+        """Answer so many requests more, and let those behind them wait."""
+        with self.mutex:
+            self.allowed = after
+            self.held_back = threading.Semaphore(0)
+            self.flowing.clear()
+
+    def flow(self) -> None:
+        """Answer what waits and whatever comes."""
+        with self.mutex:
+            self.allowed = None
+            self.flowing.set()
 
     def wait_for(self, requests: int) -> None:
-        """Wait until so many requests are held back."""
+        """Wait until so many requests have been held back since `hold`."""
         assert all(self.held_back.acquire(timeout=WAIT_SECONDS) for _ in range(requests))
 
-    def note(self, path: str) -> bool:
-        """Take down a request; say whether its cursor is one the source has forgotten."""
+    def note(self, path: str) -> tuple[bool, bool]:
+        """Take down a request; say whether its cursor is one the source has forgotten, and whether it has to wait."""
         with self.mutex:
             self.requests.append(path)
             if self.allowed is not None:
                 self.allowed -= 1
-                if self.allowed < 0:
-                    self.flowing.clear()
+            waits = self.allowed is not None and self.allowed < 0
+            if waits:
+                self.held_back.release()
             gone = self.forgotten > 0 and "cursor=" in path
             self.forgotten -= int(gone)
         self.arrived.set()
-        return gone
+        return gone, waits
 
     def count(self, change: int) -> None:
         """Take down that a connection was opened or closed."""
@@ -89,11 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         seen = self.server.seen
-        if seen.note(self.path):
+        gone, waits = seen.note(self.path)
+        if gone:
             self.send_error(http.HTTPStatus.GONE)
             return
-        if not seen.flowing.is_set():
-            seen.held_back.release()
+        if waits:
             seen.flowing.wait(WAIT_SECONDS)
         client = http.client.HTTPConnection(str(self.server.source.hostname), self.server.source.port)
         client.request("GET", self.path, headers={name: self.headers[name] or "" for name in _PASSED_ON})
@@ -121,6 +132,6 @@ def watched(url: str) -> Iterator[Watched]:
         try:
             yield server.seen
         finally:
-            server.seen.flowing.set()
+            server.seen.flow()
             server.shutdown()
             thread.join()

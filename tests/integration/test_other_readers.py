@@ -41,6 +41,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_duckdb_reads_partitions(lake: Path, layer: str) -> None:
     """A glob and the default settings are enough; utc_date is typed DATE."""
     rows = duckdb.sql(f"FROM read_parquet('{lake}/{layer}/transactions/*/*.parquet') ORDER BY utc_date")
+    assert rows is not None, "a query has rows"
     assert dict(zip(rows.columns, rows.types, strict=True))["utc_date"] == duckdb.sqltype("DATE")
     assert rows.project("utc_date, order_id, items").fetchall() == EXPECTED
 
