@@ -64,7 +64,8 @@ class Invocation:
 _OPTIONS: dict[str, Any] = {
     "lake": (
         Annotated[
-            str | None, typer.Option("--lake", metavar="URL", help="The lake: a directory or s3://bucket/prefix.")
+            str | None,
+            typer.Option("--lake", metavar="URL", help="The lake: a directory, or an address like s3://bucket/prefix."),
         ],
         None,
     ),

@@ -77,7 +77,11 @@ class ReportSettings(Section):
 class EngineSettings(Section):
     """What computes silver and the reports. docs/scale.md says when, and how, to have a Spark cluster do it."""
 
-    name: str = Field(default="duckdb", min_length=1, description="`duckdb`, on this machine, or `spark`.")
+    name: str = Field(
+        default="duckdb",
+        min_length=1,
+        description="Which engine: `duckdb` computes on this machine; `mootech report --help` lists the others.",
+    )
     remote: SecretStr | None = Field(
         default=None,
         description="Where Spark is: `sc://host:15002`, or `local[*]` to try it out on this machine. An address with a "
@@ -93,7 +97,7 @@ class Settings(Section):
         default="./mootech-lake",
         min_length=1,
         validate_default=True,
-        description="Where the data lies: a directory or `s3://bucket/prefix`.",
+        description="Where the data lies: a directory, or an address such as `s3://bucket/prefix`.",
         json_schema_extra={"env": "MOOTECH_LAKE"},
     )
     state_dir: Annotated[Path, BeforeValidator(_path)] = Field(

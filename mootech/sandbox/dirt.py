@@ -52,11 +52,13 @@ class Rates:
     flaws: tuple[Flaw, ...] = ()
 
 
+_CLEAN = Rates()
+
 RATES: Mapping[TableSpec, Rates] = {
     CLICKSTREAM: Rates(duplicate=0.005, malformed=0.003, late=0.005, flaws=_FLAWS),
     TRANSACTIONS: Rates(duplicate=0.005, malformed=0.004, late=0.005, flaws=_FLAWS[:3]),
     USERS: Rates(malformed=0.0003, flaws=_FLAWS[:3]),
-    PRODUCTS: Rates(),
+    PRODUCTS: _CLEAN,
 }
 BAD_DAY_RATE = 0.05
 """Share of malformed hits on BAD_DAY."""
@@ -92,7 +94,7 @@ class DayDelivery:
 
 def delivery(seed: int, table: TableSpec, day: date, good: int) -> DayDelivery:
     """Decide which of `good` rows arrive late, twice or broken, and in which order all are handed out."""
-    rates = RATES[table]
+    rates = RATES.get(table, _CLEAN)
     draws = Draws(seed, _STREAM, tuple(TABLES).index(table), day.toordinal())
     late = np.unique(draws.below(draws.about(good * rates.late), good))
     early = np.setdiff1d(np.arange(good), late, assume_unique=True)
@@ -118,6 +120,6 @@ def dirt(table: TableSpec, planned: DayDelivery, *, settled: bool) -> Dirt:
     found = np.bincount(planned.flaw, minlength=len(_FLAWS) + _FIRST_FLAW)[_FIRST_FLAW:]
     return Dirt(
         exact_duplicates=planned.exact_duplicates,
-        malformed={flaw.value: int(found[_FLAWS.index(flaw)]) for flaw in RATES[table].flaws},
+        malformed={flaw.value: int(found[_FLAWS.index(flaw)]) for flaw in RATES.get(table, _CLEAN).flaws},
         late_missing=0 if settled else planned.late,
     )

@@ -20,7 +20,7 @@ from mootech.sandbox.draws import mix
 from mootech.sandbox.orders import Orders, Purchases
 from mootech.sandbox.spoil import fitting, spoil
 from mootech.sandbox.visits import Hits
-from mootech.tables import CLICKSTREAM, TABLES, TRANSACTIONS, USERS, TableSpec
+from mootech.tables import CLICKSTREAM, PRODUCTS, TABLES, TRANSACTIONS, USERS, TableSpec
 
 _T = TypeVar("_T")
 
@@ -36,7 +36,7 @@ class Shop:
     """A deterministic e-commerce shop; the same seed and scale give the same bytes. Safe to use from several threads.
 
     Every method takes the day asked for and `today`, both UTC. Late rows are missing on `day + 1` and handed out from
-    `day + 2` on.
+    `day + 2` on. Of a table that the shop does not know, every day is without rows.
 
     Every method raises UsageError for a day before 1990, after 2100, or not over.
     """
@@ -134,7 +134,9 @@ class Shop:
             return rendering.transactions(day, self._orders(day), which, self._customers)
         if table == USERS:
             return rendering.users(day, which, self._customers, earliest_stamp(day))
-        return rendering.products(day, which)
+        if table == PRODUCTS:
+            return rendering.products(day, which)
+        return pl.DataFrame(schema=dict.fromkeys(table.delivered, pl.String))
 
     def _good(self, table: TableSpec, day: date) -> int:
         """Count the good rows of a day, those that arrive late included."""
@@ -144,7 +146,7 @@ class Shop:
             return len(self._orders(day))
         if table == USERS:
             return self._customers.registered_before(day_start(day + timedelta(days=1)))
-        return len(offer(day).products)
+        return len(offer(day).products) if table == PRODUCTS else 0
 
     def _make_count(self, table: TableSpec, day: date, settled: bool) -> int:  # noqa: FBT001  # lru_cache keys are positional
         return self._deliveries[table](day).count(settled=settled)
