@@ -194,7 +194,7 @@ Derive = Callable[[Recipe, date, pl.DataFrame], pl.DataFrame]
 
 @contextmanager
 def deriving() -> Iterator[Derive]:
-    """Yield what makes silver from rows in memory, for who has no lake open for it; for several threads."""
+    """Yield what makes silver from rows in memory, for a caller that has no lake open; for several threads."""
     with duckdb.connect() as connection:
         yield partial(_derived, connection)
 

@@ -85,7 +85,7 @@ def judge_again(table: TableSpec, rejected: Fetched, published: pl.DataFrame) ->
     Args:
         table: whose contract.
         rejected: the rows that were rejected, decoded anew.
-        published: the day's good rows, columns as in `Fetched.rows`. They are not held against the contract again;
+        published: the day's good rows, columns as in `Fetched.rows`. They are not checked against the contract again;
             only the keys of all rows together are.
 
     Returns:
@@ -112,7 +112,7 @@ def _judge_day(
 
 @dataclass(frozen=True)
 class Sifted:
-    """Rows that were held against the contract; their keys are not compared yet."""
+    """Rows that were checked against the contract; their keys are not compared yet."""
 
     kept: pl.DataFrame
     """The rows that keep the contract: the columns as fetched, and `POSITION`."""

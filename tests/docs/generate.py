@@ -26,7 +26,7 @@ Results go to stdout, everything else to stderr. What options do not say, [confi
 
 With `--json` stdout is exactly one JSON object, on failure too. Always there: `command`, `status` (`ok`, `failed` or
 `interrupted`), `exit_code`, `run_id`, `tables` with their `days`, `error` (the one that decided the exit code, or
-null), `errors` (all of them), `notes`. A day that failed has its own `error`; one that was held against the shop's
+null), `errors` (all of them), `notes`. A day that failed has its own `error`; one that was compared with the shop's
 metrics has the figures in `reconciled`. `qa` and `verify` add `findings`, `qa` also the `history` of every day;
 `report` adds `reports` and `rows`; `status` adds `lake`, `last_run`, `lock_holder` and, per table, `held` and what
 follows from it (`silver_behind` counts silver objects that are stale: one a day of events, one in all of a snapshot
