@@ -61,7 +61,7 @@ bench: setup $(VENV)/spark.stamp .venv-ours/peer.stamp .venv-dlt/peer.stamp  ## 
 check:  ## exactly what CI runs
 	.ci/run
 
-lint: setup  ## style, formatting, types, import contracts, and whether the documents are current
+lint: setup $(VENV)/spark.stamp  ## style, formatting, types, import contracts, and whether the documents are current
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -72,7 +72,7 @@ format: setup  ## write the code the way `make lint` wants it
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-docs: setup  ## write docs/ that is made from the code
+docs: setup $(VENV)/spark.stamp  ## write docs/ that is made from the code
 	$(BIN)/python -m tests.docs.generate
 	$(BIN)/python -m tests.faults.catalogue
 	$(BIN)/python -m benchmarks.page
