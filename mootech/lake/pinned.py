@@ -39,6 +39,7 @@ class PinnedObjects:
     def pin(self, entry: Entry) -> None:
         """Read this version of the object from now on."""
         self._pinned[entry.key] = entry
+        self._newer.pop(entry.key, None)
 
     def size(self, key: str) -> int:
         """Return the size of the pinned version in bytes."""

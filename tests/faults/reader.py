@@ -39,6 +39,8 @@ def _duckdb(lake: str, _: Path) -> Read:
         with duckdb.connect() as connection:
             if "://" in lake:
                 connection.register_filesystem(s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True))
+                # Several would share the one position of a file that s3fs has opened, and read at each other's places.
+                connection.execute("SET threads = 1")
             rows = f"read_parquet('{lake}/raw_data/{TABLE}/*/*.parquet', hive_partitioning = true)"
             return {day: list(map(int, found)) for day, *found in connection.sql(_SQL.format(rows)).fetchall()}
 

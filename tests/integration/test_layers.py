@@ -44,6 +44,6 @@ def test_a_missing_object_on_s3_is_the_store_s_failure(s3_lake: str, state_dir: 
     """The error names what was being read and holds no credential."""
     with DuckDB.opened(open_store(s3_lake), state_dir=state_dir) as engine:
         with pytest.raises(StoreError, match=r"reading s3://.*/silver/products/data\.parquet failed") as caught:
-            engine.view("products", [Entry("silver/products/data.parquet", 9, "")], partitioned=False)
+            engine.view("products", [Entry("silver/products/data.parquet", 1000, "")], partitioned=False)
         assert "removed after it was listed" in caught.value.hint
         assert "test-secret-canary" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
