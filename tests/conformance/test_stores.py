@@ -223,6 +223,8 @@ def test_a_key_cannot_leave_the_lake(store: Store, key: str) -> None:
     with pytest.raises(StoreError):
         store.read(key)
     with pytest.raises(StoreError):
+        store.read_range(key, 0, 1)
+    with pytest.raises(StoreError):
         store.create(key, b"x")
     with pytest.raises(StoreError):
         store.uri(key)

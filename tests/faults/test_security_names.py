@@ -251,6 +251,7 @@ def test_no_key_leaves_the_lake(key: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     questions: tuple[Callable[[], object], ...] = (
         lambda: store.read(key),
+        lambda: store.read_range(key, 0, 1),
         lambda: store.head(key),
         lambda: store.delete(key),
         lambda: store.create(key, b""),
