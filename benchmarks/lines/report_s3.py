@@ -27,6 +27,7 @@ def lines(bench: Bench) -> Iterator[Line]:
             variables = server.environment(Path(folder))
             near = replace(local, lake=address, state=Path(folder) / "state", variables=variables)
             far = replace(near, state=Path(folder) / "far", variables=variables | {"AWS_ENDPOINT_URL": proxy.url})
+            bare = replace(near, state=Path(folder) / "bare", variables=variables | {"MOOTECH_COPIES_MB": "0"})
 
             def computed(place: Place) -> Run:
                 forget_results(server, address)
@@ -39,15 +40,16 @@ def lines(bench: Bench) -> Iterator[Line]:
                 runs=1,
             )
             before = len(proxy.requests)
-            disk, loopback, delayed = bench.compared(
+            disk, loopback, delayed, uncopied = bench.compared(
                 Contender("local disk", lambda: ours(local), rows),
                 Contender("S3 on loopback", lambda: computed(near), rows),
                 Contender("S3, 30 ms farther", lambda: computed(far), rows),
+                Contender("S3 on loopback, no copies", lambda: computed(bare), rows),
             )
             requests = (len(proxy.requests) - before) // bench.runs
     title = f"report of one product over {rows:,} transactions"
     yield Line("report-s3", f"{title} from S3 on loopback", loopback, disk, (_NEAR,))
     facts = {"S3 requests": f"{requests:,}"}
     yield Line("report-s3", f"{title} from S3, 30 ms more a request", delayed, disk, (_FAR,), facts)
-    for first in firsts:
-        yield Line("report-s3", f"{title}: {first.name}", first, disk)
+    for other in (*firsts, uncopied):
+        yield Line("report-s3", f"{title}: {other.name}", other, disk)
