@@ -56,7 +56,7 @@ def test_names_that_a_newer_mootech_added_are_ignored() -> None:
     figures = {**asdict(FIGURES), "bots": 7}
     newer = {**asdict(COUNTED), "reconciled": figures, "made_by": {"version": [2, 0]}}
     assert _receipt(json.dumps(newer)) == COUNTED
-    assert _provenance(json.dumps({**asdict(MADE), "recipe": "f00"})) == MADE
+    assert _provenance(json.dumps({**asdict(MADE), "engine": "spark"})) == MADE
 
 
 def _with(**changes: object) -> str:
