@@ -137,12 +137,12 @@ class Overtaking(Wrapper):
     """A store in which the chain moves on between a run's look at it and its own create."""
 
     time: Time
-    folder: Path
+    state: Path
 
     def create(self, key: str, data: bytes) -> bool:
         """Let two other runs pass, the first of them gone again with its object, then create."""
         for host in ("fast", "faster"):
-            other = lease(self.inner, self.folder, self.time, host=host)
+            other = lease(self.inner, self.state, self.time, host=host)
             other.take()
             if host == "fast":
                 other.release()
