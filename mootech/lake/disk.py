@@ -106,7 +106,9 @@ def in_folder(folder: Path, act: Callable[[], T]) -> T:
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
             for path in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-                path.mkdir(exist_ok=True)
+                # Not `exist_ok`: it fails when another thread makes the folder first and a delete removes it at once.
+                with suppress(FileExistsError):
+                    path.mkdir()
                 made.add(path)
             result = act()
             break

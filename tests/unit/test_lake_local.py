@@ -1,8 +1,11 @@
 """A lake in a directory, where several threads publish into folders that others remove when they are empty."""
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+
+import pytest
 
 from mootech.lake.stores.local import LocalStore
 
@@ -34,3 +37,20 @@ def test_what_is_published_beside_deletes_stands(tmp_path: Path) -> None:
     kept = [f"quarantine/users/kept-{thread}" for thread in range(THREADS)]
     assert [entry.key for entry in store.list("")] == kept
     assert sorted(path.name for path in (tmp_path / "lake/quarantine/users").iterdir()) == [key[-6:] for key in kept]
+
+
+def test_a_folder_that_another_made_and_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That somebody else was faster to make a folder says nothing about the object, and the folder may be gone."""
+    store = LocalStore(tmp_path)
+    mkdir, faster = Path.mkdir, []
+
+    def made_by_another(path: Path, mode: int = 0o777, **options: bool) -> None:
+        if path.name == "users" and not faster:
+            faster.append(path)
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        mkdir(path, mode, **options)
+
+    monkeypatch.setattr(Path, "mkdir", made_by_another)
+    assert store.create("quarantine/users/object", b"created")
+    assert faster
+    assert store.read("quarantine/users/object") == b"created"
