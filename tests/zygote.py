@@ -45,8 +45,6 @@ _IMPORTED = (
 """What commands import on their way, besides the pipeline."""
 _IMPORTED_WHERE_INSTALLED = ("hypothesis",)
 """What pandera asks for."""
-_NOT_IMPORTED = ("mootech.__main__", "mootech.engines.spark")
-"""The first one runs; the others need what not everybody has installed."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +128,16 @@ def _become(user: int) -> None:
     """Drop root's rights. Everything is imported before: this interpreter may live where only root looks."""
     codecs.lookup("utf-8-sig")
     codecs.lookup("idna")
+    importlib.import_module("_strptime")
     package = importlib.import_module("mootech")
     for module in pkgutil.walk_packages(package.__path__, "mootech."):
-        if not module.name.startswith(_NOT_IMPORTED):
-            importlib.import_module(module.name)
+        if not module.name.endswith("__main__"):
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as exc:
+                # A module of an extra that is not installed here; a command that needed it would say so.
+                if str(exc.name).startswith("mootech"):
+                    raise
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)

@@ -130,6 +130,10 @@ class DuckDB:
             statements = self._connection.extract_statements(definition.sql)
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                 raise mistaken(definition, "it is not one SELECT statement, and a report only reads")
+            if unused := sorted(set(arguments) - statements[0].named_parameters):
+                raise mistaken(definition, f"it does not use its parameter ${', $'.join(unused)}")
+            # DuckDB 2 names the line of a mistake when it executes a statement, and not when it makes a relation.
+            self._reading(lambda: self._connection.execute(f"EXPLAIN {definition.sql}", dict(arguments)))
             rows = self._reading(lambda: self._typed(definition, arguments))
         return by_key(definition, rows)
 
