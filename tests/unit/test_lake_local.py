@@ -42,7 +42,8 @@ def test_what_is_published_beside_deletes_stands(tmp_path: Path) -> None:
 def test_a_folder_that_another_made_and_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That somebody else was faster to make a folder says nothing about the object, and the folder may be gone."""
     store = LocalStore(tmp_path)
-    mkdir, faster = Path.mkdir, []
+    mkdir = Path.mkdir
+    faster: list[Path] = []
 
     def made_by_another(path: Path, mode: int = 0o777, **options: bool) -> None:
         if path.name == "users" and not faster:
