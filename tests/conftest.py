@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ settings.load_profile("mootech")
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Every S3 client has a session of its own, which would read the same models of S3 from disk again and keep them.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-canary"
@@ -178,6 +182,11 @@ def spark_remote(tmp_path_factory: pytest.TempPathFactory) -> str:
     if "PYTEST_XDIST_WORKER" in os.environ:
         return cluster(base.parent / "spark", os.getppid())
     return cluster(base / "spark", os.getpid())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what needs Spark: it takes longest to start, and its tests take longest, beside all the others."""
+    items.sort(key=lambda item: "spark_remote" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture

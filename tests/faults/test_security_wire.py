@@ -20,6 +20,9 @@ DAY = ("-t", "users", "--start", "2024-02-29", "--end", "2024-02-29")
 TLS = Path(__file__).parent / "tls"
 """A certificate for localhost that nobody has signed, and its key, both only for these tests."""
 
+GIVES_UP = "deadline_seconds = 3\n"
+"""For a source that is asked again and again in vain."""
+
 ORIGIN = pytest.mark.security("redirects and next links never leave the configured origin")
 VERIFIED = pytest.mark.security("TLS always verified, plain http only to loopback or by an explicit setting")
 CAPS = pytest.mark.security("wire, decoded, page, row and depth caps")
@@ -28,7 +31,7 @@ CAPS = pytest.mark.security("wire, decoded, page, row and depth caps")
 def command(folder: Path, url: str, config: str = "") -> Command:
     """Return the command for that source, with a configuration file."""
     made = command_for(folder, folder / "lake", url, KEY)
-    (folder / "cwd/mootech.toml").write_text(f"[source]\ndeadline_seconds = 3\n{config}")
+    (folder / "cwd/mootech.toml").write_text(f"[source]\n{config}")
     return made
 
 
@@ -117,7 +120,7 @@ def test_a_cursor_that_is_an_address_stays_a_parameter(tmp_path: Path) -> None:
 def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
     """Over TLS the key is sent only to a server whose certificate is verified; no setting turns that off."""
     with tls_server(page([], total=0)) as server:
-        run = command(tmp_path, server.url)
+        run = command(tmp_path, server.url, GIVES_UP)
         done = run("ingest", *DAY, expect=4)
         assert "CERTIFICATE_VERIFY_FAILED" in done.stderr.replace(" ", "_").upper()
         assert set(server.handshakes) == {"refused"}
@@ -178,5 +181,5 @@ def test_a_row_that_nests_too_deep_is_refused(tmp_path: Path) -> None:
     """A body that nests over 64 levels is no page."""
     deep = b'{"data": [' + b'{"a":' * 100 + b"1" + b"}" * 100 + b'], "next_cursor": null, "total": 1}'
     with serving([answer(deep)]) as wire:
-        done = command(tmp_path, wire.url)("ingest", *DAY, expect=4)
+        done = command(tmp_path, wire.url, GIVES_UP)("ingest", *DAY, expect=4)
     assert "deep" in done.stderr

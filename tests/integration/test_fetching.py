@@ -28,7 +28,7 @@ PAGE_SIZE = 3
 def stage(wire: Wire, root: Path) -> tuple[list[int], str]:
     """Stage the day; return its rows, which are numbers here, and the note."""
     staged = StagedDay(root, Job(PRODUCTS, DAY), Dialect("products", url=wire.url), page_size=PAGE_SIZE)
-    settings = SourceSettings(url=wire.url, timeout_seconds=5, deadline_seconds=10)
+    settings = SourceSettings(url=wire.url, timeout_seconds=60, deadline_seconds=120)
 
     async def everything() -> str:
         async with Api(Endpoint(settings, "key"), sleep=at_once) as api:

@@ -44,8 +44,8 @@ class Bench:
 
     def fetcher(self, url: str, **limits: float) -> ExportFetcher:
         """Return a run's fetcher."""
-        source = SourceSettings(url=url, protocol="jobs", page_size=4, timeout_seconds=5, deadline_seconds=10)
-        settings = JobsSettings.model_validate({"poll_seconds": 0.05, "deadline_seconds": 20.0, **limits})
+        source = SourceSettings(url=url, protocol="jobs", page_size=4, timeout_seconds=60, deadline_seconds=120)
+        settings = JobsSettings.model_validate({"poll_seconds": 0.05, "deadline_seconds": 120.0, **limits})
         return ExportFetcher(Endpoint(source, API_KEY), settings, str(self.exports), self.state)
 
     def stage(self, fetcher: ExportFetcher, wanted: Sequence[Job] = WANTED) -> tuple[list[bytes], list[str]]:
