@@ -14,7 +14,7 @@ from mootech.lake.disk import is_private, mapped, write_atomically
 from mootech.lake.locks.holder import Holder, held_error, is_dead
 
 _HOLDERS = msgspec.json.Decoder(Holder)
-_LOOKS, _PAUSE_SECONDS = 5, 0.01
+_LOOKS, _NOTE_LOOKS, _PAUSE_SECONDS = 5, 100, 0.01
 _TAKEOVER = "The lock of a run that was killed frees itself."
 
 
@@ -67,8 +67,15 @@ def is_held(path: Path) -> bool:
 
 
 def turned_away(path: Path, machine: str) -> LockHeldError:
-    """Return the error of a run that finds the lock file held."""
-    return held_error(holder_of(path, machine), _TAKEOVER)
+    """Return the error of a run that finds the lock file held.
+
+    A holder that has only just taken the lock writes its note a moment later; up to a second is waited for it.
+    """
+    for _ in range(_NOTE_LOOKS):
+        if (holder := holder_of(path, machine)) is not None:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    return held_error(holder, _TAKEOVER)
 
 
 def holder_of(path: Path, machine: str) -> Holder | None:
