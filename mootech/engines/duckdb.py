@@ -132,8 +132,6 @@ class DuckDB:
                 raise mistaken(definition, "it is not one SELECT statement, and a report only reads")
             if unused := sorted(set(arguments) - statements[0].named_parameters):
                 raise mistaken(definition, f"it does not use its parameter ${', $'.join(unused)}")
-            # DuckDB 2 names the line of a mistake when it executes a statement, and not when it makes a relation.
-            self._reading(lambda: self._connection.execute(f"EXPLAIN {definition.sql}", dict(arguments)))
             rows = self._reading(lambda: self._typed(definition, arguments))
         return by_key(definition, rows)
 
@@ -144,7 +142,12 @@ class DuckDB:
                 self._reading(partial(self._connection.execute, macro.sql))
 
     def _typed(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
-        relation = self._connection.sql(definition.sql, params=dict(arguments))
+        try:
+            relation = self._connection.sql(definition.sql, params=dict(arguments))
+        except duckdb.ProgrammingError:
+            # DuckDB 2 names the line of a mistake when it executes a statement, and not when it makes a relation.
+            self._connection.execute(f"EXPLAIN {definition.sql}", dict(arguments))
+            raise
         found = [f"{name} {kind}" for name, kind in zip(relation.columns, relation.types, strict=True)]
         said = [f"{column.name} {column.type}" for column in definition.columns]
         if found != said:
