@@ -34,6 +34,7 @@ T = TypeVar("T")
 _REMOTE_THREADS = 16
 _MEMORY_CAP = 4 * 2**30
 _ATTEMPTS = 4
+_ROWS = "mootech_rows"
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _GLOB = re.compile(r"[\[*?{]")
 _ESCAPED = re.compile(r"\[([\[*?{])\]")
@@ -109,7 +110,7 @@ class DuckDB:
             self._define(recipe.macros)
             # Without pyarrow: Polars takes the relation through the Arrow C stream.
             arguments = dict(parameters or {})
-            return self._reading(lambda: pl.DataFrame(self._connection.sql(recipe.sql, params=arguments)))
+            return self._reading(lambda: pl.DataFrame(self._run(recipe.sql, arguments)))
 
     def days(self, recipe: Recipe, entries: Mapping[date, Entry]) -> Callable[[date], pl.DataFrame]:
         """Return what makes one day of silver: see Engine. Rows are read here, and made in memory."""
@@ -143,7 +144,7 @@ class DuckDB:
 
     def _typed(self, definition: Definition, arguments: Mapping[str, Value]) -> pl.DataFrame:
         try:
-            relation = self._connection.sql(definition.sql, params=dict(arguments))
+            relation = self._run(definition.sql, dict(arguments))
         except duckdb.ProgrammingError:
             # DuckDB 2 names the line of a mistake when it executes a statement, and not when it makes a relation.
             self._connection.execute(f"EXPLAIN {definition.sql}", dict(arguments))
@@ -153,6 +154,15 @@ class DuckDB:
         if found != said:
             raise mistaken(definition, f"it gives {', '.join(found)}; its comment says {', '.join(said)}")
         return pl.DataFrame(relation)
+
+    def _run(self, sql: str, arguments: dict[str, Value]) -> duckdb.DuckDBPyRelation:
+        """Execute a SELECT, and return its rows."""
+        if not self._reads_elsewhere:
+            return self._connection.sql(sql, params=arguments)
+        # `sql` holds Python's lock while it collects rows. A thread that reads an object by s3fs needs the lock, and
+        # both would wait for ever. `execute` lets go of it, and has no way to Arrow; so a table takes the rows.
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_ROWS} AS {sql}", arguments)
+        return self._connection.table(_ROWS)
 
     def _confine(self) -> None:
         """Let statements reach what has been viewed and nothing else, for good."""
@@ -176,6 +186,8 @@ class DuckDB:
         if not self._reads_elsewhere:
             self._connection.register_filesystem(ObjectFiles(self._pinned))
             self._connection.execute(f"SET threads = {max(_REMOTE_THREADS, os.cpu_count() or 1)}")
+            # The rows of a statement go through a table: see _run.
+            self._connection.execute("SET preserve_insertion_order = true")
             self._reads_elsewhere = True
         self._pinned.pin(entry)
         return address(entry.key)

@@ -6,6 +6,7 @@ from datetime import date
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import duckdb
@@ -222,6 +223,33 @@ def test_an_object_replaced_without_end_is_the_store_s_failure(tmp_path: Path, s
             engine.query(Recipe("once.sql", STATEMENTS["once"]))
     assert "Run the command again" in caught.value.hint
     assert store.pieces >= 4
+
+
+def test_a_large_result_from_elsewhere_comes_and_in_its_order(tmp_path: Path, state_dir: Path) -> None:
+    """Threads that read objects through Python, and the one that collects rows, do not wait for each other for ever."""
+
+    class Slow(Wrapper):
+        def read_range(self, key: str, start: int, size: int) -> tuple[bytes, Entry]:
+            sleep(0.01)
+            return super().read_range(key, start, size)
+
+    store = Slow(MemoryStore())
+    for number in range(40):
+        file = BytesIO()
+        first = number * 10_000
+        pl.DataFrame({"id": [str(each) * 5 for each in range(first, first + 10_000)]}).write_parquet(file)
+        put_bytes(store.inner, f"{number}.parquet", file.getvalue(), tmp_path)
+    with DuckDB.opened(store, state_dir=state_dir) as engine:
+        engine.view("rows", store.list(""), partitioned=False)
+        found = [
+            engine.query(Recipe("all.sql", sql), {"least": "1"})["id"]
+            for sql in (
+                "SELECT id FROM rows WHERE id >= $least",
+                "SELECT id FROM rows WHERE id >= $least ORDER BY id DESC",
+            )
+        ]
+    assert [len(each) for each in found] == [399_999] * 2
+    assert found[1].is_sorted(descending=True)
 
 
 def test_no_extension_is_loaded(folder: Path, tmp_path: Path, state_dir: Path) -> None:
