@@ -16,8 +16,9 @@ LOWEST := tests/unit/test_engine.py tests/unit/test_pinned.py tests/unit/test_si
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Wheels only: building from source would fetch its builder without a hash.
-INSTALL := $(PIP) install --require-hashes --only-binary :all:
+# Wheels only: building from source would fetch its builder without a hash. The locks name everything, so nothing is
+# left to resolve; Python compiles what is imported.
+INSTALL := $(PIP) install --require-hashes --only-binary :all: --no-deps --no-compile
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --quiet --custom-compile-command "make lock" $(UPGRADE)
 # The command, and Debian's package that brings it where it is missing.
@@ -122,7 +123,7 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/project.stamp
 
 $(VENV)/lowest.stamp: requirements-lowest.txt $(VENV)/dev.stamp
 	@rm -rf $(VENV)/lowest
-	@$(INSTALL) --no-deps --target $(VENV)/lowest -r $<
+	@$(INSTALL) --target $(VENV)/lowest -r $<
 	@touch $@
 
 # PyPI has Spark as source only; its builder is among the tools.

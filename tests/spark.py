@@ -133,6 +133,8 @@ def _settings(folder: Path, master: str, port: int) -> dict[str, object]:
         "spark.scheduler.minRegisteredResourcesRatio": 1,
         "spark.scheduler.maxRegisteredResourcesWaitingTime": f"{START_SECONDS}s",
         "spark.sql.shuffle.partitions": WORKERS,
+        # A year's objects are listed in one call, not by one task each: on a disk that takes longer than the report.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": 10_000,
         "spark.sql.warehouse.dir": folder / "warehouse",
     }
 
