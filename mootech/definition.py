@@ -92,7 +92,7 @@ class PerProduct:
     column: str
     """The column that holds the product's id."""
     title: str
-    """Of one object; PRODUCT stands for the product's name."""
+    """Title of one object, in which PRODUCT stands for the product's name."""
 
 
 @dataclass(frozen=True)

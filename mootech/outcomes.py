@@ -118,7 +118,7 @@ class ReportResult:
     coverage: tuple[InputCoverage, ...] = ()
     """In the definition's order."""
     freshness: Freshness | None = None
-    """Of the first input; None where it is not partitioned by day."""
+    """Freshness of the first input; None where it is not partitioned by day."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Running:
 
     pid: int
     folder: Path
-    """Of its output."""
+    """The folder of its output."""
     ended: Ended | None = None
 
     def kill(self) -> Ended:

@@ -31,7 +31,7 @@ def lines(bench: Bench) -> Iterator[Line]:
     )
     yield Line("silver", f"silver of {rows:,} transactions, all days", mine, plain, (_FLOOR,))
 
-    # Of a fresh draw of orders the second day is the same whatever comes after it.
+    # The second day of a fresh draw of orders is the same, whatever comes after it.
     day, frame = lakes.FIRST + timedelta(days=1), _second_day(rows, bench.days(lakes.DAYS))
     changes = count(1)
     mine, plain = bench.compared(

@@ -66,7 +66,7 @@ class DuckDB:
         """
         folder = private_folder(state_dir)
         with mapped(f"making a folder in {folder}"):
-            # Of its own, because two DuckDB processes would overwrite each other's spilled blocks.
+            # Each process has its own folder, because two would overwrite each other's spilled blocks.
             spill = TemporaryDirectory(prefix="duckdb-", dir=folder, ignore_cleanup_errors=True)
         with spill, _connect(spill.name) as connection:
             yield cls(connection, store, copies)

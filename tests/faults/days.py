@@ -33,7 +33,7 @@ class Host:
     state: Path
     policy: LockPolicy = field(default_factory=LockPolicy)
     warnings: list[str] = field(default_factory=list)
-    """Of its last command."""
+    """How its last command ended."""
 
     def publish(self, *days: DayRows) -> list[bool]:
         """Publish days in one command, the first opened to the last stored; return for each whether it was written."""

@@ -34,7 +34,7 @@ class Tally:
 
     kills: int = 0
     at_file_events: int = 0
-    """Of the kills: at the moment of a chosen file event; the others at a moment of the clock."""
+    """Share of the kills at the moment of a chosen file event; the others come at a moment of the clock."""
     ended_before: int = 0
     """Runs that were done before their kill came."""
     resumed: int = 0

@@ -16,7 +16,7 @@ from tests.faults.invariants import World, check_converged, check_lake, ingest_c
 from tests.faults.watched import Watched, watched
 
 PAGES = 5
-"""Of the day these tests are about."""
+"""The day these tests are about."""
 STAGED = 3
 CONCURRENCY = 4
 """Requests under way at once, by default: when all of them wait, everything that was answered is staged."""
@@ -80,7 +80,7 @@ def bench(whole: Bench) -> Bench:
 
 @pytest.mark.fault(1)
 def test_a_killed_run_is_resumed_at_the_page_it_lacks(bench: Bench) -> None:
-    """Of a day whose run was killed, only the pages that are not on disk are asked for again, and the user hears so."""
+    """After a kill, only the day's pages that are not on disk are asked for again, and the user hears so."""
     bench.killed_after(STAGED)
     assert f"resumed: {STAGED} of {PAGES} pages were staged" in bench.finished()
     assert len(bench.source.requests) == PAGES - STAGED

@@ -69,7 +69,7 @@ def test_five_slices_two_of_them_killed_leave_what_one_run_leaves(
 def test_a_slice_and_a_run_on_the_whole_lake_keep_each_other_out(
     world: World, source: Watched, lake_url: str, tmp_path: Path
 ) -> None:
-    """Whoever comes second exits 75 and names the first; so do slices of another number; its own kind does not."""
+    """Whoever comes second exits 75 and names the first. Slices of another number do so, too; its own kind does not."""
     held_up = replace(world, url=source.url)
     with ExitStack() as stack:
         source.hold()

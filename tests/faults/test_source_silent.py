@@ -142,7 +142,7 @@ def test_rows_withheld_for_good_keep_the_day_out_of_the_lake(bench: Bench) -> No
 
 @pytest.mark.fault(31)
 def test_a_short_day_is_published_and_flagged_when_the_settings_say_so(bench: Bench) -> None:
-    """It lands, the run exits 3 all the same, and so does `qa`, until the settings ask for less."""
+    """It lands. The run and `qa` exit 3 all the same, until the settings ask for less."""
     bench.configure("[qa]\npublish_short_days = true\n")
     with leaking(bench, "withheld-rows=0.08") as url:
         day = bench.ingest(url, expect=3)

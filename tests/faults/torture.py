@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CHAIN_KILLS = 25
 """Kills before a lake is renewed."""
 _SCALES = (0.05, 0.03)
-"""Of the two shops that take turns: other rows, and other numbers of them."""
+"""Scales of the two shops that take turns. They have other rows, and other numbers of them."""
 
 
 @dataclass(frozen=True)

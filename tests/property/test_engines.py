@@ -159,7 +159,7 @@ def test_silver_of_orders(both: Both, cells: list[tuple[float, int, list[str], s
 @EXAMPLES
 @given(snapshots=SNAPSHOTS)
 def test_ranges_of_snapshots(both: Both, snapshots: Snapshots) -> None:
-    """Products that change, vanish and come back have the same validity ranges, and so have users."""
+    """Products and users that change, vanish and come back have the same validity ranges."""
     schema = bronze_schema(PRODUCTS)
     days = {
         day: pl.DataFrame([(name, *told, None) for name, told in rows.items()], schema=schema, orient="row")

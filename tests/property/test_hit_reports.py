@@ -163,7 +163,7 @@ SYSTEMS = ("Windows", "macOS", "Android", "iOS", "Linux", "ChromeOS")
 
 
 def test_traffic_is_what_the_shop_made(shop_views: Views) -> None:
-    """Of each day, campaign and system the hits, visits and visitors are those that the shop generated."""
+    """The hits, visits and visitors of each day, campaign and system are those that the shop generated."""
     expected = []
     for day in DAYS:
         made, of_row = _made(day), defaultdict(list)

@@ -142,7 +142,7 @@ def test_lines_beside_each_other_are_not_summed_up() -> None:
 
 
 def test_of_a_heat_map_the_longest_row_is_bars() -> None:
-    """Of the cohorts of a retention the oldest, which has the most months."""
+    """The oldest cohort of a retention, which has the most months."""
     defined = definition("cohort", "since BIGINT", "pct BIGINT", chart="heat since pct by cohort")
     rows = (("jan", 0, 100), ("jan", 1, 50), ("jan", 2, 25), ("feb", 0, 100), ("feb", 1, 40))
     report = ReportResult("r", "R", "k", ("cohort", "since", "pct"), rows, changed=False, definition=defined)

@@ -113,7 +113,7 @@ def test_many_products_are_a_chart_each_up_to_twelve() -> None:
 
 
 def test_a_report_without_rows_has_a_page() -> None:
-    """Of a product that was never sold the page says that there are no rows."""
+    """The page of a product that was never sold says that there are no rows."""
     html = page(replace(sales(), rows=()))
     assert "There are no rows." in html
     assert "<svg" not in html

@@ -16,7 +16,7 @@ _EXAMPLES = 3
 """Rows shown for each reason."""
 _EXAMPLE_CHARACTERS = 1000
 _SHOWN_CHARACTERS = 160
-"""Of an example in a message, which is one line of a table."""
+"""Length of an example in a message, which is one line of a table."""
 
 
 @dataclass

@@ -114,7 +114,7 @@ class _Found:
     rows: Sequence[tuple[Any, ...]]
     changed: bool
     definition: Definition
-    """Of the rows: the report's own, or that of its changes."""
+    """The rows' own definition: the report's, or that of its changes."""
 
 
 @dataclass(frozen=True)

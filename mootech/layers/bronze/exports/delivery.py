@@ -24,7 +24,7 @@ from mootech.source.pages import parse_page
 from mootech.tables import TableSpec
 
 _MOST_BYTES = 2**30
-"""Of one file: it passes through memory."""
+"""Limit of one file, which passes through memory."""
 _PATH_DAY = re.compile(r"/utc_date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
 
