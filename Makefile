@@ -6,6 +6,7 @@ PYTHON ?= python3
 UV ?= uv
 UPGRADE ?=
 TORTURE ?=
+WORKERS := $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
 BROWSER := chromium-headless-shell
 JAVA := openjdk-17-jre-headless
 BENCH ?=
@@ -41,14 +42,15 @@ help:  ## list the targets
 demo: $(VENV)/project.stamp  ## the whole pipeline on this machine: sandbox API, ./mootech-lake, the tumbler's report
 	$(BIN)/mootech demo
 
-# Many tests wait for servers, timeouts and killed processes; each worker has an S3 server and a shop of its own.
+# Many tests wait for servers, timeouts and killed processes, so there is one worker more than cores; each has an S3
+# server and a shop of its own.
 # What is tested is what mootech does; that the documents, locks and contracts agree with it is `make lint`.
 test: setup lowest $(VENV)/browser.stamp $(VENV)/java.stamp $(VENV)/spark.stamp  ## every test
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --ignore tests/docs
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/docs
 
 # It stands before the locked one on Python's path; all else is the same environment.
 lowest: setup $(VENV)/lowest.stamp  ## the tests of the engine and the reports, with the oldest DuckDB that is allowed
-	PYTHONPATH=$(CURDIR)/$(VENV)/lowest $(BIN)/python -m pytest --numprocesses auto --dist worksteal $(LOWEST)
+	PYTHONPATH=$(CURDIR)/$(VENV)/lowest $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(LOWEST)
 
 # TORTURE="--local 25 --s3 0 --seed 7001" does what a failure has named, or as much as there is time for.
 torture: setup  ## kill it 1,200 times and count what is lost; then long runs of readers and of the model: half an hour

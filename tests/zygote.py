@@ -27,22 +27,21 @@ _WATCHED = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", 
 
 
 _IMPORTED = (
-    "mootech.render.output",
-    "mootech.config",
-    "mootech.engines.duckdb",
-    "mootech.lake.stores.local",
-    "mootech.lake.stores.s3",
-    "mootech.render",
     "anyio._backends._asyncio",
     "h11",
     "httpcore",
     "importlib.readers",
     "pandera.backends.polars.builtin_checks",
+    "pandera.backends.polars.checks",
     "pandera.backends.polars.components",
     "pandera.backends.polars.container",
+    "polars._utils.parquet",
+    "pydantic.type_adapter",
     "s3fs",
+    "typer._adapters",
+    "typer._click.decorators",
 )
-"""What commands import on their way, besides the pipeline."""
+"""What commands import on their way, besides mootech."""
 _IMPORTED_WHERE_INSTALLED = ("hypothesis",)
 """What pandera asks for."""
 
@@ -129,15 +128,6 @@ def _become(user: int) -> None:
     codecs.lookup("utf-8-sig")
     codecs.lookup("idna")
     importlib.import_module("_strptime")
-    package = importlib.import_module("mootech")
-    for module in pkgutil.walk_packages(package.__path__, "mootech."):
-        if not module.name.endswith("__main__"):
-            try:
-                importlib.import_module(module.name)
-            except ModuleNotFoundError as exc:
-                # A module of an extra that is not installed here; a command that needed it would say so.
-                if str(exc.name).startswith("mootech"):
-                    raise
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
@@ -165,13 +155,18 @@ def _serve(main: Callable[[Sequence[str]], int]) -> None:
 
 def preloaded() -> Callable[[Sequence[str]], int]:
     """Import everything, which starts no thread that a child would miss, and return the command's `main`."""
-    pipeline = importlib.import_module("mootech.pipeline")
-    for module in (
-        *_IMPORTED,
-        *(each for each in _IMPORTED_WHERE_INSTALLED if importlib.util.find_spec(each)),
-        *(each.name for each in pkgutil.iter_modules(pipeline.__path__, "mootech.pipeline.")),
-    ):
-        importlib.import_module(module)
+    for name in (*_IMPORTED, *(each for each in _IMPORTED_WHERE_INSTALLED if importlib.util.find_spec(each))):
+        importlib.import_module(name)
+    package = importlib.import_module("mootech")
+    for module in pkgutil.walk_packages(package.__path__, "mootech."):
+        if module.name.endswith("__main__") or "spark" in module.name:
+            continue
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as exc:
+            # A module of an extra that is not installed here; a command that needed it would say so.
+            if str(exc.name).startswith("mootech"):
+                raise
     main: Callable[[Sequence[str]], int] = importlib.import_module("mootech.cli").main
     return main
 

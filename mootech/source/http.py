@@ -8,10 +8,12 @@ up instead of being asked once for each day of a long range.
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import tenacity
@@ -87,6 +89,7 @@ class Api:
         self._throttle = Throttle(Pace.of(settings.requests_per_second), sleep=sleep)
         self._auth = endpoint.auth
         self._key_filter = KeyFilter(self._auth)
+        encrypted = urlsplit(endpoint.url).scheme == "https"
         self._client = httpx.AsyncClient(
             auth=self._auth,
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
@@ -95,7 +98,9 @@ class Api:
             timeout=httpx.Timeout(settings.timeout_seconds),
             limits=httpx.Limits(max_connections=settings.concurrency),
             # Proxies from the environment would see the key of a plain-http source.
-            trust_env=endpoint.url.startswith("https://"),
+            trust_env=encrypted,
+            # A plain-http source shows no certificate; a context that trusts nobody spares reading the machine's.
+            verify=encrypted or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
     async def __aenter__(self) -> Self:

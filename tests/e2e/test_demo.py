@@ -1,5 +1,6 @@
 """What a stranger types first."""
 
+import json
 import re
 import subprocess
 from datetime import date, timedelta
@@ -14,7 +15,8 @@ from mootech.tables import TABLES
 from tests.e2e.conftest import Mootech
 from tests.environment import COMMAND, environment
 
-DAYS = 40
+DAYS = 120
+"""What the demo fetches unless it is told otherwise."""
 
 
 @pytest.fixture
@@ -23,31 +25,28 @@ def lake_url(tmp_path: Path) -> str:
     return str(tmp_path / "lake")
 
 
-def test_the_demo_shows_the_tumbler_and_accounts_for_every_row(mootech: Mootech, lake_url: str) -> None:
-    """One command from nothing: all layers, the tumbler's months, what to type next; every row of every day adds up."""
-    mootech.from_the_start = True
-    before = utc_today()
-    shown = mootech("demo", "--days", DAYS, "--lake", lake_url)
-    if utc_today() != before:
-        pytest.fail("midnight passed; the shop's day is not the test's any more")
-    assert "Tumbler" in shown.stdout
-    assert f"{before - timedelta(days=31):%Y-%m}" in shown.stdout
-    assert "mootech status" in shown.stdout + shown.stderr
-    assert {path.name for path in Path(lake_url).iterdir()} == {
-        "raw_data",
-        "silver",
-        "quarantine",
-        "results",
-        "_mootech",
-    }
+@pytest.mark.timeout(900)
+def test_the_readme_shows_what_the_demo_prints_and_every_row_is_accounted_for(tmp_path: Path) -> None:
+    """On the day that the README was written on, the demo prints what stands there, to the letter.
+
+    All layers are there, every row of every day adds up to what the shop made, and the same demo again writes nothing.
+    """
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    shown = readme.partition("<!-- demo output: begin -->\n```text\n")[2].partition("```\n<!-- demo output: end -->")[0]
+    (last,) = re.findall(r"^Data to (\S+), up to date", shown, re.MULTILINE)
+    today = date.fromisoformat(last) + timedelta(days=1)
+    done = _demo(tmp_path, today)
+    assert done.stdout + done.stderr == shown
+    lake = tmp_path / "mootech-lake"
+    assert {path.name for path in lake.iterdir()} == {"raw_data", "silver", "quarantine", "results", "_mootech"}
 
     shop = Shop()
     checked = 0
     for table in TABLES:
-        for folder in sorted(Path(lake_url, "raw_data", table.name).iterdir()):
+        for folder in sorted((lake / "raw_data" / table.name).iterdir()):
             day = date.fromisoformat(folder.name.removeprefix("utc_date="))
             receipt = _receipt(folder / "data.parquet")
-            dirt = shop.dirt(table, day, today=before)
+            dirt = shop.dirt(table, day, today=today)
             assert (
                 receipt.fetched == receipt.published + receipt.quarantined + receipt.duplicates == receipt.source_total
             )
@@ -56,27 +55,33 @@ def test_the_demo_shows_the_tumbler_and_accounts_for_every_row(mootech: Mootech,
             checked += 1
     assert checked == len(TABLES) * DAYS
 
-    again = mootech.json("demo", "--days", DAYS, "--lake", lake_url)
+    again = json.loads(_demo(tmp_path, today, "--json").stdout)
     assert {day["status"] for table in again["tables"] for day in table["days"]} <= {"unchanged"}
 
 
-@pytest.mark.timeout(900)
-def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
-    """On the day that the README was written on, the demo prints what stands there, to the letter."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    shown = readme.partition("<!-- demo output: begin -->\n```text\n")[2].partition("```\n<!-- demo output: end -->")[0]
-    (last,) = re.findall(r"^Data to (\S+), up to date", shown, re.MULTILINE)
-    script = tmp_path / "demo_on_a_day.py"
+def test_a_short_demo_says_what_to_type_next(mootech: Mootech, lake_url: str) -> None:
+    """From nothing, on any day: the tumbler's last month, and the next command."""
+    mootech.from_the_start = True
+    before = utc_today()
+    shown = mootech("demo", "--days", 2, "--lake", lake_url)
+    if utc_today() != before:
+        pytest.fail("midnight passed; the shop's day is not the test's any more")
+    assert "Tumbler" in shown.stdout
+    assert f"{before - timedelta(days=1):%Y-%m}" in shown.stdout
+    assert "mootech status" in shown.stdout + shown.stderr
+
+
+def _demo(folder: Path, today: date, *options: str) -> "subprocess.CompletedProcess[str]":
+    script = folder / "demo_on_a_day.py"
     script.write_text(_DEMO_ON_A_DAY, "utf-8")
-    done = subprocess.run(  # noqa: S603  # our own command
-        [Path(COMMAND).with_name("python"), script, f"{date.fromisoformat(last) + timedelta(days=1)}"],
-        env=environment(tmp_path / "unused", tmp_path / "state", "http://127.0.0.1:9", "unused"),
-        cwd=tmp_path,
+    return subprocess.run(  # noqa: S603  # our own command
+        [Path(COMMAND).with_name("python"), script, str(today), *options],
+        env=environment(folder / "unused", folder / "state", "http://127.0.0.1:9", "unused"),
+        cwd=folder,
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
-    assert done.stdout + done.stderr == shown
 
 
 _DEMO_ON_A_DAY = """
@@ -89,7 +94,7 @@ model.utc_today = lambda: today  # before any other module takes it from there
 
 from mootech.cli import main
 
-sys.exit(main(["demo"]))
+sys.exit(main(["demo", *sys.argv[2:]]))
 """
 
 
