@@ -14,18 +14,20 @@ from mootech.layers.bronze.publishing import Gatekeeper, Overrides, Rules
 from mootech.layers.bronze.queue import Fetcher, Ingest, PageFetcher
 from mootech.layers.bronze.selection import Selection
 from mootech.layers.bronze.staging import staged_pages
+from mootech.layers.bronze.strays import Strays, stray_rows, strays_of
 from mootech.model import DayResult, DayStatus, Finding, Job, Progress, Receipt, Silent, check_over, utc_today
 from mootech.outcomes import Outcome
 from mootech.pipeline.session import locked, opened, opened_if_there
 from mootech.pipeline.verify import prove
 from mootech.source import interruptible
 from mootech.source.endpoint import Endpoint
-from mootech.source.setup import endpoint_of
+from mootech.source.setup import dialect_of, endpoint_of
 from mootech.verify.findings import Mend, advice, days_to_mend, to_rewrite, unbelievable
 
 NO_OVERRIDES = Overrides()
 """The settings alone decide what is published."""
 
+_IN_THE_LAKE = frozenset({DayStatus.PUBLISHED, DayStatus.UNCHANGED})
 _SHOWN = 5
 """Findings that an error names one by one."""
 
@@ -125,7 +127,7 @@ def repair(
         if jobs:
             ingestion = Ingestion(settings, endpoint_of(settings), overrides, progress or Silent())
             done = ingestion.run(lake, jobs, published)
-        return replace(done, errors=_left_broken(lake, found), notes=_rebuilt_later(found))
+        return replace(done, errors=(*done.errors, *_left_broken(lake, found)), notes=_rebuilt_later(found))
 
     return locked(settings, "ingest", work)
 
@@ -164,14 +166,43 @@ class Ingestion:
 
     def run(self, lake: Lake, jobs: Sequence[Job], published: Mapping[Job, Receipt] | None = None) -> Outcome:
         """Work a queue in an open lake. `published`: receipts for the shrink guard, by default of all days held."""
-        for table, days in Counter(job.table for job in jobs).items():
-            self.progress.planned(table.name, days)
+        for table, count in Counter(job.table for job in jobs).items():
+            self.progress.planned(table.name, count)
         rules = Rules(self.settings.qa, self.overrides)
         gatekeeper = Gatekeeper(lake, rules, receipts_of(lake, jobs) if published is None else published)
         fetcher = self._fetcher(lake.workspace)
         self.progress.on_interrupt(lambda: _summary(gatekeeper.counts, len(jobs), staged_pages(fetcher.folder)))
-        work = Ingest(fetcher, gatekeeper, self.progress, alone=not lake.is_shared).run(jobs)
-        return Outcome("ingest", days=tuple(interruptible.run(work, stop=gatekeeper.stop)))
+
+        def worked(jobs: Sequence[Job], *, alone: bool) -> list[DayResult]:
+            work = Ingest(fetcher, gatekeeper, self.progress, alone=alone).run(jobs)
+            return interruptible.run(work, stop=gatekeeper.stop)
+
+        days = worked(jobs, alone=not lake.is_shared)
+        lacking = self._strays(lake, jobs, days)
+        # The source decides: a day that a row belongs to, and that this run has not asked for, is asked for once more.
+        # In a shard, another host's run may be working on it.
+        again = [Job(each.table, day) for each in lacking for day in each.days if Job(each.table, day) not in set(jobs)]
+        if again and not lake.is_shared:
+            for table, more in Counter(job.table for job in again).items():
+                self.progress.planned(table.name, more)
+            days += worked(again, alone=False)
+            lacking = self._strays(lake, [*jobs, *again], days)
+        return Outcome("ingest", days=tuple(days), errors=tuple(each.error() for each in lacking))
+
+    def _strays(self, lake: Lake, jobs: Sequence[Job], days: Sequence[DayResult]) -> list[Strays]:
+        """Return, for each table, the rows that came with another day than their own and that their own day lacks."""
+        found = []
+        for table in dict.fromkeys(job.table for job in jobs if not job.table.is_snapshot):
+            held = lake.known(Layer.RAW, table.name)
+            came = [
+                day.utc_date
+                for day in days
+                if day.table == table.name and day.status in _IN_THE_LAKE and day.quarantined
+            ]
+            receipts = {day: receipt for day in came if (receipt := held[day].receipt) is not None}
+            mapping = dialect_of(self.settings.source, table).mapping
+            found.append(strays_of(table, stray_rows(lake, table, receipts, mapping)))
+        return [each for each in found if each is not None]
 
     def _fetcher(self, workspace: Path) -> Fetcher:
         """Return what stages days by the configured protocol."""

@@ -19,6 +19,8 @@ from mootech.tables import TableSpec
 
 POSITION = "_position"
 """The column with each row's position among those fetched; only the gate needs it."""
+WRONG_DAY = "wrong_day"
+"""The reason of a row whose utc_date or event time lies outside the day that was asked for."""
 _CANONICAL = "_canonical"
 
 
@@ -158,7 +160,7 @@ def _reasons(table: TableSpec, fetched: Fetched, ruled: pl.DataFrame) -> pl.Data
     elsewhere = (
         fetched.rows.with_row_index("position")
         .filter(_of_another_day(table, fetched.day))
-        .select("position", pl.lit("wrong_day").alias("reason"))
+        .select("position", pl.lit(WRONG_DAY).alias("reason"))
     )
     broken = pl.concat([ruled, elsewhere])
     if structural.height:
