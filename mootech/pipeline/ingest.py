@@ -178,7 +178,7 @@ class Ingestion:
             return interruptible.run(work, stop=gatekeeper.stop)
 
         days = worked(jobs, alone=not lake.is_shared)
-        lacking = self._strays(lake, jobs, days)
+        lacking, errors = self._strays(lake, jobs, days)
         # The source decides: a day that a row belongs to, and that this run has not asked for, is asked for once more.
         # In a shard, another host's run may be working on it.
         again = [Job(each.table, day) for each in lacking for day in each.days if Job(each.table, day) not in set(jobs)]
@@ -186,23 +186,27 @@ class Ingestion:
             for table, more in Counter(job.table for job in again).items():
                 self.progress.planned(table.name, more)
             days += worked(again, alone=False)
-            lacking = self._strays(lake, [*jobs, *again], days)
-        return Outcome("ingest", days=tuple(days), errors=tuple(each.error() for each in lacking))
+            lacking, errors = self._strays(lake, [*jobs, *again], days)
+        return Outcome("ingest", days=tuple(days), errors=(*(each.error() for each in lacking), *errors))
 
-    def _strays(self, lake: Lake, jobs: Sequence[Job], days: Sequence[DayResult]) -> list[Strays]:
-        """Return, for each table, the rows that came with another day than their own and that their own day lacks."""
-        found = []
+    def _strays(
+        self, lake: Lake, jobs: Sequence[Job], days: Sequence[DayResult]
+    ) -> tuple[list[Strays], list[MootechError]]:
+        """Return, for each table, the rows that came with another day than their own and that their own day lacks.
+
+        A table whose objects cannot be read has an error instead; what was published stays so.
+        """
+        found, errors = [], list[MootechError]()
         for table in dict.fromkeys(job.table for job in jobs if not job.table.is_snapshot):
             held = lake.known(Layer.RAW, table.name)
-            came = [
-                day.utc_date
-                for day in days
-                if day.table == table.name and day.status in _IN_THE_LAKE and day.quarantined
-            ]
+            came = [day.utc_date for day in days if day.table == table.name and day.status in _IN_THE_LAKE]
             receipts = {day: receipt for day in came if (receipt := held[day].receipt) is not None}
             mapping = dialect_of(self.settings.source, table).mapping
-            found.append(strays_of(table, stray_rows(lake, table, receipts, mapping)))
-        return [each for each in found if each is not None]
+            try:
+                found.append(strays_of(table, stray_rows(lake, table, receipts, mapping)))
+            except MootechError as exc:
+                errors.append(exc)
+        return [each for each in found if each is not None], errors
 
     def _fetcher(self, workspace: Path) -> Fetcher:
         """Return what stages days by the configured protocol."""
