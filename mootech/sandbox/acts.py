@@ -33,6 +33,7 @@ _NESTED: Final = 100
 _STATUS: Final = {Fault.UNAUTHORIZED: 401, Fault.FORBIDDEN: 403, Fault.NOT_FOUND: 404}
 _SERVER_ERRORS: Final = (500, 502, 503, 504)
 _JSON: Final = "application/json"
+_ERROR_INSIDE: Final = b'{"data":[],"next_cursor":null,"errors":[{"message":"the upstream timed out"}]}'
 
 
 class Protocol(H11Protocol):
@@ -218,6 +219,7 @@ _ACTS: Final[Mapping[Fault, _Act]] = {
     Fault.BAD_UTF8: _instead(_with_row(b'"\xff"')),
     Fault.TRAILING: _instead(lambda body: body + json.dumps({"more": 1}).encode()),
     Fault.DEEP: _instead(_with_row(b"[" * _NESTED + b"]" * _NESTED)),
+    Fault.ERROR_INSIDE: _instead(lambda _: _ERROR_INSIDE),
     Fault.UNAUTHORIZED: _refusal(Fault.UNAUTHORIZED),
     Fault.FORBIDDEN: _refusal(Fault.FORBIDDEN),
     Fault.NOT_FOUND: _refusal(Fault.NOT_FOUND),

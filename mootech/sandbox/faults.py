@@ -28,6 +28,7 @@ class Fault(StrEnum):
     BAD_UTF8 = "bad-utf8"
     TRAILING = "trailing"
     DEEP = "deep"
+    ERROR_INSIDE = "error-inside"
     REPEATED_CURSOR = "repeated-cursor"
     REPEATED_PAGE = "repeated-page"
     ENDLESS = "endless"

@@ -24,7 +24,7 @@ OVERCOME = {
     11: {Fault.RATE_LIMIT},
     12: {Fault.SERVER_ERRORS},
     15: {Fault.RESETS, Fault.DRIP, Fault.TRUNCATED_GZIP},
-    17: {Fault.HTML, Fault.EMPTY, Fault.NAN, Fault.BAD_UTF8, Fault.TRAILING, Fault.DEEP},
+    17: {Fault.HTML, Fault.EMPTY, Fault.NAN, Fault.BAD_UTF8, Fault.TRAILING, Fault.DEEP, Fault.ERROR_INSIDE},
     18: {Fault.REPEATED_CURSOR, Fault.REPEATED_PAGE, Fault.ENDLESS},
     19: {Fault.MOVING_TOTAL, Fault.SHIFTING_ROWS},
     20: {Fault.SHORT},

@@ -142,6 +142,13 @@ def test_a_body_has_no_end(fault: str) -> None:
     assert wire < 1_000_000 or fault == "oversized"
 
 
+def test_an_error_stands_inside_a_200() -> None:
+    """Strict JSON, no rows, no next page, and beside them the words of what failed."""
+    answer = one("error-inside=1")
+    assert (answer.status_code, answer.json()["data"], answer.json()["next_cursor"]) == (200, [], None)
+    assert answer.json()["errors"][0]["message"] == "the upstream timed out"
+
+
 @pytest.mark.parametrize("fault", ["html", "empty", "nan", "bad-utf8", "trailing"])
 def test_a_good_answer_holds_no_strict_json(fault: str) -> None:
     """200, but not a body of the API."""
