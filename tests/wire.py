@@ -24,6 +24,20 @@ def answer(body: bytes, status: str = "200 OK", **headers: str) -> Answer:
     return send
 
 
+def unframed(body: bytes, **headers: str) -> Answer:
+    """Return an answer without a length or chunks: its body ends where the connection does."""
+
+    def send(client: socket.socket, _request: str) -> None:
+        lines = [
+            "HTTP/1.1 200 OK",
+            "Connection: close",
+            *(f"{name.replace('_', '-')}: {headers[name]}" for name in headers),
+        ]
+        client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+
+    return send
+
+
 def problem(status: int, detail: str, **headers: str) -> Answer:
     """Return an RFC 9457 problem document."""
     body = json.dumps({"type": "about:blank", "title": "no", "status": status, "detail": detail}).encode()

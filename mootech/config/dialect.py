@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mootech.config.section import Section, one_for_each_table
+from mootech.config.section import Section, as_tuple, one_for_each_table
 from mootech.tables import TableSpec
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -51,6 +51,7 @@ def _moved(value: object) -> object:
 
 JsonPath = Annotated[tuple[str, ...], BeforeValidator(_path)]
 Parameter = Annotated[str, AfterValidator(_parameter)]
+EndStatus = Literal[400, 404, 410, 416, 422]
 
 
 class AuthSettings(Section):
@@ -91,6 +92,21 @@ class PagesSettings(Section):
     total_header: Parameter = Field(default="", description="Header with the number of all rows, instead of `total`.")
     more: JsonPath = Field(
         default=(), description="Path of true or false: whether there is another page, if the shop says so."
+    )
+    errors: Annotated[tuple[JsonPath, ...], BeforeValidator(as_tuple)] = Field(
+        default=(("errors",), ("error",)),
+        description="Paths of errors beside the rows: an answer of 200 with one that is not empty is asked for again. "
+        "`[]` looks for none.",
+    )
+    end_status: Annotated[tuple[EndStatus, ...], BeforeValidator(as_tuple)] = Field(
+        default=(404, 416),
+        description="Statuses that may end a day behind its last page, of 400, 404, 410, 416 and 422; only in the "
+        "styles `page` and `offset`, and only where no total says otherwise.",
+    )
+    unframed: bool = Field(
+        default=False,
+        description="Take a body of lines for whole although neither a length, chunks, a total nor a gzip trailer says "
+        "where it ends.",
     )
     place_parameter: Parameter = Field(
         default="",

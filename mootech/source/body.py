@@ -1,6 +1,7 @@
 """The body of an answer: read within a limit, decoded, and accepted only when it arrived whole."""
 
 import zlib
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -8,6 +9,7 @@ from mootech.errors import RefusedError
 
 _PROBLEM_MAX = 4096
 """Bytes of an error's body that are read."""
+_MOST_SHOWN = 200
 _GZIP_MAGIC = b"\x1f\x8b"
 _TORN = "a gzip body that ends early or goes on after its end"
 
@@ -21,7 +23,17 @@ class TransientError(Exception):
         self.asked_for = asked_for
 
 
-async def read_body(response: httpx.Response, limit: int) -> bytes:
+@dataclass(frozen=True)
+class Body:
+    """A body as it arrived."""
+
+    content: bytes = field(repr=False)
+    """Decoded."""
+    framed: bool
+    """True when a length, chunks or a gzip trailer prove that it is whole; the connection just ended otherwise."""
+
+
+async def read_body(response: httpx.Response, limit: int) -> Body:
     """Return the whole body, decoded, of at most `limit` bytes. A body that is a gzip file itself is unpacked, too.
 
     The gzip stream is decoded here because httpx accepts a truncated stream and inflates a bomb in one piece.
@@ -49,8 +61,15 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
             raise _too_large(limit)
     if inflate is not None and (not inflate.eof or inflate.unused_data):
         raise TransientError(_TORN)
-    body = b"".join(parts)
-    return _unpacked(body, limit) if body.startswith(_GZIP_MAGIC) else body
+    content = b"".join(parts)
+    if content.startswith(_GZIP_MAGIC):
+        return Body(_unpacked(content, limit), framed=True)
+    return Body(content, framed=inflate is not None or _is_framed(response.headers))
+
+
+def _is_framed(headers: httpx.Headers) -> bool:
+    """Say whether HTTP itself says where the body ends (RFC 9112, 6.3)."""
+    return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower().endswith("chunked")
 
 
 def _unpacked(body: bytes, limit: int) -> bytes:
@@ -82,10 +101,14 @@ async def problem_detail(response: httpx.Response) -> str:
     """Return the detail of an RFC 9457 problem document, or nothing."""
     try:
         body = await read_body(response, _PROBLEM_MAX)
-        problem = httpx.Response(response.status_code, content=body).json()
+        problem = httpx.Response(response.status_code, content=body.content).json()
     except (TransientError, RefusedError, httpx.TransportError, ValueError):
         return ""
     if not isinstance(problem, dict):
         return ""
-    detail = str(problem.get("detail") or problem.get("title") or "")
-    return "".join(character if character.isprintable() else " " for character in detail)[:200]
+    return printable(str(problem.get("detail") or problem.get("title") or ""))
+
+
+def printable(text: str) -> str:
+    """Return words of the shop as a message may show them: on one line, and not too many."""
+    return "".join(character if character.isprintable() else " " for character in text)[:_MOST_SHOWN]

@@ -19,7 +19,7 @@ from mootech.source.styles import STYLES, Style
 SECONDS, MILLISECONDS = "seconds", "milliseconds"
 """Formats of a date besides those of strftime: since 1970, UTC."""
 
-_READ = ("style", "body", "records", "next", "total", "total_header", "more")
+_READ = ("style", "body", "records", "next", "total", "total_header", "more", "errors")
 """The settings that decide how a page is read; the others decide how it is asked for."""
 
 

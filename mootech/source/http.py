@@ -1,8 +1,8 @@
 """One request to the shop's API, made safe: retries, deadlines, caps, one pace, no redirects, no key in any message.
 
 A body is accepted only when it arrived whole and could be parsed; everything else is asked for again, within a
-deadline. After 401 or 403 nothing more is asked, after 404 nothing more of that path. A source that stays away is given
-up instead of being asked once for each day of a long range.
+deadline. After 401 or 403 nothing more is asked. A source that stays away is given up instead of being asked once for
+each day of a long range.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import tenacity
 from mootech.errors import RefusedError, SourceError
 from mootech.source.auth import KeyFilter
 from mootech.source.backoff import retry_after_seconds, wait_seconds
-from mootech.source.body import TransientError, problem_detail, read_body
+from mootech.source.body import Body, TransientError, problem_detail, read_body
 from mootech.source.endpoint import Endpoint
 from mootech.source.throttle import Pace, Throttle
 
@@ -69,6 +69,8 @@ class Answer:
     """Decoded, without the key."""
     head: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The headers, without the key; names in lower case."""
+    framed: bool = True
+    """Whether the body's own end was proved; see `Body`."""
 
 
 class Api:
@@ -85,7 +87,6 @@ class Api:
         self._answered: set[str] = set()
         self._failed_in_a_row = 0
         self._given_up: SourceError | None = None
-        self._refused: dict[str, RefusedError] = {}
         self._throttle = Throttle(Pace.of(settings.requests_per_second), sleep=sleep)
         self._auth = endpoint.auth
         self._key_filter = KeyFilter(self._auth)
@@ -128,7 +129,7 @@ class Api:
             sent: another method, and a body; None is a GET without one.
 
         Raises:
-            RefusedError: a 4xx that asking again would not change, now or for an earlier request.
+            RefusedError: a 4xx that asking again would not change; or the key was refused earlier.
             SourceError: no whole answer within the attempts and the deadline.
 
         """
@@ -149,9 +150,8 @@ class Api:
         await self._sleep(wait_seconds(attempt, None, self._rng))
 
     async def _get(self, ask: Ask, parse: Callable[[Answer], T]) -> T:
-        known = self._given_up or self._refused.get(ask.path)
-        if known is not None:
-            raise known
+        if self._given_up is not None:
+            raise self._given_up
         async with self._slots:
             try:
                 # Outside the request's deadline: a slow pace is no fault of the source.
@@ -225,7 +225,7 @@ class Api:
                 if response.status_code != httpx.codes.OK:
                     raise await self._failure(ask, response)
                 body = await read_body(response, self._settings.max_body_mb * 2**20)
-                _LOG.debug("%s %s %s: %d bytes", *_described(ask), len(body))
+                _LOG.debug("%s %s %s: %d bytes", *_described(ask), len(body.content))
                 self._throttle.ease()
                 return self._without_key(body, response.headers)
         except TimeoutError as exc:
@@ -233,12 +233,12 @@ class Api:
         except httpx.TransportError as exc:
             raise TransientError(f"{type(exc).__name__}: {exc}".rstrip(": ")) from exc
 
-    def _without_key(self, body: bytes, headers: httpx.Headers) -> Answer:
+    def _without_key(self, body: Body, headers: httpx.Headers) -> Answer:
         head = {name: self._auth.without_key(value.encode()).decode() for name, value in headers.items()}
-        return Answer(self._auth.without_key(body), head)
+        return Answer(self._auth.without_key(body.content), head, body.framed)
 
     async def _failure(self, ask: Ask, response: httpx.Response) -> Exception:
-        """Return the exception an answer other than 200 deserves, and remember a refusal."""
+        """Return the exception an answer other than 200 deserves, and remember that the key was refused."""
         status = response.status_code
         detail = await problem_detail(response)
         reason = f"{status} {response.reason_phrase}{f' ({detail})' if detail else ''}"
@@ -252,8 +252,6 @@ class Api:
         refused = RefusedError(f"{self.endpoint.url}/{ask.path} answered {reason}", hint=_hint(status), status=status)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._given_up = refused
-        elif status == httpx.codes.NOT_FOUND and ask.sent is None:  # with another body the same path may exist
-            self._refused[ask.path] = refused
         return refused
 
 

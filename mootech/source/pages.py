@@ -1,15 +1,20 @@
 """The pages protocol: one table and day, page by page, with guards against a source that lies about its pages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import date
 from functools import partial
+from typing import Any, Final
 
 import msgspec
 
-from mootech.source.body import TransientError
+from mootech.config import PagesSettings
+from mootech.errors import IncompleteError, RefusedError
+from mootech.source.complaints import FAILURES, no_page, refuse_errors
 from mootech.source.dialect import Dialect
 from mootech.source.guards import START, Page, PagePosition
 from mootech.source.http import Answer, Api
+from mootech.source.paths import fields_of
 from mootech.source.reading import read, rows_in
 from mootech.source.strict import check_rows, refuse_dense
 
@@ -23,8 +28,11 @@ class _Envelope(msgspec.Struct, frozen=True):
     data: list[msgspec.Raw]
     next_cursor: str | None = None
     total: int | None = None
+    errors: Any = None
+    error: Any = None
 
 
+_ERRORS: Final = PagesSettings().errors
 _DECODER = msgspec.json.Decoder(_Envelope)
 
 
@@ -37,7 +45,8 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
     """Read a page of mootech's own protocol.
 
     Raises:
-        TransientError: it is not strict JSON in UTF-8, or not a page; it is worth asking again.
+        TransientError: it is not strict JSON in UTF-8, or not a page, or has an error beside its rows; it is worth
+            asking again.
         RefusedError: it has more rows than any page may have, or a row that is too large.
 
     """
@@ -47,8 +56,10 @@ def parse_page(body: bytes, number: int, cursor: str | None) -> Page:
             # Rows are not decoded here, so bytes that are no UTF-8 would pass.
             body.decode()
         envelope = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise TransientError(f"a body that is no page of rows ({exc})") from exc
+        if envelope.errors or envelope.error:
+            refuse_errors(fields_of(body), _ERRORS)
+    except FAILURES as exc:
+        raise no_page(body, _ERRORS, exc) from exc
     check_rows(body, envelope.data)
     return Page(number, cursor, envelope.next_cursor or None, envelope.data, envelope.total, body)
 
@@ -62,7 +73,7 @@ def read_page(dialect: Dialect, answer: Answer, before: PagePosition, page_size:
     """
     if dialect.is_own:
         return parse_page(answer.body, before.pages + 1, before.next_cursor)
-    return read(dialect, answer.body, answer.head, before, page_size)
+    return read(dialect, answer, before, page_size)
 
 
 async def pages(
@@ -74,12 +85,50 @@ async def pages(
 
     Raises:
         SourceError: see `Api.get`.
-        IncompleteError, TotalChangedError: see `PagePosition.after`.
+        IncompleteError, TotalChangedError: see `PagePosition.after`; or what was refused as behind the last page is
+            not behind it when it is asked for again.
 
     """
     dialect = dialect.on(day)
+
+    async def asked(at: PagePosition) -> Page:
+        return await api.ask(
+            dialect.ask(day, at, page_size), partial(read_page, dialect, before=at, page_size=page_size)
+        )
+
     while position.pages == 0 or position.next_cursor is not None:
-        parse = partial(read_page, dialect, before=position, page_size=page_size)
-        page = await api.ask(dialect.ask(day, position, page_size), parse)
+        try:
+            page = await asked(position)
+        except RefusedError as exc:
+            if not dialect.style.counts or not position.may_end_with(exc.status, dialect.pages.end_status):
+                raise
+            await _confirm_end(asked, position, exc)
+            return
         position = position.after(page)
         yield page
+
+
+async def _confirm_end(
+    asked: Callable[[PagePosition], Awaitable[Page]], position: PagePosition, refusal: RefusedError
+) -> None:
+    """Prove that a day ends with its last page, because the page behind it was refused.
+
+    The last page is asked for once more and must be the same; then the refusal must come again. Otherwise rows moved,
+    or the shop refuses what it has.
+
+    Raises:
+        SourceError: another failure than the same refusal.
+        IncompleteError: the last page has changed, or there is a page behind it after all.
+
+    """
+    hint = "Nothing of the day was published; what was there before is intact. Run the same command again."
+    again = await asked(replace(position, pages=position.pages - 1, next_cursor=position.cursor))
+    if not position.confirms(again):
+        raise IncompleteError(f"page {position.pages} changed while the end of the day was looked for", hint=hint)
+    try:
+        await asked(position)
+    except RefusedError as exc:
+        if exc.status != refusal.status:
+            raise
+    else:
+        raise IncompleteError(f"page {position.pages + 1} was refused ({refusal.status}), and then it came", hint=hint)

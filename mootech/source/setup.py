@@ -83,6 +83,8 @@ def dialect_of(source: SourceSettings, table: TableSpec) -> Dialect:
         raise _wrong(at("more"), "has no place where the body is nothing but rows", "Nothing stands beside the rows.")
     if outside and pages.next == pages.records:
         raise _wrong(at("next"), "is the path of the records", "They stand in different places of the body.")
+    if outside and pages.records in pages.errors:
+        raise _wrong(at("errors"), "names the path of the records", "An empty list looks for no errors.")
     _check_parameters(source, pages, style.parameter(pages), at)
     return Dialect(of_table.path or table.name, pages, url=source.url or "", mapping=_mapping(of_table, table))
 

@@ -16,6 +16,7 @@ from mootech.config import PagesSettings
 from mootech.errors import RefusedError
 from mootech.source.guards import PagePosition
 from mootech.source.http import Ask
+from mootech.source.links import next_of
 from mootech.source.paths import decoded_at, shown
 
 
@@ -29,7 +30,9 @@ class PageRead:
     page_size: int
     """The rows that were asked for."""
     total: int | None
-    """Rows of the day as declared; None where none are declared, or where the shop says whether more follow."""
+    """Rows of the day as declared; None where none are declared."""
+    more: bool | None
+    """Whether the shop says that there is another page; None where it does not say."""
     beside: Mapping[str, msgspec.Raw]
     """The fields of the body that stand beside the rows."""
     head: Mapping[str, str]
@@ -48,6 +51,8 @@ class Style(ABC):
     """True: the body names the next page, so there must be something beside the rows, and `next` says where."""
     limited: ClassVar[bool] = True
     """True: a request may say how many rows a page has."""
+    counts: ClassVar[bool] = False
+    """True: nothing in a page names the next one, so a shop may refuse the page behind the last."""
     headers: ClassVar[tuple[str, ...]] = ()
     """The headers that name the next page, in lower case."""
 
@@ -88,6 +93,8 @@ class ByCursor(Style):
 class _Counted(Style):
     """No page names the next one: pages or rows are counted."""
 
+    counts = True
+
     def ask(self, first: Ask, pages: PagesSettings, cursor: str | None) -> Ask:
         """Return the request; the first page has a number, too."""
         return super().ask(first, pages, str(self.first(pages)) if cursor is None else cursor)
@@ -95,13 +102,11 @@ class _Counted(Style):
     def following(self, pages: PagesSettings, page: PageRead) -> str | None:
         """Return the number of the next page; None when this page is the last.
 
-        A page without rows is the last. A short page is the last only when all declared rows have arrived with it:
-        the shop may have smaller pages than those that were asked for.
+        What the shop says decides. Where it says nothing, the last page is the one with which all declared rows have
+        arrived, or one without rows. A short page proves nothing: the shop may have smaller pages than were asked for.
         """
-        is_short = page.rows < page.page_size
-        if page.rows == 0 or (is_short and page.total == page.before.rows + page.rows):
-            return None
-        return str(self.first(pages) + self.counted(page))
+        is_last = page.rows == 0 or page.total == page.before.rows + page.rows if page.more is None else not page.more
+        return None if is_last else str(self.first(pages) + self.counted(page))
 
     @abstractmethod
     def first(self, pages: PagesSettings) -> int:
@@ -168,9 +173,8 @@ class ByLink(_Addressed):
     headers = ("link",)
 
     def named(self, pages: PagesSettings, page: PageRead) -> str | None:  # noqa: ARG002  # the header has its own grammar
-        """Return the link whose relation is `next`."""
-        links = httpx.Response(httpx.codes.OK, headers={"Link": page.head.get("link", "")}).links
-        return links.get("next", {}).get("url")
+        """Return the link with the relation `next`; an empty address is none."""
+        return next_of(page.head.get("link", "")) or None
 
 
 class ByNextUrl(_Addressed):

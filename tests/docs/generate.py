@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from mootech.cli import app
 from mootech.config import Settings
+from mootech.config.dialect import EndStatus, JsonPath
 from mootech.config.explain import SECTIONS, inner_sections, sections_below
 from mootech.config.section import NamedTable
 
@@ -66,6 +67,8 @@ _TYPES: dict[object, str] = {
     SecretStr: "text",
     tuple[NamedTable, ...]: "list of tables",
     tuple[str, ...]: "list of texts",
+    tuple[JsonPath, ...]: "list of paths",
+    tuple[EndStatus, ...]: "list of numbers",
     dict[str, str]: "section of texts",
 }
 
@@ -157,8 +160,15 @@ def _default(field: FieldInfo) -> str:
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
     if isinstance(field.default, tuple):
-        return f"`{json.dumps([str(each) for each in field.default])}`"
+        return f"`{json.dumps([_entry(each) for each in field.default])}`"
     return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
+
+
+def _entry(value: object) -> object:
+    """Return an entry of a list as it stands in the file; a path has dots between its names."""
+    if isinstance(value, int):
+        return value
+    return ".".join(value) if isinstance(value, tuple) else str(value)
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ FAULTS: Mapping[int, Fault] = {
     12: Fault("The source answers 500, 502, 503 or 504 for a while.", "Asked again, with jitter, until a deadline."),
     13: Fault(
         "The source refuses: 401, 403, 404.",
-        "It is not asked a second time; exit 4 with a hint about the key or the address.",
+        "No request is repeated, and a refused key ends the run; exit 4 with a hint about the key or the address.",
     ),
     14: Fault("The source never answers again.", "The run ends in bounded time and lists the days it could not get."),
     15: Fault(

@@ -79,13 +79,13 @@ def test_no_retry_after_holds_a_run_for_ever(small: World, tmp_path: Path, wish:
 @pytest.mark.fault(13)
 @pytest.mark.parametrize(
     ("status", "requests", "hint"),
-    [(401, 1, "MOOTECH_API_KEY"), (403, 1, "MOOTECH_API_KEY"), (404, 2, "{url}/{table}")],
+    [(401, 1, "MOOTECH_API_KEY"), (403, 1, "MOOTECH_API_KEY"), (404, None, "{url}/{table}")],
 )
-def test_a_refusal_costs_one_request(small: World, tmp_path: Path, status: int, requests: int, hint: str) -> None:
-    """One request for all days, or for all of a table that is not there; exit 4, and the hint says what to set."""
+def test_a_refusal_is_not_repeated(small: World, tmp_path: Path, status: int, requests: int | None, hint: str) -> None:
+    """One request in all where the key is refused, one for each day that is not there; the hint says what to set."""
     with serving([problem(status, "go away")]) as wire:
         said = Rehearsal(replace(small, url=wire.url), tmp_path, {}).ingest(expect=4)
-    assert len(wire.requests) == requests
+    assert len(wire.requests) == (requests or len(Rehearsal.days(said)))
     assert hint in said["error"]["hint"]
     assert {day["status"] for day in Rehearsal.days(said)} == {"failed"}
 

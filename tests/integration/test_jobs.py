@@ -306,6 +306,18 @@ def test_a_delivery_without_rows_is_believed_only_when_it_is_declared(bench: Ben
         assert bench.stage(bench.fetcher(wire.url))[0] == []
 
 
+def test_an_error_beside_a_job_is_no_delivery(bench: Bench) -> None:
+    """COMPLETE with an error, and an order answered by an error: ordered again, into another directory."""
+    broken = answer(b'{"job_id": 7, "error": "no room"}')
+    service = Service(bench, {"a.parquet": frame("a")}, done(rows=1, errors=["disk full"]), done(rows=1, errors=[]))
+    with serving([service.serving(broken)]) as wire:
+        rows, note = bench.stage(bench.fetcher(wire.url), WANTED[:1])
+    assert ids(rows) == ["a"]
+    assert note == ["ordered again, because a job came to nothing"]
+    assert (service.orders, len(set(service.directories))) == (3, 2)
+    assert bench.clean()
+
+
 def test_an_order_whose_answer_is_lost_gets_another_directory(bench: Bench) -> None:
     """There may be a job already, and two jobs in one directory would double the rows."""
     service = Service(bench, {"a.parquet": frame("a")}, done(rows=1))

@@ -17,7 +17,7 @@ from mootech.source.http import Api
 from mootech.source.pages import pages
 from tests.clocks import at_once
 from tests.rows import DAY, page_body
-from tests.wire import Answer, Wire, answer, cut, drip, problem, serving
+from tests.wire import Answer, Wire, answer, cut, drip, problem, routed, serving
 
 KEY = "canary-9f8e7d"
 
@@ -72,6 +72,9 @@ def zipped(body: bytes, keep: int | None = None, tail: bytes = b"") -> Answer:
         pytest.param(answer(page_body([]) + b"x"), id="trailing bytes"),
         pytest.param(answer(b'{"data": ' + b"[" * 5000 + b"]" * 5000 + b"}"), id="nesting"),
         pytest.param(answer(b'{"rows": []}'), id="another envelope"),
+        pytest.param(answer(b'{"data": [], "errors": [{"message": "Throttled"}]}'), id="errors beside no rows"),
+        pytest.param(answer(b'{"data": [{"a": 1}], "total": 1, "error": "timed out"}'), id="an error beside rows"),
+        pytest.param(answer(b'{"errors": {"base": ["slow"]}}'), id="errors and no rows"),
         pytest.param(answer(page_body([]), Content_Encoding="br"), id="an encoding not asked for"),
     ],
 )
@@ -82,15 +85,48 @@ def test_a_bad_answer_is_asked_for_again(bad: Answer) -> None:
     assert len(wire.requests) == 3
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "MOOTECH_API_KEY"), (403, "refused"), (404, "MOOTECH_API_URL")])
-def test_a_refusal_costs_one_request_however_many_days(status: int, hint: str) -> None:
-    """After 401, 403 or 404 nothing more is asked, the server's own words are told, and the hint says what to set."""
+@pytest.mark.parametrize(
+    ("status", "hint", "requests"),
+    [(401, "MOOTECH_API_KEY", 1), (403, "refused", 1), (404, "MOOTECH_API_URL", 8)],
+)
+def test_a_refused_key_costs_one_request_however_many_days(status: int, hint: str, requests: int) -> None:
+    """After 401 or 403 nothing more is asked; the server's own words are told, and the hint says what to set."""
     with serving([problem(status, "no such thing")]) as wire, pytest.raises(RefusedError, match=str(status)) as caught:
         fetch(wire, days=8)
-    assert len(wire.requests) == 1
+    assert len(wire.requests) == requests
     assert hint in caught.value.hint
     assert "no such thing" in caught.value.message
     assert KEY not in f"{caught.value.message} {caught.value.hint} {caught.value!r}"
+
+
+def test_a_404_on_one_day_refuses_no_other_day() -> None:
+    """A shop without rows on its first days may answer 404 for them; every later day is asked for and arrives."""
+    silent = {str(DAY), str(DAY + timedelta(days=1))}
+
+    def one(head: str) -> Answer:
+        return problem(404, "no orders") if any(f"start_date={day}" in head for day in silent) else GOOD
+
+    async def each(wire: Wire) -> list[int | None]:
+        async with Api(Endpoint(SourceSettings(url=wire.url), KEY), sleep=at_once) as api:
+            found: list[int | None] = []
+            for number in range(5):
+                try:
+                    day = pages(api, Dialect("products"), DAY + timedelta(days=number), page_size=2)
+                    found.append(sum([page.rows async for page in day]))
+                except RefusedError as exc:
+                    assert exc.status == 404  # noqa: PT017  # the other days go on
+                    found.append(None)
+            return found
+
+    with serving([routed(one)]) as wire:
+        assert asyncio.run(each(wire)) == [None, None, 1, 1, 1]
+
+
+def test_an_error_inside_a_200_is_told() -> None:
+    """A shop that answers every request so is given up on, and its own words say why."""
+    body = b'{"data": [], "errors": [{"message": "Throttled"}]}'
+    with serving([answer(body)]) as wire, pytest.raises(SourceError, match=r"errors beside the rows \(Throttled\)"):
+        fetch(wire)
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -152,7 +188,7 @@ def test_the_key_travels_in_its_header_only() -> None:
     ("answers", "error", "words"),
     [
         pytest.param([page_body([1], "c", 9), page_body([1], "c", 9)], IncompleteError, "second time", id="cursor"),
-        pytest.param([page_body([], "c")], IncompleteError, "empty and yet", id="empty page"),
+        pytest.param([page_body([], "c")], IncompleteError, "second time", id="empty page"),
         pytest.param([page_body([1, 2], "c", 3), page_body([3, 4], "d", 3)], IncompleteError, "4 rows came", id="more"),
         pytest.param([page_body([1], "c", 3), page_body([2], None, 3)], IncompleteError, "only 2 rows", id="fewer"),
         pytest.param([page_body([1], "c", 3), page_body([2], "d", 4)], TotalChangedError, "declares 4", id="changed"),

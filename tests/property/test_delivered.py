@@ -156,6 +156,9 @@ def test_words_for_a_jobs_state() -> None:
     }
     for word, state in states.items():
         assert parse_status(f'{{"execution_status": {word}}}'.encode()).state is state
-    status = parse_status(b'{"execution_status": "COMPLETE", "rows": "many", "error": {"a": 1}}')
+    status = parse_status(b'{"execution_status": "COMPLETE", "rows": "many", "error": {}}')
     assert (status.state, status.rows) == (ExportState.COMPLETE, None)
+    for error in ('"error": "disk full"', '"errors": [{"message": "disk full"}]'):
+        status = parse_status(f'{{"execution_status": "COMPLETE", "rows": 1, {error}}}'.encode())
+        assert (status.state, status.message) == (ExportState.FAILED, "COMPLETE: disk full")
     assert parse_status(b'{"execution_status": "COMPLETE", "rows": 0}').rows == 0

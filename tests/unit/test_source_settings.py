@@ -37,6 +37,11 @@ def connect(tmp_path: Path, text: str) -> None:
         ('[source.pages]\nbody = "ndjson"', "[source.pages] style cannot be cursor where body is ndjson"),
         ('[source.pages]\nrecords = "$"', "[source.pages] style cannot be cursor where the body is nothing but rows"),
         ('[source.pages]\nrecords = "$"\nstyle = "page"\nmore = "more"', "[source.pages] more has no place"),
+        ('[source.pages]\nerrors = "errors"', "[source.pages] errors: input should be a valid list"),
+        ('[source.pages]\nerrors = ["a..b"]', "[source.pages] errors"),
+        ('[source.pages]\nrecords = "errors"', "[source.pages] errors names the path of the records"),
+        ("[source.pages]\nend_status = [401]", "[source.pages] end_status"),
+        ('[source.pages]\nunframed = "yes"', "[source.pages] unframed"),
         ('[source.pages]\nnext = "data"', "[source.pages] next is the path of the records"),
         ('[source.tables.users.pages]\ndate_format = "x"', "[source.tables.users.pages] date_format does not"),
         ('[source.tables.orders]\npath = "x"', "[source.tables.orders] is no key"),
@@ -83,6 +88,7 @@ def test_the_default_is_mootechs_own_protocol() -> None:
     assert Dialect("users").digest == Dialect("users").digest != Dialect("products").digest
     assert Dialect("users", PagesSettings(limit_parameter="n")).is_own
     assert not Dialect("users", PagesSettings(records=("rows",))).is_own
+    assert not Dialect("users", PagesSettings(errors=())).is_own
 
 
 def test_every_name_of_the_settings_has_a_class() -> None:

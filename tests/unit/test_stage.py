@@ -86,11 +86,11 @@ def _version(journal: Path, version: int) -> None:
 
 
 def _newer(journal: Path) -> None:
-    _version(journal, 4)
+    _version(journal, 5)
 
 
 def _older(journal: Path) -> None:
-    _version(journal, 2)
+    _version(journal, 3)
 
 
 def _deep(journal: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from mootech.errors import IncompleteError, RefusedError, SourceError
 from mootech.layers.bronze.staging import StagedDay
-from mootech.source.guards import MOST_PAGES, TotalChangedError
+from mootech.source.guards import MOST_PAGES, TotalChangedError, TotalExceededError
 from mootech.source.http import Api
 from mootech.source.pages import pages
 
@@ -46,9 +46,13 @@ async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None])
 
     """
     resumed = await asyncio.to_thread(staged.resume)
-    number, page_size, overlapping = 1, staged.page_size, set[bytes]()
+    number, page_size, overlapping, exceeded = 1, staged.page_size, set[bytes](), set[int | None]()
     while True:
-        trouble = await _read(api, staged, arrived)
+        trouble = await _read(api, staged, arrived, exceeded)
+        if trouble is None and staged.dialect.style.counts and staged.position.total in exceeded:
+            # Pages of another size may just end where the total does.
+            total = f"{staged.position.total:,}"
+            trouble = IncompleteError(f"more than {total} rows came before, {total} were declared", hint=_MOVING)
         if trouble is None:
             if not staged.position.overlaps:
                 break
@@ -70,8 +74,12 @@ async def stage_day(api: Api, staged: StagedDay, arrived: Callable[[int], None])
     return f"resumed: {resumed} of {staged.position.pages} pages were staged" if resumed else ""
 
 
-async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> SourceError | None:
+async def _read(
+    api: Api, staged: StagedDay, arrived: Callable[[int], None], exceeded: set[int | None]
+) -> SourceError | None:
     """Fetch a day's missing pages; return why the day has to be read again, None when the last page is there.
+
+    A total of which more rows came is added to `exceeded`.
 
     Raises:
         SourceError: reading it again would be useless.
@@ -82,8 +90,12 @@ async def _read(api: Api, staged: StagedDay, arrived: Callable[[int], None]) -> 
         async for page in pages(api, staged.dialect, staged.job.day, page_size=size, position=position):
             await asyncio.to_thread(staged.add, page)
             arrived(page.rows)
+        staged.end()
     except TotalChangedError as exc:
         return IncompleteError(f"the declared total changed while the day was read: {exc}", hint=_MOVING)
+    except TotalExceededError as exc:
+        exceeded.add(exc.total)
+        return IncompleteError(exc.message, hint=exc.hint)
     except IncompleteError as exc:
         if staged.position.pages >= MOST_PAGES - 1:
             raise

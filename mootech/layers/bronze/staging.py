@@ -29,7 +29,7 @@ from mootech.source.guards import START, Page, PagePosition, TotalChangedError
 from mootech.source.http import Answer
 from mootech.source.pages import read_page, rows_of
 
-_JOURNAL_VERSION = 3
+_JOURNAL_VERSION = 4
 _STALE_SECONDS = 6 * 3600
 """Older pages are fetched again, because the shop's rows may have moved between pages since."""
 
@@ -117,6 +117,10 @@ class StagedDay:
             _write(self._journal, msgspec.json.encode(whole) + b"\n", os.O_APPEND)
         self._whole.append(whole)
         self.position = self.position.after(page)
+
+    def end(self) -> None:
+        """Note that the last page is there. Only a resume has to find out again where a refusal was the end."""
+        self.position = self.position.ended()
 
     def bodies(self) -> list[Path]:
         """Return the pages' files in order."""

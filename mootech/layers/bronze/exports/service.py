@@ -17,6 +17,7 @@ from mootech.errors import RefusedError
 from mootech.model import DayRange
 from mootech.source.backoff import wait_seconds
 from mootech.source.body import TransientError
+from mootech.source.complaints import FAILURES, words_of
 from mootech.source.http import Api, Sent
 from mootech.source.metrics import older_day
 from mootech.tables import TableSpec
@@ -27,7 +28,6 @@ AT_ONCE = 2
 _COMPLETE = frozenset({"COMPLETE", "COMPLETED"})
 _FAILED = frozenset({"FAILED", "ERROR", "CANCELLED", "CANCELED", "ABORTED", "TIMED_OUT"})
 _UNKNOWN_EXPORT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, 422})
-_MOST_SHOWN = 200
 
 
 class ExportState(StrEnum):
@@ -52,12 +52,15 @@ class ExportStatus:
 
 class _Ordered(msgspec.Struct, frozen=True):
     export_id: str | int = msgspec.field(name="job_id")
+    errors: Any = None
+    error: Any = None
 
 
 class _Status(msgspec.Struct, frozen=True):
     execution_status: str | None = None
     # Any types: a value that nobody expected must not make the status unreadable.
     rows: Any = None
+    errors: Any = None
     error: Any = None
 
 
@@ -152,25 +155,26 @@ def parse_status(body: bytes) -> ExportStatus:
     """
     try:
         answer = _STATUSES.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except FAILURES as exc:
         raise TransientError(f"a body that says nothing of a job ({exc})") from exc
     status = (answer.execution_status or "").strip().upper()
-    reason = _printable(answer.error if isinstance(answer.error, str) else "")
+    error = answer.error or answer.errors
+    reason = words_of(error) if error else ""
     message = ": ".join(filter(None, (status, reason)))
     if not status:
         return ExportStatus(ExportState.VANISHED, message="the service gives it no status")
-    if status in _COMPLETE:
+    if status in _COMPLETE and not error:
         declared = isinstance(answer.rows, int) and not isinstance(answer.rows, bool)
         return ExportStatus(ExportState.COMPLETE, rows=answer.rows if declared else None, message=message)
-    return ExportStatus(ExportState.FAILED if status in _FAILED else ExportState.UNDER_WAY, message=message)
+    failed = status in _FAILED or status in _COMPLETE
+    return ExportStatus(ExportState.FAILED if failed else ExportState.UNDER_WAY, message=message)
 
 
 def _export_id(body: bytes) -> str | int:
     try:
-        return _ORDERS.decode(body).export_id
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        answer = _ORDERS.decode(body)
+    except FAILURES as exc:
         raise TransientError(f"a body that names no job ({exc})") from exc
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)[:_MOST_SHOWN]
+    if error := answer.error or answer.errors:
+        raise TransientError(f"200, but with an error beside the job ({words_of(error)})")
+    return answer.export_id
