@@ -192,6 +192,8 @@ class TableCheck:
     next_page: bool = False
     total: int | None = None
     """The declared number of rows; None where none was found."""
+    total_in_doubt: bool = False
+    """The total is just the rows that were asked for, and would end the day: it may count the page and not the day."""
     error: MootechError | None = None
 
 

@@ -35,6 +35,8 @@ def _remarks(check: TableCheck) -> list[str]:
     remarks = [f"asked {check.url}"]
     if not check.rows:
         remarks.append("no rows that day; --day names another one")
+    if check.total_in_doubt:
+        remarks.append(f'the total is the {check.rows} rows asked for; if it counts the page, write total = "$"')
     if check.reasons:
         remarks.append(f"the gate would reject {check.rejected} of {check.rows} rows: {', '.join(check.reasons)}")
     if check.extra:

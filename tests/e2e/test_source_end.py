@@ -157,3 +157,18 @@ def test_a_404_for_one_day_leaves_every_other_day_alone(tmp_path: Path) -> None:
         said = ingest(mootech, days=6, expect=4)
         assert statuses(said) == ["failed", "published", "failed", "published", "published", "published"]
         assert "no orders on this day" in said["error"]["message"]
+
+
+@pytest.mark.parametrize("counts_the_page", [True, False])
+def test_a_total_that_counts_the_page_is_doubted_before_it_costs_rows(counts_the_page: bool, tmp_path: Path) -> None:  # noqa: FBT001  # pytest's
+    """A total that is met ends the day, so `source check` says when it is just what was asked for."""
+
+    def shop(_path: str, query: dict[str, str]) -> Answer:
+        rows = orders(query["start_date"], 8)[: int(query["per_page"])]
+        return answer(json.dumps(rows).encode(), X_WP_Total=str(len(rows) if counts_the_page else 8))
+
+    with asking(shop, WORDPRESS, tmp_path) as mootech:
+        (check,) = mootech.json("source", "check", "-t", "transactions", "--day", DAY)["checks"]
+        assert check["total_in_doubt"] is counts_the_page
+        shown = mootech("source", "check", "-t", "transactions", "--day", DAY).stdout
+        assert ('write total = "$"' in shown) is counts_the_page

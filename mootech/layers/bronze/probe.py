@@ -62,4 +62,5 @@ def understood(table: TableSpec, asked: str, dialect: Dialect, page: Page, day: 
         reasons=dict(sorted(reasons.items())),
         next_page=page.next_cursor is not None,
         total=page.total,
+        total_in_doubt=dialect.style.counts and page.rows == page.total == ROWS,
     )
