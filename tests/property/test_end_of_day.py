@@ -100,6 +100,17 @@ SHOPS = st.builds(
     beyond=st.sampled_from([200, *STATUSES]),
     end_status=st.sets(st.sampled_from(STATUSES)).map(tuple),
 )
+SILENT = st.builds(
+    Shop,
+    style=st.sampled_from(COUNTED),
+    rows=st.integers(1, 13),
+    most=st.integers(1, 3),
+    total=st.just("none"),
+    says_more=st.just(value=False),
+    beyond=st.sampled_from([200, *STATUSES]),
+    end_status=st.just(STATUSES),
+)
+"""Shops that say nothing of their end, and whose every refusal may be one."""
 
 
 @given(SHOPS)
@@ -122,7 +133,7 @@ def test_an_honest_day_is_read_whole(shop: Shop) -> None:
     assert shop.asked == [*places, *beyond, *confirmed]
 
 
-@given(SHOPS, st.integers(0, 8), st.integers(1, 6), st.sampled_from(STATUSES))
+@given(st.one_of(SHOPS, SILENT), st.integers(0, 8), st.integers(1, 6), st.sampled_from(STATUSES))
 def test_no_outage_ends_a_day(shop: Shop, first: int, count: int, status: int) -> None:
     """However many requests in a row are refused, with whatever status: the whole day, or an error."""
     shop.outage = (first, count, status)
