@@ -15,11 +15,16 @@ class DriftSettings(one_for_each_table(DriftChoice, "evolve", "Undeclared fields
 
 
 class QaSettings(Section):
-    """When a day is stopped (both limits of bad rows are exceeded, or all its rows are bad, or too many are missing),
-    and what is odd about one."""  # noqa: D205, D209  # one paragraph of the reference
+    """When a day is stopped (both limits of bad rows are exceeded, or most of its rows are bad, or too many are
+    missing), and what is odd about one."""  # noqa: D205, D209  # one paragraph of the reference
 
     max_bad_share: float = Field(default=0.01, ge=0, le=1, description="Share of bad rows a day may have, 0 to 1.")
-    max_bad_rows: int = Field(default=10, ge=0, description="Number of bad rows a day may have, whatever their share.")
+    max_bad_rows: int = Field(
+        default=10,
+        ge=0,
+        description="Number of bad rows a day may have, whatever their share. A day of which most rows are bad is "
+        "stopped all the same, from two bad rows on.",
+    )
     min_source_share: float = Field(
         default=0.99,
         ge=0,

@@ -22,6 +22,8 @@ POSITION = "_position"
 WRONG_DAY = "wrong_day"
 """The reason of a row whose utc_date or event time lies outside the day that was asked for."""
 _CANONICAL = "_canonical"
+_SEVERAL = 2
+"""So many bad rows are no accident of a single row; where they are most of a day, the day is bad."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,13 @@ class Fetched:
 def blocks(limits: QaSettings, *, fetched: int, bad: int) -> bool:
     """Say whether a day with so many bad rows of so many must not be published.
 
-    It must not when both limits are exceeded, the share (`max_bad_share`) and the number (`max_bad_rows`), so that
-    small days are not brittle; or when all its rows are bad.
+    It must not when all its rows are bad; when at least two are bad and they are more than half; or when both limits
+    of the settings are exceeded, the number (`max_bad_rows`) and the share (`max_bad_share`). A single bad row among
+    good ones blocks no day, however small the day is.
     """
     if fetched and bad == fetched:
+        return True
+    if bad >= _SEVERAL and bad * 2 > fetched:
         return True
     return bad > limits.max_bad_rows and bad > limits.max_bad_share * fetched
 

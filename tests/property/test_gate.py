@@ -102,12 +102,27 @@ def test_bronze_is_sorted_by_event_time_then_key(rows: list[dict[str, Any]]) -> 
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000), st.floats(0, 1), st.integers(0, 50))
-def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, share: float, number: int) -> None:
-    """A day is blocked when both limits are exceeded, or when nothing of it is good; an empty day never."""
+def test_a_day_is_blocked_by_the_limits_or_by_its_majority(fetched: int, bad: int, share: float, number: int) -> None:
+    """A day is blocked beyond both limits, when most rows are bad, or when none is good; an empty day never."""
     bad = min(bad, fetched)
-    expected = (bad > number and bad > share * fetched) or (fetched > 0 and bad == fetched)
+    good = fetched - bad
+    expected = (bad > number and bad > share * fetched) or (bad > 1 and bad > good) or (bad > 0 and good == 0)
     limits = QaSettings(max_bad_share=share, max_bad_rows=number)
     assert blocks(limits, fetched=fetched, bad=bad) is expected
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 400))
+def test_one_more_bad_row_never_opens_the_gate(good: int, bad: int, spoiled: int) -> None:
+    """A day that is blocked stays blocked when good rows of it turn bad."""
+    spoiled = min(spoiled, good)
+    if blocks(QaSettings(), fetched=good + bad, bad=bad):
+        assert blocks(QaSettings(), fetched=good + bad, bad=bad + spoiled)
+
+
+@given(st.integers(1, 400))
+def test_a_single_bad_row_among_good_ones_blocks_no_day(good: int) -> None:
+    """However small a shop is, one bad row beside good ones does not keep them out."""
+    assert not blocks(QaSettings(), fetched=good + 1, bad=1)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +130,16 @@ def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, s
     [
         (0, 0, False),
         (1, 1, True),
-        (11, 10, False),
+        (2, 1, False),
+        (3, 2, True),
+        (4, 2, False),
+        (12, 6, False),
+        (12, 7, True),
+        (11, 10, True),
         (11, 11, True),
         (12, 11, True),
+        (20, 10, False),
+        (21, 11, True),
         (1000, 10, False),
         (1000, 11, True),
         (1099, 11, True),
@@ -125,7 +147,7 @@ def test_a_day_is_blocked_by_share_and_number_together(fetched: int, bad: int, s
     ],
 )
 def test_where_the_gate_closes(fetched: int, bad: int, *, blocked: bool) -> None:
-    """Unless the settings say otherwise, at more than ten bad rows that are more than one percent of the day."""
+    """Most rows bad from two on, or more than ten bad rows that are more than one percent of the day."""
     assert blocks(QaSettings(), fetched=fetched, bad=bad) is blocked
 
 
