@@ -70,6 +70,37 @@ class QaOutcome(Outcome):
 
 
 @dataclass(frozen=True)
+class QuarantinedDay:
+    """A table's UTC day with rows in quarantine."""
+
+    utc_date: date
+    rows: int
+
+
+@dataclass(frozen=True)
+class QuarantinedShare:
+    """How many rows of a table's last 28 UTC days are in quarantine."""
+
+    first: date
+    last: date
+    """The last day held."""
+    fetched: int
+    """Rows that came from the shop for these days, as their receipts in raw_data say."""
+    days: tuple[QuarantinedDay, ...]
+    """The days with such rows, oldest first."""
+
+    @property
+    def quarantined(self) -> int:
+        """The rows in quarantine."""
+        return sum(day.rows for day in self.days)
+
+    @property
+    def share(self) -> float:
+        """The share of the rows in quarantine, 0 to 1."""
+        return self.quarantined / self.fetched if self.fetched else 0.0
+
+
+@dataclass(frozen=True)
 class InputCoverage:
     """What a report has read of one table. Days are UTC; None where nothing is held."""
 
@@ -155,6 +186,8 @@ class TableStatus:
     """Silver objects that are missing or stale: one a day of events; a snapshot table has one in all."""
     freshness_days: int | None
     """Whole days from the last held day to yesterday (UTC); 0 is fresh, None for an empty table."""
+    quarantined_lately: QuarantinedShare | None = None
+    """What is quarantined of the last 28 days; None for an empty table."""
 
 
 @dataclass(frozen=True)

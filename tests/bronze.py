@@ -30,12 +30,17 @@ class Workshop:
     lake: Lake
     engine: DuckDB
 
-    def publish(self, table: TableSpec, day: date, rows: Sequence[dict[str, Any]]) -> str:
-        """Publish rows, as tests/rows.py makes them, as bronze of the day; return their content hash."""
+    def publish(self, table: TableSpec, day: date, rows: Sequence[dict[str, Any]], *, bad: int = 0) -> str:
+        """Publish rows, as tests/rows.py makes them, as bronze of the day; return their content hash.
+
+        `bad` rows beside them go to quarantine.
+        """
         schema = bronze_schema(table)
         frame = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
+        raw = [f'{{"bad": {number}}}' for number in range(bad)]
+        rejects = pl.DataFrame({"reasons": [["row:not_an_object"]] * bad, "raw": raw}, schema=REJECTS)
         receipt, _ = self.lake.publish_day(
-            DayRows(table, day, frame, pl.DataFrame(schema=REJECTS), fetched=len(rows), duplicates=0, source_total=None)
+            DayRows(table, day, frame, rejects, fetched=len(rows) + bad, duplicates=0, source_total=None)
         )
         return receipt.content_hash
 

@@ -30,9 +30,10 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
 ) -> Act:
     """Check again what is in raw_data.
 
-    Reports nulls, duplicates, categories, ranges and schema drift of every column; days that the gate blocked; and odd
-    days: unlike the weeks before, missing, or with purchases of unknown customers. With --replay, once a rule or a
-    mapping is mended, rows that it kept out go into their days; nothing else is touched.
+    Reports nulls, duplicates, categories, ranges and schema drift of every column; days that the gate blocked; what is
+    quarantined of the last 28 days; and odd days: unlike the weeks before, missing, or with purchases of unknown
+    customers. With --replay, once a rule or a mapping is mended, rows that it kept out go into their days; nothing else
+    is touched.
     """
     tables, window = named(table), window_of(start, end)
     if quarantine and replay:

@@ -10,7 +10,8 @@ from mootech.outcomes import Outcome
 def status(common: Common) -> Act:
     """Say what the lake holds and what it lacks.
 
-    Per table the days held, gaps, freshness and blocked days; the last run, and who holds the lock.
+    Per table the days held, gaps, freshness, blocked days and rows quarantined of late; the last run, and who holds the
+    lock.
     """
 
     def act(_progress: Progress | None) -> Outcome:

@@ -25,6 +25,13 @@ class QaSettings(Section):
         description="Number of bad rows a day may have, whatever their share. A day of which most rows are bad is "
         "stopped all the same, from two bad rows on.",
     )
+    max_quarantined_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Share of the rows of a table's last 28 days that may be in quarantine, 0 to 1. Above it `qa` and "
+        "`run` end with 3; from one row on they say how many there are.",
+    )
     min_source_share: float = Field(
         default=0.99,
         ge=0,

@@ -19,7 +19,7 @@ from mootech.layers.bronze.completeness import compared
 from mootech.layers.bronze.history import history
 from mootech.layers.bronze.profiles import Profiles
 from mootech.layers.bronze.publishing import Overrides, Rules
-from mootech.layers.bronze.quarantine import quarantined_days, reasons
+from mootech.layers.bronze.quarantine import lately_quarantined, quarantined_days, reasons
 from mootech.layers.bronze.replay import replay
 from mootech.layers.bronze.selection import FETCH_FIRST
 from mootech.model import DayRange, DayStatus, Finding, Job, Progress, Receipt, utc_today
@@ -28,6 +28,8 @@ from mootech.pipeline.session import locked, opened
 from mootech.qa.anomalies import Anomaly
 from mootech.qa.checks import check_partitions
 from mootech.qa.days import DAY_CHECKS, HeldDays
+from mootech.qa.quarantined import CHECK as QUARANTINED_SHARE
+from mootech.qa.quarantined import findings_of
 from mootech.source.setup import dialects_of
 from mootech.tables import TABLES, TRANSACTIONS, TableSpec
 
@@ -66,7 +68,7 @@ def qa(
             stopped = [day for day in blocked[table] if day is not None]
             looked_at = HeldDays(table, held[table], in_range, stopped, yesterday, settings.qa.max_days_behind)
             known += [finding for check in DAY_CHECKS for finding in check(looked_at)]
-    return check_days(lake, settings, days, known, with_history=True)
+    return check_days(lake, settings, days, known, until=end or date.max, with_history=True)
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,19 @@ class CheckedTable:
     """By UTC day, oldest first; never empty."""
 
 
-def check_days(
+def check_days(  # noqa: PLR0913  # two of them only by name
     lake: Lake,
     settings: Settings,
     days: Mapping[TableSpec, Sequence[date]],
     known: Sequence[Finding],
     *,
+    until: date = date.max,
     with_history: bool = False,
 ) -> QaOutcome:
-    """Check these days of an open lake; `known` are findings already."""
+    """Check these days of an open lake; `known` are findings already.
+
+    What is quarantined is a matter of a table's last 28 days up to `until`, and is told whichever days are checked.
+    """
     findings = list(known)
     profiles = Profiles(lake)
     for table, of_table in days.items():
@@ -97,18 +103,32 @@ def check_days(
             listed = lake.held(Layer.RAW, table.name)
             checked = CheckedTable(lake, settings, profiles, table, {day: listed[day] for day in of_table})
             findings += [finding for check in TABLE_CHECKS for finding in check(checked)]
+    for table in days:
+        share = lately_quarantined(lake, table, until)
+        findings += findings_of(table.name, share, settings.qa.max_quarantined_share)
     if settings.qa.anomalies != "off":
         for table, day in ((table, day) for table, of_table in days.items() for day in of_table):
             odd = [anomaly for check in ODD_DAYS for anomaly in check(profiles, table, day, settings.qa)]
             findings += [anomaly.finding(table, day) for anomaly in odd]
     past: tuple[DayQuality, ...] = tuple(history(lake, profiles, days, findings)) if with_history else ()
     profiles.save()
-    wrong = sum(not finding.ok for finding in findings)
-    if not wrong:
-        return QaOutcome("qa", findings=tuple(findings), history=past)
-    hint = "They are listed above; nothing was changed. A day is mended by fetching it."
-    error = QualityError(f"checks that do not hold: {wrong:,}", hint=hint)
-    return QaOutcome("qa", findings=tuple(findings), history=past, errors=(error,))
+    return QaOutcome("qa", findings=tuple(findings), history=past, errors=tuple(_errors(findings)))
+
+
+def _errors(findings: Sequence[Finding]) -> Iterator[QualityError]:
+    """Yield an error for each table with too many quarantined rows, and one for everything else that is wrong."""
+    wrong = [finding for finding in findings if not finding.ok]
+    for finding in wrong:
+        if finding.check == QUARANTINED_SHARE:
+            yield QualityError(
+                f"{finding.table}: {finding.message}",
+                hint=f"What was published stays. `mootech qa -t {finding.table} --quarantine` says why rows are there; "
+                f"once that is mended, run `mootech qa -t {finding.table} --replay`.",
+            )
+    others = sum(finding.check != QUARANTINED_SHARE for finding in wrong)
+    if others:
+        hint = "They are listed above; nothing was changed. A day is mended by fetching it."
+        yield QualityError(f"checks that do not hold: {others:,}", hint=hint)
 
 
 def _contents(checked: CheckedTable) -> Iterable[Finding]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from mootech.config import Settings
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer
+from mootech.layers.bronze.quarantine import lately_quarantined
 from mootech.layers.silver.build import stale_objects
 from mootech.model import DayRange, utc_today
 from mootech.outcomes import StatusOutcome, TableStatus
@@ -50,4 +51,5 @@ def _table_status(lake: Lake, table: TableSpec) -> TableStatus:
         blocked=tuple(finding.utc_date for finding in blocked_days(lake, (table,)) if finding.utc_date),
         silver_behind=stale_objects(lake, table, bronze),
         freshness_days=(utc_today() - timedelta(days=1) - days[-1]).days if days else None,
+        quarantined_lately=lately_quarantined(lake, table),
     )

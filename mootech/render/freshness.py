@@ -47,11 +47,13 @@ def quality(coverage: Sequence[InputCoverage]) -> Quality:
     share = rejected / fetched if fetched else 0.0
     good = share <= _LITTLE and not missing
     days = ", ".join(f"{plural(each.missing, 'day')} of {each.table} missing" for each in missing) or "no day missing"
-    return Quality(good, f"{'Good' if good else 'Look closer'}: {_rows(rejected, fetched, share)}; {days}.")
+    return Quality(good, f"{'Good' if good else 'Look closer'}: {quarantined_rows(rejected, fetched)}; {days}.")
 
 
-def _rows(rejected: int, fetched: int, share: float) -> str:
+def quarantined_rows(rejected: int, fetched: int) -> str:
+    """Return how many of the rows fetched are in quarantine: "12 of 4,020 rows quarantined (0.30 %)"."""
     if not rejected:
         return f"none of {plural(fetched, 'row')} quarantined"
+    share = rejected / fetched if fetched else 0.0
     percentage = f"{share * 100:.2f} %" if share >= _LEAST else "under 0.01 %"
     return f"{count(rejected)} of {plural(fetched, 'row')} quarantined ({percentage})"

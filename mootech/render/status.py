@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mootech.outcomes import StatusOutcome, TableStatus
+from mootech.render.freshness import quarantined_rows
 from mootech.render.rendering import Rendering
 from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.text import NOTHING, clean, count, day_ranges, plural
@@ -28,6 +29,10 @@ def _show(outcome: StatusOutcome, screen: Screen) -> None:
     for status in outcome.tables:
         if status.gaps:
             screen.line(f"{status.table}: {plural(len(status.gaps), 'day')} missing: {day_ranges(status.gaps)}")
+        lately = status.quarantined_lately
+        if lately is not None and lately.days:
+            rows = quarantined_rows(lately.quarantined, lately.fetched)
+            screen.line(f"{status.table}: of the 28 days to {lately.last}, {rows}")
         if status.blocked:
             screen.line(f"{status.table}: {plural(len(status.blocked), 'day')} blocked: {day_ranges(status.blocked)}")
         if status.silver_behind:
@@ -61,6 +66,9 @@ def _fields(outcome: StatusOutcome) -> dict[str, Any]:
 def _table(status: TableStatus) -> dict[str, Any]:
     """Return a table's figures; `days` is what commands did with single days, and here it is none."""
     figures = asdict(status)
+    lately = status.quarantined_lately
+    if lately is not None:
+        figures["quarantined_lately"] |= {"quarantined": lately.quarantined, "share": round(lately.share, 6)}
     return {"table": figures.pop("table"), "days": [], "held": figures.pop("days"), **figures}
 
 

@@ -10,6 +10,8 @@ import polars as pl
 from mootech.lake.lake import Lake
 from mootech.lake.paths import Layer, quarantine_key
 from mootech.model import DayRange, Finding, Receipt
+from mootech.outcomes import QuarantinedShare
+from mootech.qa.quarantined import share_of
 from mootech.tables import TableSpec
 
 _EXAMPLES = 3
@@ -33,6 +35,12 @@ def quarantined_days(lake: Lake, table: TableSpec, span: DayRange) -> dict[date,
         for day, held in lake.held(Layer.RAW, table.name).items()
         if day in span and held.receipt is not None and held.receipt.quarantine is not None
     }
+
+
+def lately_quarantined(lake: Lake, table: TableSpec, until: date = date.max) -> QuarantinedShare | None:
+    """Return how many rows of the table's last days up to `until` are in quarantine; None if it holds no such day."""
+    held = lake.known(Layer.RAW, table.name)
+    return share_of({day: each.receipt for day, each in held.items() if each.receipt is not None}, until)
 
 
 def rejects_of(lake: Lake, table: TableSpec, day: date, receipt: Receipt) -> pl.DataFrame:
