@@ -75,6 +75,8 @@ class QuarantinedDay:
 
     utc_date: date
     rows: int
+    acknowledged: bool = False
+    """A person has said that these rows are no alarm."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,19 @@ class QuarantinedShare:
         return sum(day.rows for day in self.days)
 
     @property
+    def acknowledged(self) -> int:
+        """Those of them that a person has acknowledged."""
+        return sum(day.rows for day in self.days if day.acknowledged)
+
+    @property
     def share(self) -> float:
         """The share of the rows in quarantine, 0 to 1."""
         return self.quarantined / self.fetched if self.fetched else 0.0
+
+    @property
+    def alarming(self) -> float:
+        """The share of those that nobody has acknowledged, 0 to 1."""
+        return (self.quarantined - self.acknowledged) / self.fetched if self.fetched else 0.0
 
 
 @dataclass(frozen=True)

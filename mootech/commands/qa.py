@@ -8,7 +8,7 @@ import typer
 from mootech.commands.common import Act, Command, Common
 from mootech.commands.options import End, Start, Tables, named, window_of
 from mootech.errors import Exit, UsageError
-from mootech.model import Progress
+from mootech.model import Progress, parse_day
 from mootech.outcomes import Outcome
 
 
@@ -24,6 +24,12 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
     replay: Annotated[
         bool, typer.Option("--replay", help="Judge quarantined rows again, and publish those that pass now.")
     ] = False,
+    acknowledge: Annotated[
+        str | None,
+        typer.Option(
+            "--acknowledge", metavar="DAY", help="End the alarm about the rows that are quarantined of this UTC day."
+        ),
+    ] = None,
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Also write a page with the history of every day.")
     ] = None,
@@ -33,15 +39,18 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
     Reports nulls, duplicates, categories, ranges and schema drift of every column; days that the gate blocked; what is
     quarantined of the last 28 days; and odd days: unlike the weeks before, missing, or with purchases of unknown
     customers. With --replay, once a rule or a mapping is mended, rows that it kept out go into their days; nothing else
-    is touched.
+    is touched. With --acknowledge, rows in quarantine that are no loss stop being an alarm; they are still shown.
     """
     tables, window = named(table), window_of(start, end)
     if quarantine and replay:
         raise UsageError(
             "--quarantine and --replay exclude each other", hint="Look at the rows first, then replay them."
         )
-    if html is not None and (quarantine or replay):
-        raise UsageError("--html is about all checks", hint="Leave out --quarantine and --replay.")
+    seen = parse_day(acknowledge, "--acknowledge") if acknowledge is not None else None
+    if seen is not None and (quarantine or replay or start is not None or end is not None):
+        raise UsageError("--acknowledge DAY takes no other option but -t", hint="Acknowledge one day at a time.")
+    if html is not None and (quarantine or replay or seen is not None):
+        raise UsageError("--html is about all checks", hint="Leave out --quarantine, --replay and --acknowledge.")
     page = None
     if html is not None:
         from mootech.render.output import QaPage
@@ -51,6 +60,10 @@ def qa(  # noqa: PLR0913 - one for each of the command's options
     def act(progress: Progress | None) -> Outcome:
         from mootech.pipeline import qa as pipeline
 
+        if seen is not None:
+            from mootech.pipeline.acknowledge import acknowledge as acknowledged
+
+            return acknowledged(common.settings(), seen, tables=tables)
         if replay:
             return pipeline.replay_quarantine(common.settings(), tables=tables, progress=progress, **window)
         if quarantine:

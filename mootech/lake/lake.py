@@ -15,7 +15,7 @@ from uuid import uuid4
 import polars as pl
 
 from mootech.errors import EmptyLakeError, MootechError, StoreError, UsageError
-from mootech.lake import parquet
+from mootech.lake import acknowledged, parquet
 from mootech.lake.catalog import Catalog, Held
 from mootech.lake.copies import Copies
 from mootech.lake.disk import UNFINISHED, make_folder, mapped, private_folder, scratch_file
@@ -190,6 +190,16 @@ class Lake:
         """Return a report's rows as they were before it last changed; None when it never changed."""
         key = aside_key(name)
         return None if self.store.head(key) is None else self.read(key)
+
+    def acknowledged(self, table: str) -> dict[date, str]:
+        """Return which of the table's quarantine objects a person has acknowledged: their names by UTC day."""
+        return acknowledged.load(self.store, table)
+
+    def acknowledge(self, table: str, day: date, name: str) -> None:
+        """Note that a person has acknowledged the day's quarantine object. Needs the lock."""
+        known = acknowledged.load(self.store, table) | {day: name}
+        self._check_fence()
+        acknowledged.save(self.store, table, known, self._work)
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:

@@ -5,7 +5,8 @@
     silver/<table>/data.parquet                             users, products
     results/<report>/data.parquet
     quarantine/<table>/utc_date=2023-03-01/<hash>.parquet
-    _mootech/                                               format.json, locks, manifests, run history, earlier reports
+    _mootech/                                               format.json, locks, manifests, run history, earlier reports,
+                                                            acknowledged rows
 
 Readers glob below a table's folder, so mootech puts nothing else there.
 """
@@ -38,6 +39,8 @@ MANIFESTS = f"{OWN}manifests/"
 RUNS = f"{OWN}runs/"
 REPORTS = f"{OWN}reports/"
 """What each report said before it last changed."""
+ACKNOWLEDGED = f"{OWN}acknowledged/"
+"""Which quarantined rows a person has acknowledged."""
 LEASES = f"{OWN}lease/"
 PROBES = f"{OWN}probe/"
 TEMPORARY = f"{OWN}tmp/"
@@ -120,3 +123,8 @@ def run_key(run_id: str) -> str:
 def aside_key(report: str) -> str:
     """Return the key of a report's version before it last changed."""
     return f"{REPORTS}{_name(report)}/data.parquet"
+
+
+def acknowledged_key(table: str) -> str:
+    """Return the key of a table's note of acknowledged days."""
+    return f"{ACKNOWLEDGED}{_name(table)}.json"

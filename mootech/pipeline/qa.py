@@ -123,7 +123,8 @@ def _errors(findings: Sequence[Finding]) -> Iterator[QualityError]:
             yield QualityError(
                 f"{finding.table}: {finding.message}",
                 hint=f"What was published stays. `mootech qa -t {finding.table} --quarantine` says why rows are there; "
-                f"once that is mended, run `mootech qa -t {finding.table} --replay`.",
+                f"once that is mended, run `mootech qa -t {finding.table} --replay`. Where they are no loss, "
+                f"`mootech qa -t {finding.table} --acknowledge DAY` ends the alarm of a day.",
             )
     others = sum(finding.check != QUARANTINED_SHARE for finding in wrong)
     if others:

@@ -32,7 +32,8 @@ def _show(outcome: StatusOutcome, screen: Screen) -> None:
         lately = status.quarantined_lately
         if lately is not None and lately.days:
             rows = quarantined_rows(lately.quarantined, lately.fetched)
-            screen.line(f"{status.table}: of the 28 days to {lately.last}, {rows}")
+            known = f", {count(lately.acknowledged)} of them acknowledged" if lately.acknowledged else ""
+            screen.line(f"{status.table}: of the 28 days to {lately.last}, {rows}{known}")
         if status.blocked:
             screen.line(f"{status.table}: {plural(len(status.blocked), 'day')} blocked: {day_ranges(status.blocked)}")
         if status.silver_behind:
@@ -68,7 +69,8 @@ def _table(status: TableStatus) -> dict[str, Any]:
     figures = asdict(status)
     lately = status.quarantined_lately
     if lately is not None:
-        figures["quarantined_lately"] |= {"quarantined": lately.quarantined, "share": round(lately.share, 6)}
+        sums = {"quarantined": lately.quarantined, "acknowledged": lately.acknowledged, "share": round(lately.share, 6)}
+        figures["quarantined_lately"] |= sums
     return {"table": figures.pop("table"), "days": [], "held": figures.pop("days"), **figures}
 
 

@@ -26,8 +26,8 @@ def lake_url(tmp_path: Path) -> str:
     return str(tmp_path / "lake")
 
 
-def small_shop(bad: Mapping[date, int]) -> Answer:
-    """Return what answers with twelve orders a day, so many of them without a time."""
+def small_shop(bad: Mapping[date, int], paid: Mapping[date, float] | None = None) -> Answer:
+    """Return what answers with twelve orders a day, so many of them without a time; `paid` is what each order cost."""
 
     def choose(request: str) -> Answer:
         target = urlsplit(request.split()[1])
@@ -37,7 +37,8 @@ def small_shop(bad: Mapping[date, int]) -> Answer:
         rows: list[dict[str, Any]] = []
         for number in range(ORDERS):
             time = None if number < bad.get(day, 0) else noon(day) + number
-            rows.append(order(f"{day}-{number}", transaction_timestamp=time, utc_date=str(day)))
+            usd = (paid or {}).get(day, 35.36)
+            rows.append(order(f"{day}-{number}", transaction_timestamp=time, utc_date=str(day), total_purchase_usd=usd))
         return answer(page_body(rows, total=ORDERS))
 
     return routed(choose)
@@ -75,8 +76,7 @@ def test_a_few_bad_rows_a_day_end_run_and_qa_with_3(mootech: Mootech) -> None:
         again = mootech("run", "-q", expect=3)
         assert {day["status"] for table in first["tables"] for day in table["days"]} == {"published"}
         assert first["error"]["message"] == (
-            f"transactions: 3 of 60 rows of the 28 days to {YESTERDAY} are quarantined (5.00%), above 1.00%; most on "
-            f"{DAYS[3]} (2)"
+            f"transactions: 3 of 60 rows quarantined in 28 days (5.00%), above 1.00%; most on {DAYS[3]} (2)"
         )
         assert "mootech qa -t transactions --quarantine" in first["error"]["hint"]
         assert first["error"]["message"] in again.stderr
@@ -92,7 +92,7 @@ def test_a_few_bad_rows_a_day_end_run_and_qa_with_3(mootech: Mootech) -> None:
         each["quarantined_lately"] for each in mootech.json("status")["tables"] if each["table"] == "transactions"
     ]
     assert (lately["quarantined"], lately["fetched"], lately["share"]) == (3, 60, 0.05)
-    assert lately["days"] == [{"utc_date": str(DAYS[1]), "rows": 1}, {"utc_date": str(DAYS[3]), "rows": 2}]
+    assert [(day["utc_date"], day["rows"]) for day in lately["days"]] == [(str(DAYS[1]), 1), (str(DAYS[3]), 2)]
 
 
 def test_a_shop_without_a_bad_row_hears_nothing_of_it(mootech: Mootech) -> None:
@@ -103,3 +103,41 @@ def test_a_shop_without_a_bad_row_hears_nothing_of_it(mootech: Mootech) -> None:
         mootech("run")
     assert shares(mootech.json("qa")) == []
     assert "quarantined" not in mootech("status").stdout
+
+
+def test_acknowledging_a_day_ends_its_alarm_until_other_rows_are_bad(mootech: Mootech) -> None:
+    """A run exits 0 again, the rows are still shown, and a day with other bad rows is an alarm once more."""
+    configured(mootech)
+    paid: dict[date, float] = {}
+    with serving([small_shop({DAYS[1]: 1, DAYS[3]: 2}, paid)]) as wire:
+        mootech.environment["MOOTECH_API_URL"] = wire.url
+        mootech("run", expect=3)
+        [left] = shares(mootech.json("qa", "--acknowledge", DAYS[1]))
+        assert (left["ok"], left["data"]["acknowledged"]) == (False, 1)
+        mootech("run", expect=3)
+        told = mootech("qa", "-t", "transactions", "--acknowledge", DAYS[3])
+        assert f"transactions {DAYS[3]}: 2 rows acknowledged" in told.stderr
+        mootech("run")
+        [shown] = shares(mootech.json("qa"))
+        assert (shown["ok"], shown["warning"], shown["data"]["quarantined"]) == (True, False, 3)
+        assert "3 of 60 rows quarantined (5.00 %), 3 of them acknowledged" in mootech("status").stdout
+        mootech("verify")
+        paid[DAYS[3]] = 12.5
+        document = mootech.json("run", expect=3)
+    assert "3 of 60 rows quarantined in 28 days (5.00%)" in document["error"]["message"]
+    assert "1 of them acknowledged, the others above 1.00%" in document["error"]["message"]
+
+
+def test_what_cannot_be_acknowledged_is_refused_with_a_hint(mootech: Mootech) -> None:
+    """A day without a row in quarantine, a range, and a day that is none change nothing."""
+    configured(mootech)
+    with serving([small_shop({DAYS[1]: 1})]) as wire:
+        mootech.environment["MOOTECH_API_URL"] = wire.url
+        mootech("ingest")
+    assert f"no row of {DAYS[0]} is in quarantine" in mootech("qa", "--acknowledge", DAYS[0], expect=2).stderr
+    assert "no row of" in mootech("qa", "-t", "products", "--acknowledge", DAYS[1], expect=2).stderr
+    mootech("qa", "--acknowledge", DAYS[1], "--end", DAYS[1], expect=2)
+    mootech("qa", "--acknowledge", DAYS[1], "--html", "qa.html", expect=2)
+    assert "is not a day of the calendar" in mootech("qa", "--acknowledge", "monday", expect=2).stderr
+    [still] = shares(mootech.json("qa", expect=3))
+    assert still["data"]["acknowledged"] == 0

@@ -40,7 +40,10 @@ def quarantined_days(lake: Lake, table: TableSpec, span: DayRange) -> dict[date,
 def lately_quarantined(lake: Lake, table: TableSpec, until: date = date.max) -> QuarantinedShare | None:
     """Return how many rows of the table's last days up to `until` are in quarantine; None if it holds no such day."""
     held = lake.known(Layer.RAW, table.name)
-    return share_of({day: each.receipt for day, each in held.items() if each.receipt is not None}, until)
+    receipts = {day: each.receipt for day, each in held.items() if each.receipt is not None}
+    # A lake without rows in quarantine is not asked for the note about them.
+    known = lake.acknowledged(table.name) if any(receipt.quarantined for receipt in receipts.values()) else {}
+    return share_of(receipts, known, until)
 
 
 def rejects_of(lake: Lake, table: TableSpec, day: date, receipt: Receipt) -> pl.DataFrame:
