@@ -113,6 +113,15 @@ class QuarantinedShare:
 
 
 @dataclass(frozen=True)
+class QuarantinedMonth:
+    """A month with rows in quarantine."""
+
+    month: date
+    """Its first day."""
+    rows: int
+
+
+@dataclass(frozen=True)
 class InputCoverage:
     """What a report has read of one table. Days are UTC; None where nothing is held."""
 
@@ -126,7 +135,9 @@ class InputCoverage:
     fetched: int
     """Rows that came from the shop for the held days, as their receipts in raw_data say."""
     quarantined: int
-    """How many of these rows were rejected."""
+    """How many of these rows were rejected: they are in quarantine, and the report does not count them."""
+    months: tuple[QuarantinedMonth, ...] = ()
+    """The months that these are from, oldest first; a month without one is left out."""
 
 
 @dataclass(frozen=True)

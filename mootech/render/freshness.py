@@ -1,4 +1,4 @@
-"""Two sentences about a report's data: how fresh they are, and how complete and clean."""
+"""Sentences about a report's data: how fresh they are, how complete and clean, and what is in quarantine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +33,14 @@ def freshness_message(freshness: Freshness | None) -> str:
         else f"{month}: {freshness.held} of {freshness.of} days"
     )
     return f"Data to {freshness.last}, {fresh}. {whole}."
+
+
+def quarantine_message(coverage: Sequence[InputCoverage]) -> str:
+    """Return which rows of the months covered a report does not count; empty where none is in quarantine."""
+    rows = [
+        f"{count(each.quarantined)} of {each.fetched:,} rows of {each.table}" for each in coverage if each.quarantined
+    ]
+    return f"In quarantine, and not counted: {', '.join(rows)}." if rows else ""
 
 
 def quality(coverage: Sequence[InputCoverage]) -> Quality:

@@ -8,7 +8,7 @@ from mootech.definition import Definition, ReportColumn
 from mootech.outcomes import InputCoverage, ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of
 from mootech.render.charts import FEW, MOST_CHARTS, chart_svg, have_charts
-from mootech.render.freshness import freshness_message, quality
+from mootech.render.freshness import freshness_message, quality, quarantine_message
 from mootech.render.html import page, table, text
 from mootech.render.report_style import STYLE
 from mootech.render.series import Drawing, drawing, words
@@ -67,7 +67,10 @@ def _section(reports: Sequence[ReportResult], *, alone: bool) -> Iterator[str]:
     yield f"<header><{heading}>{text(_title(reports))}</{heading}><p>{text(_sentence(first.definition.summary))}</p>"
     if fresh := freshness_message(first.freshness):
         yield f'<p class="freshness">{text(fresh)}</p>'
-    yield f'<p class="badge {css}"><b aria-hidden="true">{sign}</b> {text(judged.message)}</p></header>'
+    yield f'<p class="badge {css}"><b aria-hidden="true">{sign}</b> {text(judged.message)}</p>'
+    if rows := quarantine_message(first.coverage):
+        yield f'<p class="quarantine">{text(rows)}</p>'
+    yield "</header>"
     yield from _charts(reports)
     yield _table(reports)
     yield _meaning(first.definition)

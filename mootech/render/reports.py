@@ -12,7 +12,7 @@ from rich.text import Text
 from mootech.outcomes import ReportOutcome, ReportResult
 from mootech.render.cells import cell, columns_of, summed
 from mootech.render.encoding import rows_of
-from mootech.render.freshness import freshness_message
+from mootech.render.freshness import freshness_message, quarantine_message
 from mootech.render.rendering import Rendering
 from mootech.render.screen import Screen, grid, print_grid
 from mootech.render.series import drawing, words
@@ -31,18 +31,22 @@ _MONTHLY = {"transaction_year", "transaction_month", "total_items_sold", "total_
 
 
 def print_reports(reports: Iterable[ReportResult], console: Console, *, ascii_only: bool) -> None:
-    """Print each report under its title and how fresh its data are. The same freshness is printed once.
+    """Print each report under its title, how fresh its data are, and what of them is in quarantine.
+
+    The same is printed once.
 
     `ascii_only` draws bars of # for an encoding without blocks. A long report is cut to its latest rows, with a line
     that says so; a file or a pipe gets more of them than a terminal. Other formats have all rows.
     """
-    previous = ""
+    previous: list[str] = []
     for report in reports:
         console.print(Text(clean(report.title), style="bold"), soft_wrap=True)
-        fresh = freshness_message(report.freshness)
-        if fresh and fresh != previous:
-            console.print(Text(fresh, style="dim"), soft_wrap=True)
-        previous = fresh
+        face = [freshness_message(report.freshness), quarantine_message(report.coverage)]
+        if face != previous:
+            for line, style in zip(face, ("dim", "yellow"), strict=True):
+                if line:
+                    console.print(Text(line, style=style), soft_wrap=True)
+        previous = face
         shown = report.rows[-(_MOST_ROWS if console.is_terminal else _MOST_PRINTED) :]
         is_monthly = set(report.columns) >= _MONTHLY
         if is_monthly:
@@ -186,6 +190,7 @@ def _report(report: ReportResult) -> dict[str, Any]:
         "columns": report.columns,
         "changed": report.changed,
         "standing": None if report.freshness is None else asdict(report.freshness),
+        "quarantined": sum(each.quarantined for each in report.coverage),
         "inputs": [asdict(each) for each in report.coverage],
     }
 

@@ -103,6 +103,7 @@ def test_a_shop_without_a_bad_row_hears_nothing_of_it(mootech: Mootech) -> None:
         mootech("run")
     assert shares(mootech.json("qa")) == []
     assert "quarantined" not in mootech("status").stdout
+    assert "quarantine" not in mootech("report").stdout
 
 
 def test_acknowledging_a_day_ends_its_alarm_until_other_rows_are_bad(mootech: Mootech) -> None:
@@ -121,6 +122,13 @@ def test_acknowledging_a_day_ends_its_alarm_until_other_rows_are_bad(mootech: Mo
         [shown] = shares(mootech.json("qa"))
         assert (shown["ok"], shown["warning"], shown["data"]["quarantined"]) == (True, False, 3)
         assert "3 of 60 rows quarantined (5.00 %), 3 of them acknowledged" in mootech("status").stdout
+        said = "In quarantine, and not counted: 3 of 60 rows of transactions."
+        page = mootech.folder / "sales.html"
+        assert said in mootech("report", "--html", page).stdout
+        assert said in page.read_text("utf-8")
+        [report] = mootech.json("report")["reports"]
+        assert report["quarantined"] == 3
+        assert sum(month["rows"] for each in report["inputs"] for month in each["months"]) == 3
         mootech("verify")
         paid[DAYS[3]] = 12.5
         document = mootech.json("run", expect=3)

@@ -42,6 +42,19 @@ def sold(shop: Workshop) -> Workshop:
     return shop
 
 
+def test_a_report_says_from_which_months_its_quarantined_rows_are(shop: Workshop) -> None:
+    """Each input's rejected rows are counted by month, those of days without an order of the product included."""
+    shop.publish(TRANSACTIONS, DAY, [order()], bad=2)
+    shop.publish(TRANSACTIONS, MARCH.replace(day=1), [], bad=1)
+    shop.publish(TRANSACTIONS, MARCH, [order("o2", transaction_timestamp=noon(MARCH))], bad=3)
+    shop.publish(PRODUCTS, DAY, [product()])
+    Builder(shop.lake, shop.engine, MARCH).build(tuple(TABLES))
+    transactions, products = sales(shop.lake, shop.engine)[0].coverage
+    assert (transactions.quarantined, transactions.fetched) == (6, 8)
+    assert [(each.month, each.rows) for each in transactions.months] == [(date(2024, 2, 1), 2), (date(2024, 3, 1), 4)]
+    assert (products.quarantined, products.months) == (0, ())
+
+
 def test_a_product_is_named_by_id_or_by_name_in_any_case() -> None:
     """Surrounding and doubled spaces do not matter; each product comes once, in the order asked for."""
     assert resolve([" tumbler ", "p4", "TUMBLER"], NAMES) == ["p1", "p4"]

@@ -190,11 +190,13 @@ def test_of_a_long_report_the_latest_rows_are_printed() -> None:
 
 
 def test_what_is_the_same_is_said_once() -> None:
-    """How fresh the data are stands below the first of several reports, and below another only where it differs."""
+    """Freshness and quarantine stand below the first of several reports, and below another only where they differ."""
     stream = io.StringIO()
     other = replace(traffic(days=1), freshness=Freshness(date(2023, 3, 14), 0, 14, 31))
-    print_reports([traffic(days=1), traffic(days=1), other], console_for(stream, 80), ascii_only=False)
-    assert stream.getvalue().count("Data to 2023-02-28") == 1
+    clean = replace(traffic(days=1), coverage=())
+    print_reports([traffic(days=1), traffic(days=1), other, clean], console_for(stream, 80), ascii_only=False)
+    assert stream.getvalue().count("Data to 2023-02-28") == 2
+    assert stream.getvalue().count("In quarantine, and not counted: 250 of 10,000 rows of clickstream.") == 2
     assert "Data to 2023-03-14, up to date. March 2023: 14 of 31 days." in stream.getvalue()
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from mootech.outcomes import Freshness, InputCoverage, ReportOutcome, ReportResult
-from mootech.render.freshness import freshness_message, quality
+from mootech.render.freshness import freshness_message, quality, quarantine_message
 from mootech.render.report_page import MOST_ROWS, report_page, versions
 from tests.hostile import COVERAGE, NAMES, funnel, traffic
 from tests.unit.test_render_reports import sales
@@ -61,8 +61,17 @@ def test_how_good_the_inputs_are(coverage: tuple[InputCoverage, ...], message: s
     assert (judged.good, judged.message) == (good, message)
 
 
+def test_what_is_in_quarantine_is_said_table_by_table() -> None:
+    """Tables without a rejected row are left out, and where there is none there is no sentence."""
+    clean = read("users", 0, 1000, 0)
+    assert quarantine_message(()) == quarantine_message((clean,)) == ""
+    assert quarantine_message((read("transactions", 0, 1200, 7), clean, read("products", 2, 20, 1))) == (
+        "In quarantine, and not counted: 7 of 1,200 rows of transactions, 1 of 20 rows of products."
+    )
+
+
 def test_the_page_says_what_the_report_is() -> None:
-    """Title, freshness, quality, definitions and provenance stand on the page."""
+    """Title, freshness, quality, quarantined rows, definitions and provenance stand on the page."""
     text = re.sub(
         r"<[^>]+>", " ", page(replace(sales(), coverage=COVERAGE, freshness=Freshness(date(2023, 3, 14), 1, 14, 31)))
     )
@@ -70,6 +79,7 @@ def test_the_page_says_what_the_report_is() -> None:
         "Sales of Tumbler",
         "Data to 2023-03-14, 1 day behind. March 2023: 14 of 31 days.",
         "Look closer: 250 of 10,000 rows quarantined (2.50 %); 1 day of clickstream missing.",
+        "In quarantine, and not counted: 250 of 10,000 rows of clickstream.",
         "21,216.00",
         "USD: net units at the price in force on their day",
         "DECIMAL(18,2)",

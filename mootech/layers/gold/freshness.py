@@ -1,12 +1,13 @@
 """How fresh a report's inputs are, and how complete."""
 
 import calendar
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 
 from mootech.lake.lake import Held, Lake
 from mootech.lake.paths import Layer
-from mootech.outcomes import Freshness, InputCoverage
+from mootech.outcomes import Freshness, InputCoverage, QuarantinedMonth
 from mootech.tables import TableSpec
 
 
@@ -24,6 +25,10 @@ def coverage_of(lake: Lake, inputs: Mapping[TableSpec, Collection[date | None]])
 
 def _covered(table: str, held: Mapping[date, Held]) -> InputCoverage:
     receipts = [each.receipt for each in held.values() if each.receipt is not None]
+    months: Counter[date] = Counter()
+    for day, each in held.items():
+        if each.receipt is not None and each.receipt.quarantined:
+            months[day.replace(day=1)] += each.receipt.quarantined
     first, last = min(held, default=None), max(held, default=None)
     return InputCoverage(
         table=table,
@@ -32,7 +37,8 @@ def _covered(table: str, held: Mapping[date, Held]) -> InputCoverage:
         last=last,
         missing=0 if first is None or last is None else (last - first).days + 1 - len(held),
         fetched=sum(receipt.fetched for receipt in receipts),
-        quarantined=sum(receipt.quarantined for receipt in receipts),
+        quarantined=months.total(),
+        months=tuple(QuarantinedMonth(month, rows) for month, rows in sorted(months.items())),
     )
 
 
