@@ -143,9 +143,10 @@ class Expected:
 
     @property
     def blocked(self) -> bool:
-        """More than ten bad rows and more than 1 % of the day, or nothing else."""
+        """Nothing but bad rows, two or more that are most of the day, or more than ten and more than 1 % of it."""
         fetched = len(self.good) + self.bad + self.duplicates
-        return self.bad > 0 and (not self.good or (self.bad > 10 and self.bad > 0.01 * fetched))
+        most = self.bad >= 2 and self.bad > fetched / 2
+        return self.bad > 0 and (not self.good or most or (self.bad > 10 and self.bad > 0.01 * fetched))
 
     def shrinks(self, held: Held | None) -> bool:
         """Fewer than 95 % of the rows there are, or none."""

@@ -294,7 +294,7 @@ def test_pages_of_a_crashed_run_are_published_by_the_next_one(lakes: Lakes) -> N
 
 def test_a_crash_upon_a_crash(lakes: Lakes) -> None:
     """What hypothesis found once: a run that crashes publishes what the crashed run before it had staged."""
-    lakes.open(counts=[4, 10, 0])
+    lakes.open(counts=[14, 10, 0])
     lakes.an_object_is_deleted(MARCH_1)
     lakes.an_object_is_deleted(MARCH_2)
     first = [(LEAP, DIRT, 5), (LEAP, DIRT, 4)]
