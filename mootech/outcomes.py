@@ -210,7 +210,7 @@ class TableStatus:
     freshness_days: int | None
     """Whole days from the last held day to yesterday (UTC); 0 is fresh, None for an empty table."""
     quarantined_lately: QuarantinedShare | None = None
-    """What is quarantined of the last 28 days; None for an empty table."""
+    """The quarantined rows of the last 28 days; None for an empty table."""
 
 
 @dataclass(frozen=True)

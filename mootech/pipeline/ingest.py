@@ -166,14 +166,14 @@ class Ingestion:
 
     def run(self, lake: Lake, jobs: Sequence[Job], published: Mapping[Job, Receipt] | None = None) -> Outcome:
         """Work a queue in an open lake. `published`: receipts for the shrink guard, by default of all days held."""
-        for table, count in Counter(job.table for job in jobs).items():
-            self.progress.planned(table.name, count)
         rules = Rules(self.settings.qa, self.overrides)
         gatekeeper = Gatekeeper(lake, rules, receipts_of(lake, jobs) if published is None else published)
         fetcher = self._fetcher(lake.workspace)
         self.progress.on_interrupt(lambda: _summary(gatekeeper.counts, len(jobs), staged_pages(fetcher.folder)))
 
         def worked(jobs: Sequence[Job], *, alone: bool) -> list[DayResult]:
+            for table, count in Counter(job.table for job in jobs).items():
+                self.progress.planned(table.name, count)
             work = Ingest(fetcher, gatekeeper, self.progress, alone=alone).run(jobs)
             return interruptible.run(work, stop=gatekeeper.stop)
 
@@ -181,10 +181,9 @@ class Ingestion:
         lacking, errors = self._strays(lake, jobs, days)
         # The source decides: a day that a row belongs to, and that this run has not asked for, is asked for once more.
         # In a shard, another host's run may be working on it.
-        again = [Job(each.table, day) for each in lacking for day in each.days if Job(each.table, day) not in set(jobs)]
+        asked = set(jobs)
+        again = [job for each in lacking for day in each.days if (job := Job(each.table, day)) not in asked]
         if again and not lake.is_shared:
-            for table, more in Counter(job.table for job in again).items():
-                self.progress.planned(table.name, more)
             days += worked(again, alone=False)
             lacking, errors = self._strays(lake, [*jobs, *again], days)
         return Outcome("ingest", days=tuple(days), errors=(*(each.error() for each in lacking), *errors))

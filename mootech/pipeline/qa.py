@@ -94,7 +94,7 @@ def check_days(  # noqa: PLR0913  # two of them only by name
 ) -> QaOutcome:
     """Check these days of an open lake; `known` are findings already.
 
-    What is quarantined is a matter of a table's last 28 days up to `until`, and is told whichever days are checked.
+    It also checks the share of quarantined rows in each table's last 28 days up to `until`, whatever `days` holds.
     """
     findings = list(known)
     profiles = Profiles(lake)

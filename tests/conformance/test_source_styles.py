@@ -238,7 +238,7 @@ def test_a_refusal_behind_the_last_page_is_the_end(
         assert stage(style, wire, tmp_path, **settings) == (numbered(count), "")
         *_, last, beyond, again, repeated = ["", *wire.requests]
         assert (last, beyond) == (again, repeated)
-        # What was staged is resumed, and its end is proved anew.
+        # The run resumes the staged pages, and proves their end anew.
         resumed = -(-count // PAGE_SIZE)
         assert stage(style, wire, tmp_path, **settings)[1] == f"resumed: {resumed} of {resumed} pages were staged"
 

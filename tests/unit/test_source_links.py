@@ -63,7 +63,7 @@ def test_what_only_looks_like_a_next_page_is_none(header: str) -> None:
     ],
 )
 def test_a_header_that_cannot_be_read_is_no_end(header: str) -> None:
-    """What is torn or names two next pages is an error, for a missing next page ends the day."""
+    """A torn header, or one with two next pages, is an error, because a missing next page ends the day."""
     with pytest.raises(msgspec.ValidationError, match="Link header"):
         next_of(header)
 
